@@ -1,0 +1,1 @@
+"""The study, the tuning flow around it, and its observers."""

@@ -1,0 +1,61 @@
+"""Hyperparameter tuning that lives in Prefect.
+
+`tune` is a flow, every trial of it a task run. The names below are imported when first used, so
+that `from prefect_tuner import Study` costs no import of Prefect.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from prefect_tuner.errors import InvalidConfiguration as InvalidConfiguration
+    from prefect_tuner.errors import ObjectiveNotFound as ObjectiveNotFound
+    from prefect_tuner.errors import TrainingError as TrainingError
+    from prefect_tuner.errors import TrialTimeout as TrialTimeout
+    from prefect_tuner.errors import TunerError as TunerError
+    from prefect_tuner.errors import TuningCancelled as TuningCancelled
+    from prefect_tuner.history import History as History
+    from prefect_tuner.parameters import Categorical as Categorical
+    from prefect_tuner.parameters import Float as Float
+    from prefect_tuner.parameters import HyperValue as HyperValue
+    from prefect_tuner.parameters import Int as Int
+    from prefect_tuner.parameters import Params as Params
+    from prefect_tuner.space import SearchSpace as SearchSpace
+    from prefect_tuner.trial import Outcome as Outcome
+    from prefect_tuner.trial import Trial as Trial
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "Categorical": "prefect_tuner.parameters",
+    "Float": "prefect_tuner.parameters",
+    "History": "prefect_tuner.history",
+    "HyperValue": "prefect_tuner.parameters",
+    "Int": "prefect_tuner.parameters",
+    "InvalidConfiguration": "prefect_tuner.errors",
+    "ObjectiveNotFound": "prefect_tuner.errors",
+    "Outcome": "prefect_tuner.trial",
+    "Params": "prefect_tuner.parameters",
+    "SearchSpace": "prefect_tuner.space",
+    "TrainingError": "prefect_tuner.errors",
+    "Trial": "prefect_tuner.trial",
+    "TrialTimeout": "prefect_tuner.errors",
+    "TunerError": "prefect_tuner.errors",
+    "TuningCancelled": "prefect_tuner.errors",
+}
+
+__all__ = sorted(_HOMES)  # noqa: PLE0605
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(_HOMES[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

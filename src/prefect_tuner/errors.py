@@ -1,0 +1,58 @@
+"""Errors that prefect-tuner raises on purpose, sorted by what the caller has to do.
+
+```
+TunerError
+├── InvalidConfiguration   correct the input (also a ValueError)
+├── ObjectiveNotFound      correct the objective's path, or make it importable
+├── TrainingError          look at the failed trials
+│   └── TrialTimeout       allow more time, or make the objective faster (also a TimeoutError)
+├── TuningCancelled        nothing: somebody asked for it
+└── InternalTunerError     report a bug
+```
+"""
+
+from __future__ import annotations
+
+
+class TunerError(Exception):
+    """Root of all errors that prefect-tuner raises on purpose."""
+
+
+class InvalidConfiguration(TunerError, ValueError):
+    """The input cannot be used. Raised before any trial starts.
+
+    Args:
+        *mistakes: One sentence each: the parameter, the value seen, what would be right.
+
+    Attributes:
+        mistakes: All the mistakes found, in the order of the input.
+    """
+
+    def __init__(self, *mistakes: str) -> None:
+        super().__init__(*mistakes)
+        self.mistakes = mistakes
+
+    def __str__(self) -> str:
+        if len(self.mistakes) == 1:
+            return self.mistakes[0]
+        return f"{len(self.mistakes)} mistakes:\n" + "\n".join(f"- {m}" for m in self.mistakes)
+
+
+class ObjectiveNotFound(TunerError):
+    """The objective cannot be imported, unpickled or called."""
+
+
+class TrainingError(TunerError):
+    """A study could not go on because its trials failed."""
+
+
+class TrialTimeout(TrainingError, TimeoutError):
+    """A trial ran past its time limit, in a study with `on_failure="raise"`."""
+
+
+class TuningCancelled(TunerError):
+    """The study was stopped from outside before it was complete."""
+
+
+class InternalTunerError(TunerError):
+    """A state that prefect-tuner holds to be impossible: a bug of ours, please report it."""

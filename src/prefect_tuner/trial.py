@@ -1,0 +1,76 @@
+"""A trial: one candidate, and what came of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Literal, TypeAlias
+
+from prefect_tuner.parameters import Params
+
+Direction: TypeAlias = Literal["maximize", "minimize"]
+"""Whether a larger or a smaller metric is better."""
+
+
+class Outcome(StrEnum):
+    """How a trial ended."""
+
+    COMPLETED = "completed"
+    """The objective returned a metric."""
+    FAILED = "failed"
+    """The objective raised an exception."""
+    TIMED_OUT = "timed_out"
+    """The trial ran past its time limit and was killed."""
+    OUT_OF_MEMORY = "out_of_memory"
+    """The trial took more memory than its limit, or the objective raised `MemoryError`."""
+    CRASHED = "crashed"
+    """The trial's process was killed by a signal, or exited."""
+    INVALID_METRIC = "invalid_metric"
+    """The objective returned NaN, an infinity, None or something that is not a number."""
+    PRUNED = "pruned"
+    """The trial was stopped early because it was not promising."""
+    CANCELLED = "cancelled"
+    """The trial was stopped because the study was."""
+
+    @property
+    def is_failure(self) -> bool:
+        """Whether something went wrong with the trial itself."""
+        return self not in (Outcome.COMPLETED, Outcome.PRUNED, Outcome.CANCELLED)
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """One candidate that was asked, running or finished.
+
+    Attributes:
+        number: Place in the study, from 0 in the order asked.
+        params: The values tried, by parameter.
+        seed: A seed of the trial's own, below 2**32, for the objective's random numbers.
+        outcome: How the trial ended; None while it runs.
+        metric: What the objective returned; None unless the outcome is `completed`.
+        extra: Further numbers that the objective returned beside the metric.
+        duration: Seconds that the last attempt ran; None while it runs or when it never started.
+        attempts: How many times the objective was started.
+        message: Why the trial failed, in a sentence; empty when it did not.
+    """
+
+    number: int
+    params: Params
+    seed: int = 0
+    outcome: Outcome | None = None
+    metric: float | None = None
+    extra: Mapping[str, float] = field(default_factory=dict)
+    duration: float | None = None
+    attempts: int = 0
+    message: str = ""
+
+    @property
+    def is_running(self) -> bool:
+        """Whether the trial was asked and has not finished."""
+        return self.outcome is None
+
+
+def is_better(metric: float, than: float, direction: Direction) -> bool:
+    """Whether `metric` is strictly better than another one, in the study's direction."""
+    return metric > than if direction == "maximize" else metric < than

@@ -1,0 +1,1 @@
+"""One trial: the Prefect task, and the child process that runs the objective."""
