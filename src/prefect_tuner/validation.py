@@ -1,0 +1,198 @@
+"""What pydantic says about wrong input, as sentences that name the field and what would be right.
+
+```
+pydantic.ValidationError -> field_mistakes -> mistakes_from -> InvalidConfiguration(*sentences)
+```
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterable
+from types import NoneType, UnionType
+from typing import Annotated, Any, NamedTuple, Union, get_args, get_origin
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from prefect_tuner.errors import InvalidConfiguration
+
+_LONGEST_VALUE = 200
+
+
+class FieldMistake(NamedTuple):
+    """One wrong field.
+
+    Attributes:
+        field: Its path, such as `points.lr`; empty when the input as a whole is wrong.
+        rule: What would be right and what was seen, such as `must be above 0, got -1`.
+    """
+
+    field: str
+    rule: str
+
+
+def mistakes_from(
+    error: ValidationError, prefix: str, model: type[BaseModel] | None = None
+) -> list[str]:
+    """One sentence for each mistake that pydantic found.
+
+    Args:
+        error: What validation raised.
+        prefix: What the fields belong to; it stands before their names.
+        model: The model validated against. With it, unknown fields are answered with the known
+            ones, and the alternatives of a union make one sentence.
+
+    Example:
+        ```python
+        from pydantic import BaseModel, Field, ValidationError
+
+        from prefect_tuner.validation import mistakes_from
+
+        class Budget(BaseModel):
+            max_trials: int = Field(ge=1)
+
+        try:
+            Budget(max_trials=0)
+        except ValidationError as error:
+            mistakes = mistakes_from(error, "config", Budget)
+        assert mistakes == ["config.max_trials: must be greater than or equal to 1, got 0"]
+        ```
+    """
+    sentences = []
+    for field, rule in field_mistakes(error, model):
+        path = ".".join(part for part in (prefix, field) if part)
+        # A validator that reports on a field in full, such as `space.lr: ...`, has named it.
+        named = rule.startswith((f"{path}:", f"{path}.")) or not path
+        sentences.append(rule if named else f"{path}: {rule}")
+    return sentences
+
+
+def field_mistakes(
+    error: ValidationError, model: type[BaseModel] | None = None
+) -> list[FieldMistake]:
+    """The mistakes that pydantic found, for callers with a sentence of their own.
+
+    Args:
+        error: What validation raised.
+        model: The model validated against, as for `mistakes_from`.
+    """
+    rules: dict[tuple[str, ...], list[str]] = {}
+    seen: dict[tuple[str, ...], str] = {}
+    for details in error.errors(include_url=False):
+        path, known = _locate(model, details["loc"])
+        rules.setdefault(path, []).extend(_rules(details, known))
+        seen[path] = _seen(details)
+    # Of a union's alternatives, the one whose inner part was wrong is the one that was meant.
+    outermost = [path for path in rules if not any(_is_inside(other, path) for other in rules)]
+    return [
+        FieldMistake(".".join(path), rule)
+        for path in outermost
+        for rule in _joined(rules[path], seen[path])
+    ]
+
+
+def unknown_name(name: str, known: Iterable[str]) -> str:
+    """The sentence's part on a name that is not known: the known ones, the nearest first.
+
+    Example:
+        ```python
+        from prefect_tuner.validation import unknown_name
+
+        assert unknown_name("gird", ["random", "grid"]) == (
+            "is not known, did you mean 'grid'? Known are 'grid', 'random'"
+        )
+        ```
+    """
+    names = sorted(known)
+    if not names:
+        return "is not known, there are none to choose from"
+    near = difflib.get_close_matches(name, names, n=3, cutoff=0.5)
+    listed = ", ".join(map(repr, near + [other for other in names if other not in near]))
+    if near:
+        return f"is not known, did you mean {near[0]!r}? Known are {listed}"
+    return f"is not known, known are {listed}"
+
+
+def _rules(details: ErrorDetails, known: list[str]) -> list[str]:
+    """What the details say, without the value seen where it is the same for all."""
+    kind, message = details["type"], details["msg"]
+    if kind == "missing":
+        return ["is required"]
+    if kind == "extra_forbidden":
+        return [unknown_name(str(details["loc"][-1]), known) if known else "is not known"]
+    raised = details.get("ctx", {}).get("error")
+    if isinstance(raised, InvalidConfiguration):
+        return list(raised.mistakes)
+    if kind in ("value_error", "assertion_error"):
+        return [str(raised)]
+    if kind.startswith(("int_", "float_", "bool_")):
+        message = message.split(", ")[0]
+    return [re.sub(r"^\w+ should ", "must ", message)]
+
+
+def _joined(rules: list[str], seen: str) -> list[str]:
+    """The rules as sentences' parts; alternatives (`must be a, or b`) joined into one."""
+    musts = list(dict.fromkeys(rule for rule in rules if rule.startswith("must ")))
+    others = [rule for rule in rules if not rule.startswith("must ")]
+    if not musts:
+        return others
+    tail = [must.removeprefix("must be ") for must in musts[1:]]
+    joined = " or ".join([musts[0], *tail])
+    return [joined if ", got " in joined else f"{joined}, got {seen}", *others]
+
+
+def _seen(details: ErrorDetails) -> str:
+    text = repr(details["input"])
+    return text if len(text) <= _LONGEST_VALUE else text[: _LONGEST_VALUE - 3] + "..."
+
+
+def _is_inside(inner: tuple[str, ...], outer: tuple[str, ...]) -> bool:
+    return len(inner) > len(outer) and inner[: len(outer)] == outer
+
+
+def _locate(model: Any, loc: tuple[int | str, ...]) -> tuple[tuple[str, ...], list[str]]:
+    """The path of fields in pydantic's location, and the names known where it ends.
+
+    Pydantic puts the alternatives of a union into the location, as in `("points", "int")`.
+    """
+    annotation, path = model, []
+    known: list[str] = []
+    for part in loc:
+        annotation = _plain(annotation)
+        if _is_union(annotation):
+            annotation = _alternative(annotation, part)
+            continue
+        path.append(str(part))
+        known = []
+        if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+            known = list(annotation.model_fields)
+            field = annotation.model_fields.get(str(part))
+            annotation = field.annotation if field else None
+        else:
+            annotation = (get_args(annotation) or (None,))[-1]
+    return tuple(path), known
+
+
+def _plain(annotation: Any) -> Any:
+    """The annotation without `Annotated` and without `None` as the only other alternative."""
+    while get_origin(annotation) is Annotated:
+        annotation = get_args(annotation)[0]
+    if get_origin(annotation) in (Union, UnionType):
+        others = [a for a in get_args(annotation) if a is not NoneType]
+        return _plain(others[0]) if len(others) == 1 else annotation
+    return annotation
+
+
+def _is_union(annotation: Any) -> bool:
+    return get_origin(annotation) in (Union, UnionType)
+
+
+def _alternative(union: Any, tag: int | str) -> Any:
+    """The member of a union that pydantic's tag stands for, None when it cannot be told."""
+    for member in get_args(union):
+        name = getattr(member, "__name__", "") if get_origin(member) is None else str(member)
+        if name.replace(" ", "") == tag:
+            return member
+    return None
