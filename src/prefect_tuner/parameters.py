@@ -57,12 +57,11 @@ class Float:
         if self.step is not None:
             _set(self, step=_real(self, "step"))
         _check_bounds(self)
-        if self.step is not None:
-            if self._decimal_span() % Decimal(repr(self.step)):
-                raise InvalidConfiguration(
-                    f"{self!r}: step={self.step!r} does not fit: high - low must be a whole "
-                    f"number of steps, got {self.high!r} - {self.low!r}"
-                )
+        if self.step is not None and self._decimal_span() % Decimal(repr(self.step)):
+            raise InvalidConfiguration(
+                f"{self!r}: step={self.step!r} does not fit: high - low must be a whole "
+                f"number of steps, got {self.high!r} - {self.low!r}"
+            )
 
     @property
     def cardinality(self) -> int | None:
@@ -382,7 +381,9 @@ def _flag(parameter: Parameter, name: str) -> bool:
     return value
 
 
-def _wrong_type(parameter: Parameter, name: str, wanted: str, value: object) -> InvalidConfiguration:
+def _wrong_type(
+    parameter: Parameter, name: str, wanted: str, value: object
+) -> InvalidConfiguration:
     kind = type(parameter).__name__
     return InvalidConfiguration(
         f"{kind}: {name} must be {wanted}, got {name}={value!r} ({type(value).__name__})"

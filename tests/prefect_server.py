@@ -1,0 +1,137 @@
+"""A real Prefect server for one test session, apart from everything the developer runs.
+
+Importing this imports no Prefect, so that tests that need none stay quick.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+from collections.abc import MutableMapping
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+from urllib.error import URLError
+from urllib.request import urlopen
+
+from tests.polling import eventually
+
+# The server and this shell are one process group. The shell's input is a pipe that only the
+# test session holds: it closes when the session ends, however it ends (a SIGKILL, too), and then
+# the whole group goes. It goes as well, and the session sees it, when the server stops by itself.
+_UNTIL_INPUT_CLOSES = '("$@"; kill -KILL 0) & cat; kill -KILL 0'
+
+_START_SECONDS = 120.0
+
+
+class PrefectServer:
+    """A server of its own: own port, own `PREFECT_HOME`, own SQLite, and the UI.
+
+    The port is taken when the object is made, so that `environment` is settled before Prefect
+    is imported anywhere; the server itself starts with `with`.
+
+    Attributes:
+        home: The `PREFECT_HOME` of the server and of the session.
+        ui_url: Where the UI is, without a slash at the end.
+        api_url: What `PREFECT_API_URL` is.
+    """
+
+    def __init__(self) -> None:
+        self._port = socket.socket()
+        self._port.bind(("127.0.0.1", 0))
+        self._process: subprocess.Popen[bytes] | None = None
+        self.home = Path(tempfile.mkdtemp(prefix="prefect-tuner-tests-"))
+        self.ui_url = "http://127.0.0.1:{}".format(self._port.getsockname()[1])
+        self.api_url = f"{self.ui_url}/api"
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What a process needs in its environment to talk to this server and to no other."""
+        return {
+            "PREFECT_HOME": str(self.home),
+            "PREFECT_API_URL": self.api_url,
+            "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+            "DO_NOT_TRACK": "1",
+        }
+
+    def take_over(self, environment: MutableMapping[str, str]) -> None:
+        """Point `environment` at this server, with nothing left of another Prefect's settings."""
+        for name in [name for name in environment if name.startswith("PREFECT_")]:
+            del environment[name]
+        environment.update(self.environment)
+
+    def __enter__(self) -> Self:
+        port = str(self._port.getsockname()[1])
+        self._port.close()
+        command = [sys.executable, "-m", "prefect", "server", "start", "--port", port]
+        with self._log.open("wb") as log:
+            self._process = subprocess.Popen(
+                ["sh", "-c", _UNTIL_INPUT_CLOSES, "server", *command, "--host", "127.0.0.1"],
+                cwd=self.home,
+                env={
+                    **os.environ,
+                    **self.environment,
+                    "PREFECT_SERVER_UI_API_URL": self.api_url,
+                    # By default the UI's files are written into the installed Prefect, which
+                    # another session may be using.
+                    "PREFECT_SERVER_UI_STATIC_DIRECTORY": str(self.home / "ui"),
+                },
+                stdin=subprocess.PIPE,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+        try:
+            eventually(self._assert_healthy, timeout=_START_SECONDS)
+        except BaseException:
+            self._stop()
+            raise
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        # What this process still has to tell the server, it tells now; later it would complain
+        # that nobody listens.
+        from prefect.events.worker import EventsWorker
+        from prefect.logging.handlers import APILogWorker
+
+        APILogWorker.drain_all(timeout=10)
+        EventsWorker.drain_all(timeout=10)
+        self._stop()
+
+    def remove(self) -> None:
+        """Remove what is left on disk."""
+        self._port.close()
+        shutil.rmtree(self.home, ignore_errors=True)
+
+    def _stop(self) -> None:
+        if self._process is not None and self._process.stdin is not None:
+            self._process.stdin.close()
+            self._process.wait()
+
+    def _assert_healthy(self) -> None:
+        process = self._process
+        if process is None or process.poll() is not None:
+            raise RuntimeError(f"The Prefect server stopped while starting:\n{self._log_tail()}")
+        try:
+            with urlopen(f"{self.api_url}/health", timeout=5) as response:
+                assert response.status == 200
+        except (URLError, OSError) as error:
+            raise AssertionError(
+                f"No Prefect server at {self.api_url}: {error}\n{self._log_tail()}"
+            ) from error
+
+    @property
+    def _log(self) -> Path:
+        return self.home / "server.log"
+
+    def _log_tail(self) -> str:
+        return self._log.read_text(errors="replace")[-4000:]
