@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from prefect_tuner.errors import TrialTimeout as TrialTimeout
     from prefect_tuner.errors import TunerError as TunerError
     from prefect_tuner.errors import TuningCancelled as TuningCancelled
+    from prefect_tuner.flows.study import Study as Study
     from prefect_tuner.history import History as History
     from prefect_tuner.parameters import Categorical as Categorical
     from prefect_tuner.parameters import Float as Float
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from prefect_tuner.parameters import Int as Int
     from prefect_tuner.parameters import Params as Params
     from prefect_tuner.space import SearchSpace as SearchSpace
+    from prefect_tuner.strategies.factory import make_strategy as make_strategy
+    from prefect_tuner.strategies.strategy import SearchStrategy as SearchStrategy
     from prefect_tuner.trial import Outcome as Outcome
     from prefect_tuner.trial import Trial as Trial
 
@@ -39,11 +42,14 @@ _HOMES = {
     "Outcome": "prefect_tuner.trial",
     "Params": "prefect_tuner.parameters",
     "SearchSpace": "prefect_tuner.space",
+    "SearchStrategy": "prefect_tuner.strategies.strategy",
+    "Study": "prefect_tuner.flows.study",
     "TrainingError": "prefect_tuner.errors",
     "Trial": "prefect_tuner.trial",
     "TrialTimeout": "prefect_tuner.errors",
     "TunerError": "prefect_tuner.errors",
     "TuningCancelled": "prefect_tuner.errors",
+    "make_strategy": "prefect_tuner.strategies.factory",
 }
 
 __all__ = sorted(_HOMES)  # noqa: PLE0605

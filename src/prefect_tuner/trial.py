@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Literal, TypeAlias
+from numbers import Real
+from typing import Any, Literal, TypeAlias
 
 from prefect_tuner.parameters import Params
 
@@ -74,3 +76,30 @@ class Trial:
 def is_better(metric: float, than: float, direction: Direction) -> bool:
     """Whether `metric` is strictly better than another one, in the study's direction."""
     return metric > than if direction == "maximize" else metric < than
+
+
+def finite_metric(value: Any) -> float | None:
+    """`value` as a metric, None when it is not a finite real number.
+
+    Numpy's scalars are numbers, and so are arrays and tensors without dimensions; a bool is not.
+
+    Example:
+        ```python
+        import numpy as np
+
+        from prefect_tuner.trial import finite_metric
+
+        assert finite_metric(np.float32(0.5)) == 0.5
+        assert finite_metric("0.5") is None
+        assert finite_metric(float("nan")) is None
+        ```
+    """
+    if getattr(value, "shape", None) == () and hasattr(value, "item"):
+        value = value.item()
+    if isinstance(value, bool) or not isinstance(value, Real):
+        return None
+    try:
+        metric = float(value)
+    except OverflowError:
+        return None
+    return metric if math.isfinite(metric) else None

@@ -1,0 +1,236 @@
+"""A study: ask for candidates, tell what came of them. Pure: no Prefect, no clock, no I/O.
+
+```
+study.ask()              -> trial, recorded as running      (None: exhausted)
+study.tell(trial, 0.93)  -> the same trial, finished        (in any order)
+study.best_trial         -> the incumbent
+```
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any, final
+
+import numpy as np
+
+from prefect_tuner.errors import InternalTunerError, InvalidConfiguration
+from prefect_tuner.history import History
+from prefect_tuner.parameters import Params
+from prefect_tuner.space import SearchSpace
+from prefect_tuner.strategies.factory import StrategySpec, make_strategy
+from prefect_tuner.strategies.strategy import SearchStrategy
+from prefect_tuner.trial import Direction, Outcome, Trial, finite_metric, is_better
+from prefect_tuner.validation import unknown_name
+
+# The strategy draws from the streams [seed, number]; this sets the trials' own seeds apart.
+_TRIAL_SEED_STREAM = 1
+
+
+@final
+class Study:
+    """Finds the best parameters by asking a strategy and remembering every trial.
+
+    Args:
+        space: The search space, or what `SearchSpace` takes.
+        strategy: A strategy's name, a mapping with its `name` and options, or a subclass of
+            `SearchStrategy`.
+        direction: `"minimize"` or `"maximize"`.
+        seed: Everything random follows from it; at least 0.
+
+    Attributes:
+        history: All trials asked so far, running ones included. To be read only.
+        strategy: The strategy that was built.
+
+    Raises:
+        InvalidConfiguration: Lists all the mistakes in the arguments.
+
+    Example:
+        ```python
+        from prefect_tuner import Float, Int, Study
+
+        study = Study({"x": Float(-1.0, 1.0), "n": Int(0, 3)}, direction="minimize", seed=3)
+        for _ in range(20):
+            trial = study.ask()
+            study.tell(trial, trial.params["x"] ** 2 + trial.params["n"])
+        assert study.best_params["n"] == 0
+        ```
+    """
+
+    def __init__(
+        self,
+        space: SearchSpace | Mapping[str, Any],
+        strategy: StrategySpec = "random",
+        direction: Direction = "minimize",
+        seed: int = 0,
+    ) -> None:
+        self.strategy: SearchStrategy = make_strategy(strategy, space, direction, seed)
+        self.history = History()
+        self._best: Trial | None = None
+
+    @property
+    def space(self) -> SearchSpace:
+        """The parameters that are searched."""
+        return self.strategy.space
+
+    @property
+    def direction(self) -> Direction:
+        """Whether a larger or a smaller metric is better."""
+        return self.strategy.direction
+
+    @property
+    def seed(self) -> int:
+        """What everything random follows from."""
+        return self.strategy.seed
+
+    @property
+    def best_trial(self) -> Trial | None:
+        """The completed trial with the best metric, the one told first among equals."""
+        return self._best
+
+    @property
+    def best_params(self) -> Params | None:
+        """The parameters of the best trial."""
+        return None if self._best is None else dict(self._best.params)
+
+    @property
+    def best_metric(self) -> float | None:
+        """The metric of the best trial."""
+        return None if self._best is None else self._best.metric
+
+    def ask(self) -> Trial | None:
+        """The next trial to run, None when the strategy is exhausted.
+
+        Any number of trials may be asked before the first is told.
+
+        Returns:
+            A running trial, whose `params` are the caller's own copy.
+
+        Raises:
+            InternalTunerError: The strategy gave values that are not in the search space.
+        """
+        candidate = self.strategy.next_candidate(self.history)
+        if candidate is None:
+            return None
+        if not isinstance(candidate, Mapping) or not self.space.contains(candidate):
+            raise InternalTunerError(
+                f"strategy {type(self.strategy).__name__} gave a candidate that is not in the "
+                f"search space: {self._misfit(candidate)}"
+            )
+        number = len(self.history)
+        params = {name: candidate[name] for name in self.space}
+        trial = Trial(number=number, params=params, seed=_trial_seed(self.seed, number))
+        self.history.add(trial)
+        return replace(trial, params=dict(params))
+
+    def tell(
+        self,
+        trial: Trial | int,
+        metric: object = None,
+        *,
+        outcome: Outcome | str | None = None,
+        extra: Mapping[str, float] | None = None,
+        duration: float | None = None,
+        attempts: int = 1,
+        message: str = "",
+    ) -> Trial:
+        """Record what came of a trial.
+
+        Args:
+            trial: What `ask` returned, or its number.
+            metric: What the objective returned. A number that is not finite, or something that is
+                no number, makes the outcome `invalid_metric`.
+            outcome: How the trial ended; `completed` when left out. With any other outcome there
+                is no metric.
+            extra: Further numbers that the objective returned.
+            duration: Seconds that the last attempt ran.
+            attempts: How many times the objective was started.
+            message: Why the trial failed, in a sentence.
+
+        Returns:
+            The finished trial, as it now stands in the history.
+
+        Raises:
+            InvalidConfiguration: The trial was never asked or is told a second time, the outcome
+                is not known, or the metric does not go with it.
+
+        Example:
+            ```python
+            from prefect_tuner import Float, Study
+
+            study = Study({"x": Float(0.0, 1.0)})
+            first, second = study.ask(), study.ask()
+            study.tell(second, 0.25)
+            study.tell(first, outcome="failed", message="ValueError: singular matrix")
+            assert study.best_trial.number == 1
+            ```
+        """
+        running = self._running(trial)
+        ended = _outcome(running.number, outcome)
+        value = finite_metric(metric)
+        if ended is Outcome.COMPLETED and value is None:
+            ended = Outcome.INVALID_METRIC
+            message = message or f"the metric must be a finite number, got {metric!r}"
+        elif ended is not Outcome.COMPLETED and metric is not None:
+            raise InvalidConfiguration(
+                f"trial {running.number}: only a completed trial has a metric, got "
+                f"metric={metric!r} with outcome={ended.value!r}"
+            )
+        finished = replace(
+            running,
+            outcome=ended,
+            metric=value,
+            extra=dict(extra or {}),
+            duration=duration,
+            attempts=attempts,
+            message=message,
+        )
+        self.history.finish(finished)
+        if value is not None and (
+            self.best_metric is None or is_better(value, self.best_metric, self.direction)
+        ):
+            self._best = finished
+        self.strategy.report_result(finished)
+        return finished
+
+    def _running(self, trial: Trial | int) -> Trial:
+        number = trial.number if isinstance(trial, Trial) else trial
+        whole = isinstance(number, int | np.integer) and not isinstance(number, bool)
+        if not whole or not 0 <= number < len(self.history):
+            raise InvalidConfiguration(
+                f"trial {number!r} was never asked: this study has asked {len(self.history)} trials"
+            )
+        known = self.history[int(number)]
+        if known.outcome is not None:
+            raise InvalidConfiguration(
+                f"trial {number} was told already: its outcome is {known.outcome.value!r}"
+            )
+        return known
+
+    def _misfit(self, candidate: object) -> str:
+        if not isinstance(candidate, Mapping):
+            return f"got {candidate!r}, which is no mapping of names to values"
+        if candidate.keys() != self.space.keys():
+            return f"got the parameters {list(candidate)}, the space has {list(self.space)}"
+        return ", ".join(
+            f"{name}={candidate[name]!r} ({type(candidate[name]).__name__}) is not of {parameter!r}"
+            for name, parameter in self.space.items()
+            if not parameter.contains(candidate[name])
+        )
+
+
+def _outcome(number: int, outcome: Outcome | str | None) -> Outcome:
+    if outcome is None:
+        return Outcome.COMPLETED
+    try:
+        return Outcome(outcome)
+    except ValueError:
+        raise InvalidConfiguration(
+            f"trial {number}: outcome {outcome!r} {unknown_name(str(outcome), list(Outcome))}"
+        ) from None
+
+
+def _trial_seed(seed: int, number: int) -> int:
+    stream = np.random.SeedSequence([seed, number], spawn_key=(_TRIAL_SEED_STREAM,))
+    return int(stream.generate_state(1)[0])

@@ -1,0 +1,72 @@
+"""Random search: independent draws, never the same candidate twice.
+
+Source: J. Bergstra and Y. Bengio, Random Search for Hyper-Parameter Optimization, JMLR 13 (2012).
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar, final
+
+from pydantic import BaseModel, Field
+
+from prefect_tuner.history import History
+from prefect_tuner.parameters import Params
+from prefect_tuner.space import SearchSpace
+from prefect_tuner.strategies.strategy import SearchStrategy, StrategyOptions, trial_rng
+from prefect_tuner.trial import Direction
+
+_TRIES = 32
+
+
+class RandomSearchOptions(StrategyOptions):
+    """Options of the strategy `random`."""
+
+    max_iters: int | None = Field(
+        default=None,
+        ge=1,
+        description="Exhausted after this many trials of the study; no limit when left out.",
+    )
+
+
+@final
+class RandomSearch(SearchStrategy):
+    """Draws each parameter uniformly, on the logarithmic scale where `log` asks for it.
+
+    A draw that was tried before is repeated, up to 32 times; then the search is exhausted. In a
+    small space some candidates may remain untried: `grid` visits them all.
+
+    Example:
+        ```python
+        from prefect_tuner import Float, Int, Study
+
+        space = {"lr": Float(1e-5, 1e-1, log=True), "depth": Int(2, 10)}
+        study = Study(space, strategy={"name": "random", "max_iters": 2}, seed=7)
+        trials = [study.ask(), study.ask(), study.ask()]
+        assert trials[0].params != trials[1].params
+        assert trials[2] is None
+        ```
+    """
+
+    Options: ClassVar[type[BaseModel]] = RandomSearchOptions
+
+    def __init__(
+        self, space: SearchSpace, direction: Direction, seed: int, options: RandomSearchOptions
+    ) -> None:
+        super().__init__(space, direction, seed, options)
+        self._max_iters = options.max_iters
+        self._parameters = tuple(space.items())
+
+    def next_candidate(self, history: History) -> Params | None:
+        """A candidate not in the history, in a time that does not grow with it."""
+        if self._max_iters is not None and len(history) >= self._max_iters:
+            return None
+        rng = trial_rng(self.seed, len(history))
+        for _ in range(_TRIES):
+            units = rng.random(len(self._parameters)).tolist()
+            candidate = {
+                name: parameter.from_unit(unit)
+                for (name, parameter), unit in zip(self._parameters, units, strict=True)
+            }
+            if not history.has_candidate(candidate):
+                return candidate
+        return None

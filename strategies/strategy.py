@@ -1,0 +1,99 @@
+"""What a search strategy is: a pure function of the search space, the seed and the history.
+
+```
+SearchStrategy(space, direction, seed, options)
+    next_candidate(history) -> params of the next trial, or None: exhausted
+    report_result(trial)    -> told of each finished trial; optional
+```
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import ClassVar
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict
+
+from prefect_tuner.history import History
+from prefect_tuner.parameters import Params
+from prefect_tuner.space import SearchSpace
+from prefect_tuner.trial import Direction, Trial
+
+
+class StrategyOptions(BaseModel):
+    """The options of a strategy that has none; the base of those that have.
+
+    Types are strict and unknown options are refused, so that a mistake in a flow's parameters is
+    answered before a trial starts. Give every field a description.
+    """
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+class SearchStrategy(ABC):
+    """Decides which candidate a study tries next.
+
+    A strategy keeps no truth of its own. What it answers follows from its arguments and the
+    history alone; whatever it remembers from call to call may save time and nothing else. A study
+    rebuilt from its history therefore goes on exactly as it would have without the break.
+
+    Subclasses are final and named in the entry-point group `prefect_tuner.strategies`, or handed
+    to a study as a class. One with an `__init__` of its own calls this one.
+
+    Attributes:
+        Options: The pydantic model of the strategy's options.
+
+    Args:
+        space: The parameters to search.
+        direction: Whether a larger or a smaller metric is better.
+        seed: Seed of the study, at least 0.
+        options: An instance of `Options`.
+
+    Example:
+        ```python
+        from prefect_tuner import Float, History, Params, SearchStrategy, Study
+        from prefect_tuner.strategies.strategy import trial_rng
+
+        class UniformSearch(SearchStrategy):
+            def next_candidate(self, history: History) -> Params | None:
+                units = trial_rng(self.seed, len(history)).random(len(self.space)).tolist()
+                parameters = self.space.items()
+                return {name: p.from_unit(u) for (name, p), u in zip(parameters, units)}
+
+        trial = Study({"lr": Float(0.0, 1.0)}, strategy=UniformSearch).ask()
+        assert 0.0 <= trial.params["lr"] <= 1.0
+        ```
+    """
+
+    Options: ClassVar[type[BaseModel]] = StrategyOptions
+
+    def __init__(
+        self, space: SearchSpace, direction: Direction, seed: int, options: BaseModel
+    ) -> None:
+        self.space = space
+        self.direction: Direction = direction
+        self.seed = seed
+        self.options = options
+
+    @abstractmethod
+    def next_candidate(self, history: History) -> Params | None:
+        """The values to try next, None when there is nothing left to try.
+
+        Args:
+            history: All trials asked so far in order, those still running and those that failed
+                included. The candidate becomes trial number `len(history)`; draw its random
+                numbers from `trial_rng(seed, len(history))`. Asked twice with an equal history,
+                a strategy answers the same.
+
+        Returns:
+            A value of its domain for every parameter of the space, as native Python types.
+        """
+
+    def report_result(self, trial: Trial) -> None:  # noqa: B027
+        """Hear of a finished trial; the history already holds it. Does nothing by default."""
+
+
+def trial_rng(seed: int, number: int) -> np.random.Generator:
+    """The random stream of trial `number`, the same whatever was drawn before."""
+    return np.random.default_rng(np.random.SeedSequence([seed, number]))
