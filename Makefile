@@ -1,38 +1,87 @@
-# Everything runs in .venv, which is made from the lock file when it is missing or older than that.
-# Paths are relative and nothing is called by an absolute one: the folder may have any name.
+# Everything runs in .venv, which is made from the lock file when it is not there or out of date.
+# All paths are relative, and modules are run rather than scripts: the folder may have any name.
 
 PYTHON ?= python3
 UV ?= uv
 
 VENV := .venv
 RUN := $(VENV)/bin/python -m
-STAMP := $(VENV)/made-from-lock
+PIP := PIP_DISABLE_PIP_VERSION_CHECK=1 $(RUN) pip install --quiet --quiet
 
-CHROMIUM := $(firstword $(foreach name,chromium chromium-browser google-chrome,$(shell command -v $(name))))
-CHROMEDRIVER := $(shell command -v chromedriver)
+# Each is written when its step is done, so that a step that was cut short is done again.
+LOCKED := $(VENV)/has-the-lock
+# The installation knows this folder by its full path: moved or copied, it is made anew.
+INSTALLED := $(VENV)/has-the-package-$(shell pwd | cksum | cut -d ' ' -f 1)
 
-.PHONY: help tune test check lint types benchmark lock clean
+VERSION := import sys; print("%d.%d.%d" % tuple(sys.version_info[:3]))
+
 .DEFAULT_GOAL := help
+.PHONY: help tune test check lint types benchmark lock clean FORCE
 
 help: ## Say what can be made
-	@echo 'make TARGET [PYTHON=python3.12], where TARGET is one of'
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  \1|\2/p' Makefile | column -t -s '|'
+	@echo 'make TARGET, or make TARGET PYTHON=python3.12, where TARGET is one of'
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  \1\t\2/p' Makefile | expand -t 14
 
-tune: $(STAMP) ## Tune a real model on real data, with a progress bar
+tune: $(INSTALLED) ## Tune a real model on real data
 	@$(RUN) prefect_tuner.flows.command_line run deployments/digits.yaml
 
-test: $(STAMP) ## Run the whole test suite
-ifeq ($(and $(CHROMIUM),$(CHROMEDRIVER)),)
-	@echo 'No chromium with its chromedriver here: the browser tests are skipped.'
-endif
+test: $(INSTALLED) ## Run the whole test suite
 	@$(RUN) pytest
 
-check: lint types ## Lint and check types
+check: lint types ## Check style and types
 
-lint: $(STAMP)
+lint: $(INSTALLED) ## Check style alone
 	@$(RUN) ruff check .
 	@$(RUN) ruff format --check .
 
-types: $(STAMP)
+types: $(INSTALLED) ## Check types alone
 	@$(RUN) mypy
 	@$(RUN) mypy tests benchmarks deployments
+
+benchmark: $(INSTALLED) ## Measure what a trial costs
+	@$(RUN) benchmarks.overhead
+
+lock: ## Renew requirements.lock (needs uv)
+	@command -v "$(UV)" >/dev/null || { \
+	  echo 'make lock needs uv: python3 -m pip install uv, or name it: make lock UV=path/to/uv' >&2; \
+	  exit 1; }
+	@echo 'Looking for the newest versions that go together ...'
+	@{ echo '# Exact versions of everything, for Python 3.11 and newer. Renew with: make lock'; \
+	  "$(UV)" pip compile pyproject.toml --quiet --universal --python-version 3.11 --all-extras \
+	    --no-header --no-annotate --no-emit-index-url --no-emit-find-links; } > requirements.new || { \
+	  rm -f requirements.new; exit 1; }
+	@mv requirements.new requirements.lock
+
+clean: ## Remove the environment and whatever was generated
+	@rm -rf $(VENV) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# A Python that is named on the command line is the one that is used, whatever .venv was made with.
+ifneq ($(origin PYTHON),file)
+ifneq ($(shell { "$(PYTHON)" -c '$(VERSION)'; } 2>/dev/null),$(shell cat $(LOCKED) 2>/dev/null))
+$(LOCKED): FORCE
+endif
+endif
+
+$(LOCKED): requirements.lock
+	@version=$$("$(PYTHON)" -c '$(VERSION)') || { \
+	  echo '$(PYTHON) does not run. prefect-tuner needs Python 3.11 or newer; name yours:' >&2; \
+	  echo '    make $(or $(MAKECMDGOALS),test) PYTHON=python3.12' >&2; \
+	  exit 1; }; \
+	"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "$(PYTHON) is Python $$version. prefect-tuner needs Python 3.11 or newer; name yours:" >&2; \
+	  echo '    make $(or $(MAKECMDGOALS),test) PYTHON=python3.12' >&2; \
+	  exit 1; }; \
+	"$(PYTHON)" -c 'import ensurepip, venv' 2>/dev/null || { \
+	  echo "$(PYTHON) (Python $$version) comes without venv or ensurepip." >&2; \
+	  echo "On Debian and Ubuntu: apt-get install python$${version%.*}-venv" >&2; \
+	  exit 1; }; \
+	echo "Making $(VENV) with Python $$version: some minutes, and once only ..."
+	@rm -rf $(VENV)
+	@"$(PYTHON)" -m venv $(VENV)
+	@$(PIP) --requirement requirements.lock
+	@"$(PYTHON)" -c '$(VERSION)' > $(LOCKED)
+
+$(INSTALLED): $(LOCKED) pyproject.toml
+	@$(PIP) --no-deps --no-build-isolation --editable .
+	@touch $(INSTALLED)
