@@ -9,7 +9,8 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields
-from decimal import Decimal
+from fractions import Fraction
+from functools import cached_property
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
@@ -57,18 +58,18 @@ class Float:
         if self.step is not None:
             _set(self, step=_real(self, "step"))
         _check_bounds(self)
-        if self.step is not None and self._decimal_span() % Decimal(repr(self.step)):
-            raise InvalidConfiguration(
-                f"{self!r}: step={self.step!r} does not fit: high - low must be a whole "
-                f"number of steps, got {self.high!r} - {self.low!r}"
-            )
+        if self.step is not None:
+            self._check_step(self.step)
 
     @property
     def cardinality(self) -> int | None:
         """How many values there are; None for a continuous parameter."""
         if self.low == self.high:
             return 1
-        return None if self.step is None else int(self._decimal_span() / self._decimal_step()) + 1
+        if self.step is None:
+            return None
+        low, high, step, _ = self._as_whole_numbers
+        return (high - low) // step + 1
 
     def value_at(self, index: int) -> float:
         """The value number `index`, from 0 in ascending order, of a parameter with steps."""
@@ -76,8 +77,8 @@ class Float:
             if self.low == self.high and index == 0:
                 return self.low
             raise IndexError(f"{self!r} is continuous: it has no value number {index}")
-        # Decimal arithmetic keeps what was declared: 0.1 * 3 is 0.3, not 0.30000000000000004.
-        return float(Decimal(repr(self.low)) + index * self._decimal_step())
+        low, _, step, denominator = self._as_whole_numbers
+        return (low + index * step) / denominator
 
     def contains(self, value: object) -> bool:
         """Whether `value` is a float of this domain."""
@@ -85,7 +86,8 @@ class Float:
             return False
         if self.step is None or self.low == self.high:
             return True
-        return value == self.value_at(round((value - self.low) / self.step))
+        low, _, step, denominator = self._as_whole_numbers
+        return value == self.value_at(round((Fraction(value) * denominator - low) / step))
 
     def from_unit(self, unit: float) -> float:
         """The value at `unit`, a point of [0, 1]."""
@@ -101,11 +103,29 @@ class Float:
         """The parameter as plain JSON data."""
         return _bounds_to_json(self)
 
-    def _decimal_span(self) -> Decimal:
-        return Decimal(repr(self.high)) - Decimal(repr(self.low))
+    @cached_property
+    def _as_whole_numbers(self) -> tuple[int, int, int, int]:
+        """Numerators of `low`, `high` and `step`, and the denominator they share.
 
-    def _decimal_step(self) -> Decimal:
-        return Decimal(repr(self.step))
+        Floats stand for the decimal numbers they are written as, so that what was declared is
+        kept: `0.1 * 3` is 0.3, not 0.30000000000000004.
+        """
+        exact = [Fraction(repr(value)) for value in (self.low, self.high, self.step)]
+        denominator = math.lcm(*(value.denominator for value in exact))
+        low, high, step = (int(value * denominator) for value in exact)
+        return low, high, step, denominator
+
+    def _check_step(self, step: float) -> None:
+        if step < 2 * math.ulp(max(abs(self.low), abs(self.high))):
+            raise InvalidConfiguration(
+                f"{self!r}: step={step!r} is too small: floats of this size cannot be told apart"
+            )
+        low, high, whole_step, _ = self._as_whole_numbers
+        if (high - low) % whole_step:
+            raise InvalidConfiguration(
+                f"{self!r}: step={step!r} does not fit: high - low must be a whole "
+                f"number of steps, got {self.high!r} - {self.low!r}"
+            )
 
 
 @dataclass(frozen=True)
@@ -228,6 +248,8 @@ class Categorical:
                 raise InvalidConfiguration(
                     f"Categorical: a choice must be a finite number, got {choice!r}"
                 )
+            if type(choice) is int and not _fits_json(choice):
+                raise InvalidConfiguration(f"Categorical: a choice {_TOO_LARGE}, got {choice}")
             if (type(choice), choice) in seen:
                 raise InvalidConfiguration(
                     f"Categorical: each choice must be given once, got {choice!r} again"
@@ -268,6 +290,8 @@ class Categorical:
 
 Parameter: TypeAlias = Float | Int | Categorical
 """Any kind of parameter."""
+
+_TOO_LARGE = "must fit into 64 bits"
 
 _KINDS: dict[str, Any] = {"float": Float, "int": Int, "categorical": Categorical}
 
@@ -354,6 +378,11 @@ def _native(value: Any) -> Any:
     return value.item() if isinstance(value, np.generic) else value
 
 
+def _fits_json(value: int) -> bool:
+    """Whether programs that read JSON, Prefect's server among them, take the number as it is."""
+    return -(2**63) <= value < 2**63
+
+
 def _real(parameter: Float, name: str) -> float:
     value = _native(getattr(parameter, name))
     if isinstance(value, bool) or not isinstance(value, int | float):
@@ -371,6 +400,8 @@ def _whole(parameter: Int, name: str) -> int:
     value = _native(getattr(parameter, name))
     if isinstance(value, bool) or not isinstance(value, int):
         raise _wrong_type(parameter, name, "a whole number", value)
+    if not _fits_json(value):
+        raise InvalidConfiguration(f"Int: {name} {_TOO_LARGE}, got {name}={value}")
     return value
 
 

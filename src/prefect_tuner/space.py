@@ -62,6 +62,12 @@ class SearchSpace(Mapping[str, Parameter]):
     def __repr__(self) -> str:
         return f"SearchSpace({self._parameters!r})"
 
+    # In another order it is another space: a grid walks it differently. A plain mapping has none.
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, SearchSpace):
+            return NotImplemented
+        return list(self.items()) == list(other.items())
+
     def __hash__(self) -> int:
         return hash(tuple(self._parameters.items()))
 
