@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Iterator
 
 import pytest
@@ -14,12 +15,27 @@ from tests.prefect_server import PrefectServer
 _SERVER = PrefectServer()
 _SERVER.take_over(os.environ)
 
+_MISSING_FOR_BROWSER_TESTS = [
+    program for program in ("chromium", "chromedriver") if shutil.which(program) is None
+]
+
 
 @pytest.fixture(scope="session")
 def prefect_server() -> Iterator[PrefectServer]:
     """The running Prefect server that this process and its children talk to."""
     with _SERVER as server:
         yield server
+
+
+def pytest_report_header() -> str | None:
+    if not _MISSING_FOR_BROWSER_TESTS:
+        return None
+    return f"browser tests are skipped: no {' and no '.join(_MISSING_FOR_BROWSER_TESTS)} here"
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    if item.get_closest_marker("browser") is not None and _MISSING_FOR_BROWSER_TESTS:
+        pytest.skip(f"no {' and no '.join(_MISSING_FOR_BROWSER_TESTS)} here")
 
 
 def pytest_unconfigure() -> None:

@@ -41,11 +41,12 @@ class PrefectServer:
     """
 
     def __init__(self) -> None:
-        self._port = socket.socket()
-        self._port.bind(("127.0.0.1", 0))
+        self._taken = socket.socket()
+        self._taken.bind(("127.0.0.1", 0))
+        self._port: int = self._taken.getsockname()[1]
         self._process: subprocess.Popen[bytes] | None = None
         self.home = Path(tempfile.mkdtemp(prefix="prefect-tuner-tests-"))
-        self.ui_url = "http://127.0.0.1:{}".format(self._port.getsockname()[1])
+        self.ui_url = f"http://127.0.0.1:{self._port}"
         self.api_url = f"{self.ui_url}/api"
 
     @property
@@ -65,12 +66,10 @@ class PrefectServer:
         environment.update(self.environment)
 
     def __enter__(self) -> Self:
-        port = str(self._port.getsockname()[1])
-        self._port.close()
-        command = [sys.executable, "-m", "prefect", "server", "start", "--port", port]
+        self._taken.close()
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(
-                ["sh", "-c", _UNTIL_INPUT_CLOSES, "server", *command, "--host", "127.0.0.1"],
+                ["sh", "-c", _UNTIL_INPUT_CLOSES, "server", *self._command],
                 cwd=self.home,
                 env={
                     **os.environ,
@@ -109,7 +108,7 @@ class PrefectServer:
 
     def remove(self) -> None:
         """Remove what is left on disk."""
-        self._port.close()
+        self._taken.close()
         shutil.rmtree(self.home, ignore_errors=True)
 
     def _stop(self) -> None:
@@ -128,6 +127,11 @@ class PrefectServer:
             raise AssertionError(
                 f"No Prefect server at {self.api_url}: {error}\n{self._log_tail()}"
             ) from error
+
+    @property
+    def _command(self) -> list[str]:
+        prefect = [sys.executable, "-m", "prefect"]
+        return [*prefect, "server", "start", "--host", "127.0.0.1", "--port", str(self._port)]
 
     @property
     def _log(self) -> Path:

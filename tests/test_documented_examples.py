@@ -1,0 +1,67 @@
+"""Every Python example of the docstrings and of README.md runs as it stands.
+
+An example is what stands between a line "```python" and a line "```"; it runs as a script of its
+own, in an empty folder.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+import runpy
+import textwrap
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+ROOMS_WITHOUT_PREFECT = ("src/", "strategies/")
+ROOMS_WITH_PREFECT = ("flows/", "tasks/")
+FENCE = re.compile(r"^( *)```python\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
+
+
+class Example(NamedTuple):
+    file: str
+    line: int
+    code: str
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}"
+
+
+def _examples_of_text(text: str, file: str, first_line: int) -> Iterator[Example]:
+    for fence in FENCE.finditer(text):
+        line = first_line + text.count("\n", 0, fence.start(2))
+        yield Example(file, line, textwrap.dedent(fence[2]).rstrip())
+
+
+def _examples() -> Iterator[Example]:
+    yield from _examples_of_text((ROOT / "README.md").read_text("utf-8"), "README.md", 1)
+    for room in (*ROOMS_WITHOUT_PREFECT, *ROOMS_WITH_PREFECT):
+        for path in sorted((ROOT / room).rglob("*.py")):
+            for node in ast.walk(ast.parse(path.read_bytes())):
+                if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                    file = path.relative_to(ROOT).as_posix()
+                    yield from _examples_of_text(node.value, file, node.lineno)
+
+
+@pytest.mark.parametrize("example", list(_examples()), ids=str)
+def test_the_example_runs(
+    example: Example,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    request: pytest.FixtureRequest,
+) -> None:
+    if not example.file.startswith(ROOMS_WITHOUT_PREFECT):
+        request.getfixturevalue("prefect_server")
+    script = tmp_path / "example.py"
+    script.write_text(example.code)
+    monkeypatch.chdir(tmp_path)
+    runpy.run_path(str(script), run_name="__main__")
+
+
+def test_an_indented_example_keeps_its_line_and_loses_its_indent() -> None:
+    text = "Example:\n    ```python\n    if True:\n        pass\n    ```\n"
+    assert list(_examples_of_text(text, "a.py", 10)) == [Example("a.py", 12, "if True:\n    pass")]
