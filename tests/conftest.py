@@ -33,6 +33,13 @@ def pytest_report_header() -> str | None:
     return f"browser tests are skipped: no {' and no '.join(_MISSING_FOR_BROWSER_TESTS)} here"
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if "prefect_server" in getattr(item, "fixturenames", ()):
+            item.add_marker("server")
+
+
 def pytest_runtest_setup(item: pytest.Item) -> None:
     if item.get_closest_marker("browser") is not None and _MISSING_FOR_BROWSER_TESTS:
         pytest.skip(f"no {' and no '.join(_MISSING_FOR_BROWSER_TESTS)} here")

@@ -17,8 +17,8 @@ from typing import NamedTuple
 import pytest
 
 ROOT = Path(__file__).parents[1]
-ROOMS_WITHOUT_PREFECT = ("src/", "strategies/")
-ROOMS_WITH_PREFECT = ("flows/", "tasks/")
+ROOMS_WITHOUT_PREFECT = ("src", "strategies")
+ROOMS_WITH_PREFECT = ("flows", "tasks")
 FENCE = re.compile(r"^( *)```python\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
 
 
@@ -37,9 +37,12 @@ def _examples_of_text(text: str, file: str, first_line: int) -> Iterator[Example
         yield Example(file, line, textwrap.dedent(fence[2]).rstrip())
 
 
-def _examples() -> Iterator[Example]:
-    yield from _examples_of_text((ROOT / "README.md").read_text("utf-8"), "README.md", 1)
-    for room in (*ROOMS_WITHOUT_PREFECT, *ROOMS_WITH_PREFECT):
+def _readme() -> Iterator[Example]:
+    return _examples_of_text((ROOT / "README.md").read_text("utf-8"), "README.md", 1)
+
+
+def _examples(rooms: tuple[str, ...]) -> Iterator[Example]:
+    for room in rooms:
         for path in sorted((ROOT / room).rglob("*.py")):
             for node in ast.walk(ast.parse(path.read_bytes())):
                 if isinstance(node, ast.Constant) and isinstance(node.value, str):
@@ -47,19 +50,26 @@ def _examples() -> Iterator[Example]:
                     yield from _examples_of_text(node.value, file, node.lineno)
 
 
-@pytest.mark.parametrize("example", list(_examples()), ids=str)
-def test_the_example_runs(
-    example: Example,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    request: pytest.FixtureRequest,
-) -> None:
-    if not example.file.startswith(ROOMS_WITHOUT_PREFECT):
-        request.getfixturevalue("prefect_server")
-    script = tmp_path / "example.py"
+def _run(example: Example, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    script = folder / "example.py"
     script.write_text(example.code)
-    monkeypatch.chdir(tmp_path)
+    monkeypatch.chdir(folder)
     runpy.run_path(str(script), run_name="__main__")
+
+
+@pytest.mark.parametrize("example", list(_examples(ROOMS_WITHOUT_PREFECT)), ids=str)
+def test_an_example_without_prefect_runs(
+    example: Example, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _run(example, tmp_path, monkeypatch)
+
+
+@pytest.mark.usefixtures("prefect_server")
+@pytest.mark.parametrize("example", [*_readme(), *_examples(ROOMS_WITH_PREFECT)], ids=str)
+def test_an_example_with_prefect_runs(
+    example: Example, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _run(example, tmp_path, monkeypatch)
 
 
 def test_an_indented_example_keeps_its_line_and_loses_its_indent() -> None:
