@@ -78,19 +78,22 @@ def field_mistakes(
         error: What validation raised.
         model: The model validated against, as for `mistakes_from`.
     """
-    rules: dict[tuple[str, ...], list[str]] = {}
+    found: dict[tuple[str, ...], list[str]] = {}
+    alternatives: dict[tuple[str, ...], list[str]] = {}
     seen: dict[tuple[str, ...], str] = {}
     for details in error.errors(include_url=False):
         path, known = _locate(model, details["loc"])
-        rules.setdefault(path, []).extend(_rules(details, known))
         seen[path] = _seen(details)
+        rules = found.setdefault(path, [])
+        if told := _told_in_full(details, known):
+            rules += told
+        else:
+            alternatives.setdefault(path, []).append(_rule(details))
+    for path, musts in alternatives.items():
+        found[path].append(f"{_either(musts)}, got {seen[path]}")
     # Of a union's alternatives, the one whose inner part was wrong is the one that was meant.
-    outermost = [path for path in rules if not any(_is_inside(other, path) for other in rules)]
-    return [
-        FieldMistake(".".join(path), rule)
-        for path in outermost
-        for rule in _joined(rules[path], seen[path])
-    ]
+    meant = [path for path in found if not any(_is_inside(other, path) for other in found)]
+    return [FieldMistake(".".join(path), rule) for path in meant for rule in found[path]]
 
 
 def unknown_name(name: str, known: Iterable[str]) -> str:
@@ -115,32 +118,29 @@ def unknown_name(name: str, known: Iterable[str]) -> str:
     return f"is not known, known are {listed}"
 
 
-def _rules(details: ErrorDetails, known: list[str]) -> list[str]:
-    """What the details say, without the value seen where it is the same for all."""
-    kind, message = details["type"], details["msg"]
-    if kind == "missing":
+def _told_in_full(details: ErrorDetails, known: list[str]) -> list[str]:
+    """The mistakes that need no value seen: its absence, an unknown name, a validator's own."""
+    if details["type"] == "missing":
         return ["is required"]
-    if kind == "extra_forbidden":
+    if details["type"] == "extra_forbidden":
         return [unknown_name(str(details["loc"][-1]), known) if known else "is not known"]
     raised = details.get("ctx", {}).get("error")
-    if isinstance(raised, InvalidConfiguration):
-        return list(raised.mistakes)
+    return list(raised.mistakes) if isinstance(raised, InvalidConfiguration) else []
+
+
+def _rule(details: ErrorDetails) -> str:
+    """What would be right, such as `must be a valid integer`."""
+    kind, message = details["type"], details["msg"]
     if kind in ("value_error", "assertion_error"):
-        return [str(raised)]
+        return str(details["ctx"]["error"])
     if kind.startswith(("int_", "float_", "bool_")):
         message = message.split(", ")[0]
-    return [re.sub(r"^\w+ should ", "must ", message)]
+    return re.sub(r"^\w+ should ", "must ", message)
 
 
-def _joined(rules: list[str], seen: str) -> list[str]:
-    """The rules as sentences' parts; alternatives (`must be a, or b`) joined into one."""
-    musts = list(dict.fromkeys(rule for rule in rules if rule.startswith("must ")))
-    others = [rule for rule in rules if not rule.startswith("must ")]
-    if not musts:
-        return others
-    tail = [must.removeprefix("must be ") for must in musts[1:]]
-    joined = " or ".join([musts[0], *tail])
-    return [joined if ", got " in joined else f"{joined}, got {seen}", *others]
+def _either(musts: list[str]) -> str:
+    first, *others = dict.fromkeys(musts)
+    return " or ".join([first, *(other.removeprefix("must be ") for other in others)])
 
 
 def _seen(details: ErrorDetails) -> str:

@@ -1,0 +1,58 @@
+from __future__ import annotations
+
+import json
+from decimal import Decimal
+from typing import Any
+
+import numpy as np
+import pytest
+
+from prefect_tuner import Outcome
+from prefect_tuner.trial import finite_metric, is_better
+
+
+@pytest.mark.parametrize("value", [0.5, 1, np.float32(0.5), np.int64(3), np.array(0.25)])
+def test_a_number_is_a_metric_as_a_python_float(value: Any) -> None:
+    metric = finite_metric(value)
+    assert type(metric) is float
+    assert metric == value
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        None,
+        True,
+        np.True_,
+        "0.5",
+        float("nan"),
+        float("-inf"),
+        np.float64("nan"),
+        10**400,
+        1j,
+        Decimal("0.5"),
+        [0.5],
+        np.array([0.5]),
+        {"metric": 0.5},
+    ],
+)
+def test_what_is_no_finite_real_number_is_no_metric(value: Any) -> None:
+    assert finite_metric(value) is None
+
+
+def test_better_depends_on_the_direction_and_is_strict() -> None:
+    assert is_better(2.0, than=1.0, direction="maximize")
+    assert is_better(1.0, than=2.0, direction="minimize")
+    assert not is_better(1.0, than=1.0, direction="maximize")
+    assert not is_better(1.0, than=1.0, direction="minimize")
+
+
+def test_outcomes_are_their_words_in_json() -> None:
+    assert (
+        json.dumps([Outcome.TIMED_OUT, Outcome.OUT_OF_MEMORY]) == '["timed_out", "out_of_memory"]'
+    )
+
+
+def test_a_pruned_or_cancelled_trial_did_not_fail() -> None:
+    failures = {outcome for outcome in Outcome if outcome.is_failure}
+    assert set(Outcome) - failures == {Outcome.COMPLETED, Outcome.PRUNED, Outcome.CANCELLED}
