@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from prefect_tuner.parameters import Int as Int
     from prefect_tuner.parameters import Params as Params
     from prefect_tuner.space import SearchSpace as SearchSpace
+    from prefect_tuner.tasks.objective import TrainableModel as TrainableModel
+    from prefect_tuner.tasks.trial_context import TrialContext as TrialContext
     from prefect_tuner.strategies.factory import make_strategy as make_strategy
     from prefect_tuner.strategies.strategy import SearchStrategy as SearchStrategy
     from prefect_tuner.trial import Outcome as Outcome
@@ -44,8 +46,10 @@ _HOMES = {
     "SearchSpace": "prefect_tuner.space",
     "SearchStrategy": "prefect_tuner.strategies.strategy",
     "Study": "prefect_tuner.flows.study",
+    "TrainableModel": "prefect_tuner.tasks.objective",
     "TrainingError": "prefect_tuner.errors",
     "Trial": "prefect_tuner.trial",
+    "TrialContext": "prefect_tuner.tasks.trial_context",
     "TrialTimeout": "prefect_tuner.errors",
     "TunerError": "prefect_tuner.errors",
     "TuningCancelled": "prefect_tuner.errors",

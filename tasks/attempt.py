@@ -1,0 +1,288 @@
+"""One attempt at a trial, from the start of its process to its end."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import select
+import signal
+import time
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from prefect_tuner.errors import ObjectiveNotFound, TuningCancelled
+from prefect_tuner.tasks.launcher import TERMINATION_GRACE, Launcher, TrialPipes
+from prefect_tuner.tasks.log_relay import LogRelay
+from prefect_tuner.tasks.process_tree import kill_tree, memory_used
+from prefect_tuner.trial import Outcome
+
+MEMORY_POLL = 0.05
+"""Seconds between two looks at a trial's memory."""
+
+_START_TIMEOUT = 60.0
+_READ_SIZE = 1 << 16
+
+
+@dataclass(frozen=True)
+class TrialLimits:
+    """What a trial may take.
+
+    Attributes:
+        timeout: Seconds, from the call of the objective; None for no limit.
+        memory: Bytes, of the trial's process and its descendants together; None for no limit.
+    """
+
+    timeout: float | None = None
+    memory: int | None = None
+
+
+@dataclass(frozen=True)
+class AttemptReport:
+    """What came of an attempt.
+
+    Attributes:
+        outcome: How it ended.
+        message: Why it failed, in a sentence; empty when it did not.
+        metric: What the objective returned, if that was a metric.
+        extra: Further numbers that it returned.
+        duration: Seconds that the objective ran.
+        traceback: Of the exception that the objective raised, if it did.
+        attempt: 1 for the first.
+    """
+
+    outcome: Outcome
+    message: str = ""
+    metric: float | None = None
+    extra: dict[str, float] = field(default_factory=dict)
+    duration: float | None = None
+    traceback: str = field(default="", repr=False)
+    attempt: int = 1
+
+
+def run_attempt(
+    launcher: Launcher,
+    request: dict[str, Any],
+    limits: TrialLimits,
+    log: Callable[[int, str], None],
+    opening: str = "",
+) -> AttemptReport:
+    """Run the objective once in a process of its own and wait for its end.
+
+    Args:
+        launcher: Starts the process.
+        request: `params`, `number`, `seed`, `attempt` and `study`.
+        limits: When to kill it.
+        log: Takes the level and the text of each line that the trial logs or prints.
+        opening: The first line, logged while the process starts.
+    """
+    trial = uuid.uuid4().hex
+    try:
+        pipes = launcher.start(trial, request)
+    except TuningCancelled:
+        return AttemptReport(Outcome.CANCELLED, "the study was stopped before the trial started")
+    except ObjectiveNotFound as error:
+        # It was loaded once, so this is no mistake in the configuration.
+        return AttemptReport(Outcome.CRASHED, f"the fork server could not be restarted: {error}")
+    if opening:
+        log(logging.INFO, opening)
+    supervision = _Supervision(launcher, pipes, limits, LogRelay(log))
+    try:
+        supervision.wait_for_end()
+    finally:
+        launcher.finish(pipes)
+    return supervision.report()
+
+
+class _Supervision:
+    """Watches one trial's process: reads what it says, and kills it where it must be."""
+
+    def __init__(
+        self, launcher: Launcher, pipes: TrialPipes, limits: TrialLimits, relay: LogRelay
+    ) -> None:
+        self._launcher = launcher
+        self._pipes = pipes
+        self._limits = limits
+        self._relay = relay
+        self._readers: dict[int, Callable[[bytes], None]] = {
+            pipes.report: _Lines(self._on_report).feed,
+            pipes.output: relay.write,
+            pipes.status: _Lines(self._on_status).feed,
+        }
+        self._pid: int | None = None
+        self._exit_status: int | None = None
+        self._fork_error = ""
+        self._ending: dict[str, Any] | None = None
+        self._begun = time.monotonic()
+        self._started: float | None = None
+        self._kill: AttemptReport | None = None
+        self._kill_at: float | None = None
+
+    def wait_for_end(self) -> None:
+        """Return when the trial has ended and all that it said is read."""
+        poll = select.poll()
+        for descriptor in self._readers:
+            os.set_blocking(descriptor, False)
+            poll.register(descriptor, select.POLLIN)
+        # Once the objective has returned, the process does nothing but end, and the fork server
+        # sees to that: the next trial need not wait until its memory is unmapped.
+        while self._ending is None and self._pipes.status in self._readers:
+            for descriptor, _ in poll.poll(self._enforce_limits() * 1000):
+                if not self._read(descriptor):
+                    poll.unregister(descriptor)
+        if self._ending is None and self._exit_status is None and self._pid is not None:
+            # The fork server was killed. The trial died with it, its own children may not have.
+            kill_tree(self._pid, signal.SIGKILL)
+        for descriptor in list(self._readers):
+            self._drain(descriptor)
+        self._relay.close()
+
+    def report(self) -> AttemptReport:
+        """What came of the attempt, which has ended."""
+        if self._kill is not None:
+            return self._kill
+        if self._ending is not None:
+            return self._report_ending(self._ending)
+        duration = self._elapsed()
+        if self._launcher.stopped.is_set():
+            return AttemptReport(
+                Outcome.CANCELLED, "the study was stopped while the trial ran", duration=duration
+            )
+        return AttemptReport(Outcome.CRASHED, self._crash_message(), duration=duration)
+
+    def _report_ending(self, ending: dict[str, Any]) -> AttemptReport:
+        duration = ending["duration"]
+        match ending["type"]:
+            case "returned":
+                return AttemptReport(
+                    Outcome.COMPLETED,
+                    metric=ending["metric"],
+                    extra=ending["extra"],
+                    duration=duration,
+                )
+            case "invalid":
+                return AttemptReport(Outcome.INVALID_METRIC, ending["message"], duration=duration)
+            case "exited":
+                message = f"the objective called sys.exit({ending['code']})"
+                return AttemptReport(Outcome.CRASHED, message, duration=duration)
+            case _:
+                return AttemptReport(
+                    Outcome.OUT_OF_MEMORY if ending["memory"] else Outcome.FAILED,
+                    ending["message"],
+                    duration=duration,
+                    traceback=ending["traceback"],
+                )
+
+    def _crash_message(self) -> str:
+        if self._fork_error:
+            return f"the trial's process could not be started: {self._fork_error}"
+        if self._exit_status is None:
+            return "the fork server that watched over the trial's process was killed"
+        code = os.waitstatus_to_exitcode(self._exit_status)
+        if code >= 0:
+            return f"the trial's process exited with code {code} before the objective returned"
+        name = signal.Signals(-code).name
+        hint = "; out of memory?" if -code == signal.SIGKILL else ""
+        return f"the trial's process was killed by {name}{hint}"
+
+    def _enforce_limits(self) -> float:
+        """Kill what is over a limit; return the seconds until the next look."""
+        now = time.monotonic()
+        if self._kill_at is not None:
+            if now >= self._kill_at:
+                self._launcher.signal(self._pipes.trial, signal.SIGKILL)
+                self._kill_at = now + TERMINATION_GRACE
+            return self._kill_at - now
+        if self._started is None:
+            if now >= self._begun + _START_TIMEOUT:
+                self._terminate(Outcome.CRASHED, "the trial's process did not start")
+            return 1.0
+        waits = [60.0]
+        if self._limits.timeout is not None:
+            waits.append(self._started + self._limits.timeout - now)
+            if waits[-1] <= 0:
+                limit = f"{self._limits.timeout:g} s"
+                self._terminate(Outcome.TIMED_OUT, f"ran longer than its limit of {limit}")
+                return TERMINATION_GRACE
+        if self._limits.memory is not None and self._pid is not None:
+            used = memory_used(self._pid, above=self._limits.memory)
+            if used > self._limits.memory:
+                self._terminate(
+                    Outcome.OUT_OF_MEMORY,
+                    f"took {_megabytes(used)}, more than its limit of "
+                    f"{_megabytes(self._limits.memory)}",
+                )
+                return TERMINATION_GRACE
+            waits.append(MEMORY_POLL)
+        return min(waits)
+
+    def _terminate(self, outcome: Outcome, message: str) -> None:
+        self._kill = AttemptReport(outcome, message, duration=self._elapsed())
+        # One that takes memory is not given time to take more.
+        at_once = outcome is Outcome.OUT_OF_MEMORY
+        number = signal.SIGKILL if at_once else signal.SIGTERM
+        self._launcher.signal(self._pipes.trial, number)
+        self._kill_at = time.monotonic() + TERMINATION_GRACE
+
+    def _elapsed(self) -> float | None:
+        return None if self._started is None else time.monotonic() - self._started
+
+    def _read(self, descriptor: int) -> bool:
+        """Read once; False at the end of the pipe."""
+        try:
+            chunk = os.read(descriptor, _READ_SIZE)
+        except BlockingIOError:
+            return True
+        if not chunk:
+            del self._readers[descriptor]
+            return False
+        self._readers[descriptor](chunk)
+        return True
+
+    def _drain(self, descriptor: int) -> None:
+        """Read what is there now; a process that escaped may hold the other end for ever."""
+        while True:
+            try:
+                chunk = os.read(descriptor, _READ_SIZE)
+            except BlockingIOError:
+                return
+            if not chunk:
+                return
+            self._readers[descriptor](chunk)
+
+    def _on_report(self, message: dict[str, Any]) -> None:
+        match message["type"]:
+            case "started":
+                self._started = time.monotonic()
+            case "log":
+                self._relay.record(message["level"], message["text"])
+            case _ if self._ending is None and not message["terminated"]:
+                self._ending = message
+
+    def _on_status(self, message: dict[str, Any]) -> None:
+        self._pid = message.get("pid", self._pid)
+        self._exit_status = message.get("status")
+        self._fork_error = message.get("error", "")
+
+
+class _Lines:
+    """Splits a stream of bytes into lines of JSON."""
+
+    def __init__(self, handle: Callable[[dict[str, Any]], None]) -> None:
+        self._handle = handle
+        self._rest = b""
+
+    def feed(self, chunk: bytes) -> None:
+        *lines, self._rest = (self._rest + chunk).split(b"\n")
+        for line in lines:
+            try:
+                message = json.loads(line)
+            except ValueError:
+                continue  # A process that the objective forked tore it.
+            self._handle(message)
+
+
+def _megabytes(count: int) -> str:
+    return f"{count / 1e6:,.1f} MB"

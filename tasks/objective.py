@@ -1,0 +1,249 @@
+"""Objectives: how one is named, how it travels to another process, how it is called."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import inspect
+import os
+import sys
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import ModuleType
+from typing import Any, Protocol, runtime_checkable
+
+from prefect_tuner.errors import InvalidConfiguration, ObjectiveNotFound
+from prefect_tuner.parameters import Params
+from prefect_tuner.tasks.trial_context import TrialContext
+
+
+@runtime_checkable
+class TrainableModel(Protocol):
+    """An object that can be an objective: it has a method `train`.
+
+    Example:
+        ```python
+        from prefect_tuner import Params, TrainableModel
+
+        class Model:
+            def train(self, params: Params) -> float:
+                return float(params["depth"])
+
+        assert isinstance(Model(), TrainableModel)
+        ```
+    """
+
+    def train(self, params: Params) -> Any:
+        """The metric of a model trained with `params`, or a mapping with it and more."""
+
+
+@dataclass(frozen=True)
+class ObjectiveSpec:
+    """An objective in a form that can be sent to another process.
+
+    Attributes:
+        name: What the objective is called in logs.
+        path: `"package.module:attribute"` or `"path/to/file.py:attribute"`, or empty.
+        pickled: The objective itself, by cloudpickle, where there is no path.
+        sys_path: Where modules are looked for.
+        directory: The working directory, to which the path of a file is relative.
+        key: Identifies the processes started for this objective.
+    """
+
+    name: str
+    path: str = ""
+    pickled: bytes = field(default=b"", repr=False)
+    sys_path: tuple[str, ...] = field(default=(), repr=False)
+    directory: str = ""
+    key: str = field(default_factory=lambda: uuid.uuid4().hex, repr=False)
+
+
+def check_objective(objective: object) -> None:
+    """Check the form of an objective without importing anything.
+
+    Args:
+        objective: A callable, an object with a method `train`, or a string with the path of one.
+
+    Raises:
+        InvalidConfiguration: It is none of these.
+    """
+    if isinstance(objective, str):
+        location, _, attribute = objective.rpartition(":")
+        if not location or not attribute.replace(".", "").isidentifier():
+            raise InvalidConfiguration(
+                'objective: must look like "package.module:attribute" or '
+                f'"path/to/file.py:attribute", got {objective!r}'
+            )
+    elif not callable(objective) and not callable(getattr(objective, "train", None)):
+        raise InvalidConfiguration(
+            "objective: must be a callable, an object with a method train, or a string with the "
+            f"path of one, got {objective!r} ({type(objective).__name__})"
+        )
+
+
+def describe_objective(objective: object) -> ObjectiveSpec:
+    """Make an objective ready to travel.
+
+    A string stays a path, to be imported in the other process only. An object goes by
+    cloudpickle: by reference where its module can be imported, otherwise by value (closures,
+    notebooks, scripts).
+
+    Raises:
+        InvalidConfiguration: It has not the form of an objective.
+        ObjectiveNotFound: It cannot be pickled.
+    """
+    check_objective(objective)
+    sys_path = tuple(entry or os.getcwd() for entry in sys.path)  # noqa: PTH109 - "" in sys.path
+    if isinstance(objective, str):
+        return ObjectiveSpec(
+            name=objective, path=objective, sys_path=sys_path, directory=str(Path.cwd())
+        )
+    name = getattr(objective, "__qualname__", type(objective).__qualname__)
+    return ObjectiveSpec(
+        name=name,
+        pickled=_pickle(objective, name),
+        sys_path=sys_path,
+        directory=str(Path.cwd()),
+    )
+
+
+def load_objective(spec: ObjectiveSpec) -> Callable[[Params, TrialContext], Any]:
+    """The objective as a function of parameters and context, in the process that runs trials.
+
+    Raises:
+        ObjectiveNotFound: It cannot be imported, unpickled or called.
+    """
+    objective: Any = _import(spec.path) if spec.path else _unpickle(spec)
+    if type(objective).__module__.partition(".")[0] == "prefect" and hasattr(objective, "fn"):
+        # A trial has a task run already; the decorated function is what shall be tuned.
+        objective = objective.fn
+    if inspect.isclass(objective) and hasattr(objective, "train"):
+        objective = objective()
+    function = objective.train if callable(getattr(objective, "train", None)) else objective
+    if not callable(function):
+        raise ObjectiveNotFound(
+            f"objective {spec.name!r}: must be callable or have a method train, "
+            f"got {type(objective).__name__}"
+        )
+    if inspect.iscoroutinefunction(function):
+        importlib.import_module("asyncio")  # Here once, rather than in each trial's process.
+    if _takes_context(function, spec.name):
+        with_context: Callable[[Params, TrialContext], Any] = function
+        return with_context
+    return lambda params, _: function(params)
+
+
+def _pickle(objective: object, name: str) -> bytes:
+    import cloudpickle
+
+    module = inspect.getmodule(objective if hasattr(objective, "__module__") else type(objective))
+    by_value = module is not None and not _importable(module)
+    if by_value:
+        cloudpickle.register_pickle_by_value(module)
+    try:
+        pickled: bytes = cloudpickle.dumps(objective)
+    except Exception as error:
+        raise ObjectiveNotFound(
+            f"objective {name!r}: cannot be sent to the trials' process ({error!r}); it, or "
+            'something it refers to, cannot be pickled: give its path, "package.module:attribute"'
+        ) from error
+    finally:
+        if by_value:
+            cloudpickle.unregister_pickle_by_value(module)
+    return pickled
+
+
+def _importable(module: ModuleType) -> bool:
+    """Whether another process that imports the module by name gets the same file.
+
+    Scripts that are served or loaded by path are modules of a name that leads elsewhere, or
+    nowhere, in another process.
+    """
+    if module.__name__ == "__main__" or module.__name__ not in sys.modules:
+        return True  # cloudpickle takes these by value of its own accord.
+    try:
+        found = importlib.util.find_spec(module.__name__)
+    except (ImportError, ValueError):
+        return False
+    if found is None:
+        return False
+    return found.origin == getattr(module.__spec__, "origin", None) or (
+        found.origin == getattr(module, "__file__", None)
+    )
+
+
+def _unpickle(spec: ObjectiveSpec) -> Any:
+    import pickle
+
+    try:
+        # The bytes were made by the flow's own process for this one and are never stored.
+        return pickle.loads(spec.pickled)  # noqa: S301
+    except Exception as error:
+        raise ObjectiveNotFound(
+            f"objective {spec.name!r}: cannot be loaded in the trials' process: {error!r}"
+        ) from error
+
+
+def _import(path: str) -> Any:
+    location, _, attribute = path.rpartition(":")
+    try:
+        found: Any = _import_file(location) if location.endswith(".py") else None
+        if found is None:
+            found = importlib.import_module(location)
+    except FileNotFoundError as error:
+        raise ObjectiveNotFound(f"objective {path!r}: {error}") from error
+    except Exception as error:
+        raise ObjectiveNotFound(
+            f"objective {path!r}: importing {location!r} failed: {error!r}"
+        ) from error
+    for name in attribute.split("."):
+        if not hasattr(found, name):
+            public = [n for n in vars(found) if not n.startswith("_")] if found else []
+            raise ObjectiveNotFound(
+                f"objective {path!r}: {location!r} has no attribute {attribute!r}, it has "
+                f"{', '.join(public) or 'none'}"
+            )
+        found = getattr(found, name)
+    return found
+
+
+def _import_file(location: str) -> ModuleType:
+    file = Path(location).expanduser().resolve()
+    if not file.is_file():
+        raise FileNotFoundError(f"there is no file {location!r} in {str(Path.cwd())!r}")
+    # As `python file.py` does: the file's neighbours can be imported, and what it defines can be
+    # found by its module's name in processes that the objective starts.
+    sys.path.insert(0, str(file.parent))
+    known = sys.modules.get(file.stem)
+    if known is not None and getattr(known, "__file__", None) == str(file):
+        return known
+    name = file.stem
+    if known is not None:  # Another module has the name already.
+        name += f"_{uuid.uuid5(uuid.NAMESPACE_URL, str(file)).hex}"
+    spec = importlib.util.spec_from_file_location(name, file)
+    if spec is None or spec.loader is None:
+        raise ImportError(f"{location!r} is not a Python file")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+def _takes_context(function: Callable[..., Any], name: str) -> bool:
+    """Whether the second argument is the trial's context: it has no default, or is named trial."""
+    try:
+        parameters = list(inspect.signature(function).parameters.values())
+    except (TypeError, ValueError):
+        return False  # A builtin without a signature.
+    kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    positional = [p for p in parameters if p.kind in kinds]
+    required = [p for p in positional if p.default is p.empty]
+    takes_any = any(p.kind is p.VAR_POSITIONAL for p in parameters)
+    if (not positional and not takes_any) or len(required) > 2:
+        raise ObjectiveNotFound(
+            f"objective {name!r}: must take the parameters, or the parameters and the trial, "
+            f"got the signature {inspect.signature(function)}"
+        )
+    return len(positional) > 1 and (len(required) > 1 or positional[1].name == "trial")

@@ -1,0 +1,49 @@
+"""What an objective may know of its trial."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class TrialContext:
+    """The second argument of an objective that takes two.
+
+    Attributes:
+        number: The trial's place in the study, from 0.
+        seed: A seed of the trial's own, the same in every attempt. Python's and numpy's global
+            generators are seeded with it before the objective is called.
+        attempt: 1, or more after retries.
+        study: The study's name.
+
+    Example:
+        ```python
+        from prefect_tuner import Params, TrialContext
+
+        def train(params: Params, trial: TrialContext) -> float:
+            trial.log(f"trial {trial.number} begins with seed {trial.seed}")
+            return -float(params["lr"])
+
+        assert train({"lr": 0.1}, TrialContext(number=0, seed=7)) == -0.1
+        ```
+    """
+
+    number: int
+    seed: int
+    attempt: int = 1
+    study: str = ""
+    _send: Callable[[int, str], None] | None = field(default=None, repr=False, compare=False)
+
+    def log(self, message: str, level: int = logging.INFO) -> None:
+        """Write a line to the log of the trial's task run.
+
+        Args:
+            message: The line.
+            level: One of `logging`'s levels.
+        """
+        if self._send is not None:
+            self._send(level, str(message))
+        else:
+            logging.getLogger("prefect_tuner.trial").log(level, "%s", message)

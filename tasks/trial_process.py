@@ -1,0 +1,218 @@
+"""What runs in a trial's own process: the objective, and the report of what came of it.
+
+The report goes through a pipe as lines of JSON, each an object with a key `type`:
+
+- `started`: the trial's clock starts here;
+- `log`: a line for the trial's log (`level`, `text`);
+- `returned` (`metric`, `extra`), `invalid` (`message`), `raised` (`message`, `traceback`,
+  `memory`) or `exited` (`code`): how the objective ended, with its `duration`, and whether it was
+  `terminated` by SIGTERM, so that what it says is not to be trusted.
+"""
+
+from __future__ import annotations
+
+import faulthandler
+import inspect
+import json
+import logging
+import os
+import random
+import signal
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+from typing import Any, NoReturn
+
+import numpy as np
+
+from prefect_tuner.parameters import Params
+from prefect_tuner.tasks.metric import InvalidMetric, read_metric
+from prefect_tuner.tasks.trial_context import TrialContext
+
+LOG_TEXT_LIMIT = 3_000
+"""Characters of one log line; a line that fits in a pipe's atomic write is never torn."""
+
+TRACEBACK_LIMIT = 16_000
+"""Characters of a traceback, its end."""
+
+
+class TrialTerminated(BaseException):
+    """Raised in the objective by SIGTERM, so that its `finally` blocks run before SIGKILL."""
+
+
+class ReportPipe:
+    """The writing end of the pipe to the supervisor.
+
+    Args:
+        descriptor: The pipe's file descriptor.
+    """
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+        self._lock = threading.Lock()
+
+    def send(self, message: dict[str, Any]) -> None:
+        """Write one line; a supervisor that is gone is no error of the objective's."""
+        line = json.dumps(message).encode() + b"\n"
+        with self._lock, suppress(OSError):
+            while line:
+                line = line[os.write(self._descriptor, line) :]
+
+    def log(self, level: int, text: str) -> None:
+        """Send a line for the trial's log."""
+        if len(text) > LOG_TEXT_LIMIT:
+            text = text[:LOG_TEXT_LIMIT] + "…"
+        self.send({"type": "log", "level": level, "text": text})
+
+
+class ReportHandler(logging.Handler):
+    """Sends log records to the supervisor.
+
+    Args:
+        pipe: Where to.
+    """
+
+    def __init__(self, pipe: ReportPipe) -> None:
+        super().__init__()
+        self._pipe = pipe
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Send one record."""
+        try:
+            self._pipe.log(record.levelno, f"{record.name}: {self.format(record)}")
+        except Exception:  # noqa: BLE001 - logging never hurts the objective
+            self.handleError(record)
+
+
+def run_trial_process(
+    objective: Callable[[Params, TrialContext], Any],
+    request: dict[str, Any],
+    report: int,
+    output: int,
+) -> NoReturn:
+    """Run one trial in this process, which is a fork made for it, and end the process.
+
+    Args:
+        objective: Takes the parameters and the trial's context.
+        request: `params`, `number`, `seed`, `attempt` and `study`.
+        report: Descriptor of the pipe to the supervisor.
+        output: Descriptor that becomes the standard output and error.
+    """
+    pipe = ReportPipe(report)
+    termination = threading.Event()
+
+    def terminate(*_: object) -> NoReturn:
+        termination.set()
+        raise TrialTerminated
+
+    signal.signal(signal.SIGTERM, terminate)
+    os.set_inheritable(report, False)
+    _redirect_output(output)
+    _send_logs_to(pipe)
+    _seed_global_generators(request["seed"])
+    context = TrialContext(
+        number=request["number"],
+        seed=request["seed"],
+        attempt=request["attempt"],
+        study=request["study"],
+        _send=pipe.log,
+    )
+    pipe.send({"type": "started"})
+    started = time.monotonic()
+    try:
+        ending = _call(objective, request["params"], context)
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    duration = time.monotonic() - started
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(Exception):  # The objective may have closed or replaced it.
+            stream.flush()
+    # The last thing said: the supervisor does not wait for more.
+    pipe.send({**ending, "duration": duration, "terminated": termination.is_set()})
+    # Without the interpreter's own way out: threads that the objective left behind, and exit
+    # handlers that belong to the fork server, would hold up or fail a trial that has ended.
+    if termination.is_set():
+        os.kill(os.getpid(), signal.SIGTERM)  # The exit status then tells the truth.
+    os._exit(0)
+
+
+def _call(
+    objective: Callable[[Params, TrialContext], Any], params: Params, context: TrialContext
+) -> dict[str, Any]:
+    """Call the objective and tell how it ended."""
+    try:
+        value = objective(params, context)
+        if inspect.iscoroutine(value):
+            import asyncio  # Costly, and loaded by the fork server where it is needed.
+
+            value = asyncio.run(value)
+        returned = read_metric(value)
+    except InvalidMetric as error:
+        return {"type": "invalid", "message": str(error)}
+    except SystemExit as error:
+        return {"type": "exited", "code": _text(error.code)}
+    except BaseException as error:  # noqa: BLE001 - whatever it raises is the trial's outcome
+        return {
+            "type": "raised",
+            "message": f"{type(error).__name__}: {_text(error)}",
+            "traceback": _traceback(error),
+            "memory": isinstance(error, MemoryError),
+        }
+    if returned.left_out:
+        names = ", ".join(returned.left_out)
+        context.log(f"left out, since not finite numbers: {names}", logging.WARNING)
+    return {"type": "returned", "metric": returned.metric, "extra": returned.extra}
+
+
+def _redirect_output(output: int) -> None:
+    os.dup2(output, 1)
+    os.dup2(output, 2)
+    os.close(output)
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(Exception):  # A module may have replaced it while it was imported.
+            stream.reconfigure(line_buffering=True)  # type: ignore[union-attr]
+    # A segmentation fault then leaves its Python traceback in the trial's log.
+    faulthandler.enable(file=2)
+
+
+def _send_logs_to(pipe: ReportPipe) -> None:
+    root = logging.getLogger()
+    root.handlers = [ReportHandler(pipe)]
+    if root.level == logging.WARNING:  # Python's default, which nobody chose.
+        root.setLevel(logging.INFO)
+    logging.captureWarnings(True)
+
+
+def _seed_global_generators(seed: int) -> None:
+    """A fork has its parent's generators: without this, all trials would draw the same numbers."""
+    random.seed(seed)
+    np.random.seed(seed)  # noqa: NPY002 - for objectives that use the global generator
+
+
+def _text(value: object) -> str:
+    try:
+        return str(value)[:LOG_TEXT_LIMIT]
+    except Exception:  # noqa: BLE001 - a user's __str__ may raise anything
+        return "(its str() raises)"
+
+
+def _traceback(error: BaseException) -> str:
+    try:
+        text = "".join(traceback.format_exception(type(error), error, _beyond_us(error)))
+    except Exception:  # noqa: BLE001 - formatting calls the error's own methods
+        text = "".join(traceback.format_tb(error.__traceback__))
+    return text[-TRACEBACK_LIMIT:]
+
+
+def _beyond_us(error: BaseException) -> TracebackType | None:
+    """The traceback from the objective's own first frame on."""
+    ours = str(Path(__file__).parent)
+    place = error.__traceback__
+    while place is not None and place.tb_frame.f_code.co_filename.startswith(ours):
+        place = place.tb_next
+    return place

@@ -1,0 +1,184 @@
+"""The Prefect task that is one trial: it supervises the process that runs the objective."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Any
+
+from prefect import Task, task
+from prefect.cache_policies import NO_CACHE
+from prefect.client.schemas.objects import State, StateDetails, StateType
+from prefect.context import TaskRunContext
+from prefect.logging import get_logger, get_run_logger
+from prefect.runtime import task_run
+
+from prefect_tuner.parameters import HyperValue, Params
+from prefect_tuner.tasks.attempt import AttemptReport, TrialLimits, run_attempt
+from prefect_tuner.tasks.launcher import open_launcher
+from prefect_tuner.tasks.objective import ObjectiveSpec
+from prefect_tuner.trial import Outcome
+
+_STATES = {
+    Outcome.COMPLETED: (StateType.COMPLETED, "Completed"),
+    Outcome.TIMED_OUT: (StateType.FAILED, "TimedOut"),
+    Outcome.CRASHED: (StateType.CRASHED, "Crashed"),
+    Outcome.CANCELLED: (StateType.CANCELLED, "Cancelled"),
+}
+"""The state of the task run by outcome; `Failed` for the rest, so that the usual automations see
+them, with the outcome in the message."""
+
+
+@dataclass(frozen=True)
+class RetryPolicy:
+    """Which trials are tried again.
+
+    Attributes:
+        retries: How many times at the most.
+        delay: Seconds to wait before each further attempt.
+        outcomes: The outcomes after which a trial is tried again.
+    """
+
+    retries: int = 0
+    delay: float = 0.0
+    outcomes: frozenset[Outcome] = frozenset({Outcome.CRASHED, Outcome.FAILED})
+
+
+@dataclass(frozen=True)
+class TrialRequest:
+    """All that a task run needs to run one trial.
+
+    Attributes:
+        study: The study's name.
+        number: The trial's place in the study.
+        params: The values to try.
+        seed: The trial's own seed.
+        objective: What to call.
+        limits: What the trial may take.
+        retry: Whether to try again.
+        fresh_interpreter: Whether each attempt gets a new Python interpreter.
+    """
+
+    study: str
+    number: int
+    params: Params
+    seed: int
+    objective: ObjectiveSpec
+    limits: TrialLimits
+    retry: RetryPolicy = RetryPolicy()
+    fresh_interpreter: bool = False
+
+
+class TrialAttemptFailed(Exception):
+    """An attempt at a trial failed, and another follows."""
+
+
+def _another_attempt_follows(_task: object, _run: object, state: State[Any]) -> bool:
+    return isinstance(state.data, TrialAttemptFailed)
+
+
+@task(
+    name="trial",
+    task_run_name="{request.study}-{request.number}",
+    cache_policy=NO_CACHE,
+    persist_result=False,
+    retry_condition_fn=_another_attempt_follows,
+)
+def run_trial(request: TrialRequest) -> State[AttemptReport]:
+    """Run one attempt at a trial and turn its outcome into the state of the task run.
+
+    Retries are Prefect's own, set by `trial_task`: an attempt that is to be followed by another
+    raises, the last one returns its state.
+
+    Args:
+        request: The trial.
+
+    Returns:
+        A state of a type and name that go with the outcome, a message with the reason, and the
+        report as data.
+
+    Raises:
+        TrialAttemptFailed: The attempt failed and is to be retried.
+    """
+    log = _trial_log()
+    attempt = task_run.run_count or 1
+    launcher = open_launcher(request.objective, fresh_interpreter=request.fresh_interpreter)
+    described = describe_params(request.params)
+    if attempt > 1:
+        log(logging.INFO, f"Attempt {attempt} follows in {request.retry.delay:g} s")
+        # Waited here rather than in Prefect's engine, which no cancellation can wake.
+        launcher.stopped.wait(request.retry.delay)
+    report = run_attempt(
+        launcher,
+        {
+            "params": request.params,
+            "number": request.number,
+            "seed": request.seed,
+            "attempt": attempt,
+            "study": request.study,
+        },
+        request.limits,
+        log,
+        opening=f"Trial {request.number} started with {described}",
+    )
+    report = replace(report, attempt=attempt)
+    message = describe_report(report)
+    if report.traceback:
+        log(logging.ERROR, report.traceback)
+    log(logging.INFO if report.metric is not None else logging.ERROR, f"Trial {message}")
+    if attempt <= request.retry.retries and report.outcome in request.retry.outcomes:
+        raise TrialAttemptFailed(message)
+    kind, name = _STATES.get(report.outcome, (StateType.FAILED, "Failed"))
+    return _state(kind, name, f"{message} with {described}", report)
+
+
+def trial_task(retry: RetryPolicy) -> Task[[TrialRequest], State[AttemptReport]]:
+    """The task `run_trial` with as many retries as the policy asks for."""
+    # One more than ever happens: Prefect logs a state returned after the last one at length, with
+    # the whole report in it, and the trial has told its reason already.
+    return run_trial.with_options(retries=retry.retries + 1)
+
+
+def describe_params(params: dict[str, HyperValue]) -> str:
+    """Parameters as they are shown in logs and state messages.
+
+    Example:
+        ```python
+        from prefect_tuner.tasks.trial_task import describe_params
+
+        assert describe_params({"lr": 0.1, "booster": "dart"}) == "lr=0.1, booster='dart'"
+        ```
+    """
+    return ", ".join(f"{name}={value!r}" for name, value in params.items())
+
+
+def describe_report(report: AttemptReport) -> str:
+    """An attempt's outcome in half a sentence."""
+    parts = [report.outcome.value.replace("_", " ")]
+    if report.metric is not None:
+        parts.append(f"metric={report.metric!r}")
+    if report.message:
+        parts.append(report.message)
+    text = ": ".join(parts)
+    if report.duration is not None:
+        text += f" ({report.duration:.3g} s)"
+    return text + (f", attempt {report.attempt}" if report.attempt > 1 else "")
+
+
+def _state(kind: StateType, name: str, message: str, report: AttemptReport) -> State[AttemptReport]:
+    return State(
+        type=kind,
+        name=name,
+        message=message,
+        data=report,
+        state_details=StateDetails(),
+        timestamp=datetime.now(UTC),
+    )
+
+
+def _trial_log() -> Callable[[int, str], None]:
+    """Where the trial's lines go: to its task run, or outside of one to Python's logging."""
+    logger: Any = get_logger("trial") if TaskRunContext.get() is None else get_run_logger()
+    return lambda level, text: logger.log(level, "%s", text)
