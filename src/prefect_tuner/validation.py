@@ -79,7 +79,7 @@ def field_mistakes(
         model: The model validated against, as for `mistakes_from`.
     """
     found: dict[tuple[str, ...], list[str]] = {}
-    alternatives: dict[tuple[str, ...], list[str]] = {}
+    alternatives: dict[tuple[str, ...], list[ErrorDetails]] = {}
     seen: dict[tuple[str, ...], str] = {}
     for details in error.errors(include_url=False):
         path, known = _locate(model, details["loc"])
@@ -88,9 +88,9 @@ def field_mistakes(
         if told := _told_in_full(details, known):
             rules += told
         else:
-            alternatives.setdefault(path, []).append(_rule(details))
-    for path, musts in alternatives.items():
-        found[path].append(f"{_either(musts)}, got {seen[path]}")
+            alternatives.setdefault(path, []).append(details)
+    for path, rejected in alternatives.items():
+        found[path].append(f"{_either(rejected)}, got {seen[path]}")
     # Of a union's alternatives, the one whose inner part was wrong is the one that was meant.
     meant = [path for path in found if not any(_is_inside(other, path) for other in found)]
     return [FieldMistake(".".join(path), rule) for path in meant for rule in found[path]]
@@ -138,8 +138,10 @@ def _rule(details: ErrorDetails) -> str:
     return re.sub(r"^\w+ should ", "must ", message)
 
 
-def _either(musts: list[str]) -> str:
-    first, *others = dict.fromkeys(musts)
+def _either(rejected: list[ErrorDetails]) -> str:
+    """What the alternatives of a union ask for; only those of the value's type, if there are."""
+    of_its_type = [d for d in rejected if not d["type"].endswith(("_type", "literal_error"))]
+    first, *others = dict.fromkeys(map(_rule, of_its_type or rejected))
     return " or ".join([first, *(other.removeprefix("must be ") for other in others)])
 
 

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import pytest
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
@@ -19,6 +19,7 @@ class Settings(BaseModel):
     max_trials: int = Field(default=1, ge=1)
     on_failure: Literal["continue", "raise"] = "continue"
     points: int | dict[str, int] | None = None
+    workers: Annotated[int, Field(ge=1)] | Literal["all"] = 1
     rate: float | None = Field(default=None, gt=0)
     limits: Limits = Limits()
     delays: list[int] = Field(default_factory=list)
@@ -52,6 +53,7 @@ def mistakes(**settings: Any) -> list[str]:
             {"points": "x"},
             "config.points: must be a valid integer or a valid dictionary, got 'x'",
         ),
+        ({"workers": "none"}, "config.workers: must be a valid integer or 'all', got 'none'"),
         ({"points": {"lr": "x"}}, "config.points.lr: must be a valid integer, got 'x'"),
         ({"rate": -1.0}, "config.rate: must be greater than 0, got -1.0"),
         ({"limits": {"memory": "1"}}, "config.limits.memory: must be a valid integer, got '1'"),
