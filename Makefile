@@ -39,7 +39,7 @@ types: $(INSTALLED) ## Check types alone
 	@$(RUN) mypy tests benchmarks deployments
 
 benchmark: $(INSTALLED) ## Measure what a trial costs
-	@$(RUN) benchmarks.overhead
+	@$(VENV)/bin/python benchmarks/overhead.py
 
 lock: ## Renew requirements.lock (needs uv)
 	@command -v "$(UV)" >/dev/null || { \
