@@ -226,9 +226,8 @@ def _outcome(number: int, outcome: Outcome | str | None) -> Outcome:
     try:
         return Outcome(outcome)
     except ValueError:
-        raise InvalidConfiguration(
-            f"trial {number}: outcome {outcome!r} {unknown_name(str(outcome), list(Outcome))}"
-        ) from None
+        known = unknown_name(str(outcome), [each.value for each in Outcome])
+        raise InvalidConfiguration(f"trial {number}: outcome {outcome!r} {known}") from None
 
 
 def _trial_seed(seed: int, number: int) -> int:

@@ -1,0 +1,148 @@
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import numpy as np
+import pytest
+from pydantic import BaseModel, Field
+
+from prefect_tuner import (
+    Float,
+    History,
+    InvalidConfiguration,
+    Params,
+    SearchStrategy,
+    make_strategy,
+)
+from prefect_tuner.strategies.factory import parse_strategy, strategy_class, strategy_names
+from prefect_tuner.strategies.grid import GridSearch
+from prefect_tuner.strategies.random_search import RandomSearch
+from prefect_tuner.strategies.strategy import StrategyOptions
+
+SPACE = {"lr": Float(0.0, 1.0)}
+
+
+class MiddleOptions(StrategyOptions):
+    shift: float = Field(default=0.0, ge=0.0, description="How far from the middle.")
+
+
+class MiddleSearch(SearchStrategy):
+    Options: ClassVar[type[BaseModel]] = MiddleOptions
+
+    def next_candidate(self, history: History) -> Params | None:
+        assert isinstance(self.options, MiddleOptions)
+        return {"lr": 0.5 + self.options.shift} if not history else None
+
+
+def mistakes_of(spec: Any, *arguments: Any) -> tuple[str, ...]:
+    with pytest.raises(InvalidConfiguration) as caught:
+        make_strategy(spec, *(arguments or (SPACE,)))
+    return caught.value.mistakes
+
+
+def test_a_name_makes_a_strategy() -> None:
+    strategy = make_strategy("random", SPACE, "maximize", 3)
+    assert type(strategy) is RandomSearch
+    assert (strategy.direction, strategy.seed) == ("maximize", 3)
+    assert strategy.space["lr"] == Float(0.0, 1.0)
+
+
+def test_a_mapping_makes_a_strategy_with_options() -> None:
+    strategy = make_strategy({"name": "grid", "points": 2}, SPACE)
+    assert type(strategy) is GridSearch
+    assert strategy.cardinality == 2
+
+
+def test_a_class_makes_a_strategy_with_and_without_options() -> None:
+    assert make_strategy(MiddleSearch, SPACE).next_candidate(History()) == {"lr": 0.5}
+    shifted = make_strategy({"name": MiddleSearch, "shift": 0.25}, SPACE)
+    assert shifted.next_candidate(History()) == {"lr": 0.75}
+
+
+def test_the_built_in_names_are_listed_in_order() -> None:
+    names = strategy_names()
+    assert names == sorted(names)
+    assert {"grid", "random"} <= set(names)
+    assert strategy_class("grid") is GridSearch
+
+
+def test_options_can_be_checked_without_a_space() -> None:
+    strategy, options = parse_strategy({"name": "random", "max_iters": 5})
+    assert strategy is RandomSearch
+    assert options.model_dump() == {"max_iters": 5}
+
+
+def test_every_option_is_described() -> None:
+    for strategy in (GridSearch, RandomSearch):
+        assert all(field.description for field in strategy.Options.model_fields.values())
+
+
+def test_an_unknown_name_lists_the_known_ones_nearest_first() -> None:
+    (said,) = mistakes_of("gird")
+    assert said.startswith("strategy: 'gird' is not known, did you mean 'grid'? Known are 'grid', ")
+    assert "'random'" in said
+
+
+def test_an_unknown_option_lists_the_known_ones_nearest_first() -> None:
+    (said,) = mistakes_of({"name": "grid", "point": 3})
+    assert said == (
+        "strategy \"grid\": option point is not known, did you mean 'points'? "
+        "Known are 'points', 'shuffle'"
+    )
+
+
+def test_a_wrong_option_says_what_would_be_right() -> None:
+    assert mistakes_of({"name": "random", "max_iters": "many"}) == (
+        "strategy \"random\": option max_iters must be a valid integer, got 'many'",
+    )
+    assert mistakes_of({"name": MiddleSearch, "shift": -1.0}) == (
+        "strategy MiddleSearch: option shift must be greater than or equal to 0, got -1.0",
+    )
+
+
+@pytest.mark.parametrize(
+    ("spec", "said"),
+    [
+        (3, "strategy: must be a name, a mapping with a name and options, or a subclass"),
+        (None, "strategy: must be a name"),
+        ({"points": 3}, "strategy: name is required, one of 'grid', "),
+        ({"name": 3}, "strategy: must be a name"),
+        (int, "strategy int: it must be a subclass of SearchStrategy, got <class 'int'>"),
+        (SearchStrategy, "strategy SearchStrategy: it must define next_candidate"),
+    ],
+)
+def test_what_is_no_strategy_is_refused(spec: Any, said: str) -> None:
+    (mistake,) = mistakes_of(spec)
+    assert mistake.startswith(said)
+
+
+@pytest.mark.parametrize("direction", ["up", "MAXIMIZE", None, 1, ["minimize"]])
+def test_a_wrong_direction_is_named(direction: Any) -> None:
+    (mistake,) = mistakes_of("random", SPACE, direction)
+    assert mistake == f"direction: must be 'maximize' or 'minimize', got {direction!r}"
+
+
+@pytest.mark.parametrize("seed", [-1, True, 1.0, "1", None, np.int64(-1)])
+def test_a_wrong_seed_is_named(seed: Any) -> None:
+    (mistake,) = mistakes_of("random", SPACE, "minimize", seed)
+    assert mistake == f"seed: must be a whole number of at least 0, got {seed!r}"
+
+
+def test_a_numpy_integer_is_a_seed() -> None:
+    seed: Any = np.int64(7)
+    assert type(make_strategy("random", SPACE, "minimize", seed).seed) is int
+
+
+def test_all_mistakes_are_told_at_once_in_the_order_of_the_arguments() -> None:
+    said = mistakes_of({"name": "random", "max_iters": 0, "n": 1}, {"lr": []}, "up", -1)
+    assert [mistake.split(":")[0] for mistake in said] == [
+        "space.lr",
+        'strategy "random"',
+        'strategy "random"',
+        "direction",
+        "seed",
+    ]
+
+
+def test_a_generator_of_any_seed_is_made() -> None:
+    assert make_strategy("random", SPACE, "minimize", 2**80).next_candidate(History()) is not None
