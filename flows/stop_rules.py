@@ -1,0 +1,42 @@
+"""When a study stops."""
+
+from __future__ import annotations
+
+from prefect_tuner.flows.tuner_config import TunerConfig
+from prefect_tuner.flows.tuning_events import Progress
+from prefect_tuner.flows.tuning_result import StopReason
+from prefect_tuner.trial import Direction, is_better
+
+
+def stop_reason(config: TunerConfig, direction: Direction, progress: Progress) -> StopReason | None:
+    """Why a study should stop now, running trials included; None to go on.
+
+    Args:
+        config: The rules.
+        direction: Whether a larger or a smaller metric is better.
+        progress: How far the study is.
+
+    Example:
+        ```python
+        from prefect_tuner import TunerConfig
+        from prefect_tuner.flows.stop_rules import stop_reason
+        from prefect_tuner.flows.tuning_events import Progress
+
+        config = TunerConfig(max_failures=3)
+        assert stop_reason(config, "maximize", Progress(failed=2)) is None
+        assert stop_reason(config, "maximize", Progress(failed=3)) == "max_failures"
+        ```
+    """
+    best = None if progress.best_trial is None else progress.best_trial.metric
+    target = config.target_metric
+    if best is not None and target is not None and not is_better(target, best, direction):
+        return StopReason.TARGET_METRIC
+    if config.max_duration is not None and progress.elapsed >= config.max_duration:
+        return StopReason.MAX_DURATION
+    if config.max_failures is not None and progress.failed >= config.max_failures:
+        return StopReason.MAX_FAILURES
+    if config.patience is not None and best is not None and progress.since_best >= config.patience:
+        return StopReason.PATIENCE
+    if progress.finished >= config.max_trials:
+        return StopReason.MAX_TRIALS
+    return None

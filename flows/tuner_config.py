@@ -1,0 +1,90 @@
+"""The configuration of a study: budget, limits, retries, stop rules."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from prefect_tuner.errors import InvalidConfiguration
+from prefect_tuner.validation import mistakes_from
+
+RetriedOutcome: TypeAlias = Literal[
+    "failed", "crashed", "timed_out", "out_of_memory", "invalid_metric"
+]
+"""An outcome after which a trial may be tried again."""
+
+
+class TunerConfig(BaseModel):
+    """How much a study may take, how many trials run at a time, and when it stops.
+
+    Raises:
+        InvalidConfiguration: Lists all the mistakes, each with the name of its field.
+
+    Example:
+        ```python
+        from prefect_tuner import TunerConfig
+
+        config = TunerConfig(max_trials=50, max_duration=1800, max_concurrency=4)
+        assert config.trial_timeout == 600
+        ```
+    """
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+    max_trials: int = Field(
+        default=20, ge=1, description="Trials in all, failed ones included; never exceeded."
+    )
+    max_duration: float | None = Field(
+        default=1800.0,
+        gt=0,
+        description="Seconds for the study. Running trials are stopped when they have passed.",
+    )
+    max_concurrency: int = Field(
+        default=1, ge=1, description="Trials that run at the same time, each in its own process."
+    )
+    trial_timeout: float | None = Field(
+        default=600.0, gt=0, description="Seconds for one attempt at a trial, which is then killed."
+    )
+    trial_memory_mb: float | None = Field(
+        default=None,
+        gt=0,
+        description="Megabytes that a trial and its child processes may take before it is killed.",
+    )
+    retries: int = Field(
+        default=0, ge=0, description="Further attempts at a trial that failed, each on its own clock."
+    )
+    retry_delay: float = Field(
+        default=0.0, ge=0, description="Seconds to wait before each further attempt."
+    )
+    retry_outcomes: list[RetriedOutcome] = Field(
+        default=["failed", "crashed"], description="Outcomes after which a trial is tried again."
+    )
+    on_failure: Literal["continue", "raise"] = Field(
+        default="continue", description="Whether the first failed trial ends the study with an error."
+    )
+    max_failures: int | None = Field(
+        default=None, ge=1, description="Stop when this many trials have failed."
+    )
+    target_metric: float | None = Field(
+        default=None,
+        allow_inf_nan=False,
+        description="Stop when a metric is at least (minimizing: at most) this good.",
+    )
+    patience: int | None = Field(
+        default=None, ge=1, description="Stop when this many trials in a row brought no improvement."
+    )
+    fresh_interpreter: bool = Field(
+        default=False,
+        description="Start a new Python for each trial: slower, for objectives whose modules start "
+        "threads or open devices when they are imported.",
+    )
+
+    if not TYPE_CHECKING:  # The generated signature serves type checkers better.
+
+        def __init__(self, **fields: Any) -> None:
+            try:
+                super().__init__(**fields)
+            except ValidationError as error:
+                mistakes = mistakes_from(error, "config", TunerConfig)
+                raise InvalidConfiguration(*mistakes) from None

@@ -1,0 +1,133 @@
+"""What happens in a study, as observers and the callers of `stream` are told."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from prefect_tuner.flows.tuner_config import TunerConfig
+from prefect_tuner.flows.tuning_result import TuningResult
+from prefect_tuner.history import History
+from prefect_tuner.space import SearchSpace
+from prefect_tuner.trial import Direction, Trial
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a study is.
+
+    Attributes:
+        elapsed: Seconds since the study started.
+        asked: Trials started so far.
+        running: Trials that run now.
+        completed: Trials that have a metric.
+        failed: Trials that failed, in whichever way.
+        since_best: Trials finished since the best metric was found.
+        best_trial: The incumbent; None before the first completed trial.
+    """
+
+    elapsed: float = 0.0
+    asked: int = 0
+    running: int = 0
+    completed: int = 0
+    failed: int = 0
+    since_best: int = 0
+    best_trial: Trial | None = None
+
+    @property
+    def finished(self) -> int:
+        """Trials that run no more."""
+        return self.asked - self.running
+
+
+@dataclass(frozen=True)
+class StudyStarted:
+    """The study begins; no trial was started yet.
+
+    Attributes:
+        study: The study's name.
+        objective: What the objective is called.
+        space: The parameters to search.
+        strategy: The strategy's name.
+        direction: Whether a larger or a smaller metric is better.
+        config: Budget, limits and stop rules.
+        history: All trials, as they come; to be read only.
+    """
+
+    study: str
+    objective: str
+    space: SearchSpace
+    strategy: str
+    direction: Direction
+    config: TunerConfig
+    history: History
+
+
+@dataclass(frozen=True)
+class TrialStarted:
+    """A trial was submitted."""
+
+    trial: Trial
+    progress: Progress
+
+
+@dataclass(frozen=True)
+class TrialCompleted:
+    """A trial has a metric."""
+
+    trial: Trial
+    progress: Progress
+
+
+@dataclass(frozen=True)
+class TrialFailed:
+    """A trial ended without a metric: it failed, or was stopped with the study (`cancelled`)."""
+
+    trial: Trial
+    progress: Progress
+
+
+@dataclass(frozen=True)
+class BestImproved:
+    """A completed trial is better than all before; told after its `TrialCompleted`."""
+
+    trial: Trial
+    previous: Trial | None
+    progress: Progress
+
+
+@dataclass(frozen=True)
+class StudyCompleted:
+    """The study is complete."""
+
+    result: TuningResult
+    progress: Progress
+
+
+@dataclass(frozen=True)
+class StudyFailed:
+    """The study ended without a result: it failed, or was cancelled.
+
+    Attributes:
+        study: The study's name.
+        error: Why.
+        cancelled: Whether it was stopped from outside.
+        progress: How far it came.
+    """
+
+    study: str
+    error: BaseException
+    cancelled: bool
+    progress: Progress
+
+
+TuningEvent: TypeAlias = (
+    StudyStarted
+    | TrialStarted
+    | TrialCompleted
+    | TrialFailed
+    | BestImproved
+    | StudyCompleted
+    | StudyFailed
+)
+"""Anything that happens in a study."""

@@ -1,0 +1,109 @@
+"""What a study comes to: plain data."""
+
+from __future__ import annotations
+
+import json
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+from pydantic import BaseModel, ConfigDict, computed_field
+
+from prefect_tuner.parameters import Params
+from prefect_tuner.trial import Direction, Trial
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+class StopReason(StrEnum):
+    """Why a study stopped."""
+
+    MAX_TRIALS = "max_trials"
+    """All the trials of the budget were run."""
+    MAX_DURATION = "max_duration"
+    """The time of the budget was over."""
+    MAX_FAILURES = "max_failures"
+    """Too many trials failed."""
+    TARGET_METRIC = "target_metric"
+    """A metric was good enough."""
+    PATIENCE = "patience"
+    """There was no improvement for too many trials."""
+    EXHAUSTED = "exhausted"
+    """The strategy has nothing left to try."""
+
+
+class TuningResult(BaseModel):
+    """The result of a study.
+
+    Attributes:
+        study: The study's name.
+        direction: Whether a larger or a smaller metric is better.
+        stop_reason: Why the study stopped.
+        best_trial: The completed trial with the best metric.
+        trials: All trials in the order asked.
+        duration: Seconds from the first trial's start to the study's end.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    study: str
+    direction: Direction
+    stop_reason: StopReason
+    best_trial: Trial
+    trials: list[Trial]
+    duration: float
+
+    @computed_field  # type: ignore[prop-decorator]
+    @property
+    def best_params(self) -> Params:
+        """The parameters of the best trial."""
+        return dict(self.best_trial.params)
+
+    @computed_field  # type: ignore[prop-decorator]
+    @property
+    def best_metric(self) -> float:
+        """The metric of the best trial."""
+        assert self.best_trial.metric is not None  # noqa: S101 - a completed trial has one
+        return self.best_trial.metric
+
+    def to_json(self) -> str:
+        """The result as JSON text, which `TuningResult.model_validate_json` takes back."""
+        return json.dumps(self.model_dump(mode="json"))
+
+    def to_dataframe(self) -> pd.DataFrame:
+        """One row for each trial, a column for each parameter (`param.lr`) and extra number.
+
+        Raises:
+            ImportError: pandas is not installed (`pip install "prefect-tuner[dataframe]"`).
+        """
+        try:
+            import pandas as pd
+        except ImportError as error:
+            raise ImportError(
+                'to_dataframe needs pandas: pip install "prefect-tuner[dataframe]"'
+            ) from error
+        return pd.DataFrame([trial_row(trial) for trial in self.trials]).set_index("trial")
+
+
+def trial_row(trial: Trial) -> dict[str, Any]:
+    """A trial as one flat row of a table.
+
+    Example:
+        ```python
+        from prefect_tuner import Trial
+        from prefect_tuner.flows.tuning_result import trial_row
+
+        row = trial_row(Trial(number=0, params={"lr": 0.1}))
+        assert row["param.lr"] == 0.1
+        ```
+    """
+    return {
+        "trial": trial.number,
+        "outcome": trial.outcome.value if trial.outcome else "running",
+        "metric": trial.metric,
+        **{f"param.{name}": value for name, value in trial.params.items()},
+        **{f"extra.{name}": value for name, value in trial.extra.items()},
+        "duration": trial.duration,
+        "attempts": trial.attempts,
+        "message": trial.message,
+    }
