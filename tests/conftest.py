@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import settings
 
 from tests.prefect_server import PrefectServer
 
@@ -14,6 +15,10 @@ from tests.prefect_server import PrefectServer
 # server, the profile or the database of whoever runs the tests.
 _SERVER = PrefectServer()
 _SERVER.take_over(os.environ)
+
+# A time limit for each single example would measure what else the machine is doing.
+settings.register_profile("no time limit", deadline=None)
+settings.load_profile("no time limit")
 
 _MISSING_FOR_BROWSER_TESTS = [
     program for program in ("chromium", "chromedriver") if shutil.which(program) is None
