@@ -64,18 +64,15 @@ endif
 endif
 
 $(LOCKED): requirements.lock
-	@version=$$("$(PYTHON)" -c '$(VERSION)') || { \
-	  echo '$(PYTHON) does not run. prefect-tuner needs Python 3.11 or newer; name yours:' >&2; \
-	  echo '    make $(or $(MAKECMDGOALS),test) PYTHON=python3.12' >&2; \
-	  exit 1; }; \
-	"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
-	  echo "$(PYTHON) is Python $$version. prefect-tuner needs Python 3.11 or newer; name yours:" >&2; \
-	  echo '    make $(or $(MAKECMDGOALS),test) PYTHON=python3.12' >&2; \
-	  exit 1; }; \
-	"$(PYTHON)" -c 'import ensurepip, venv' 2>/dev/null || { \
-	  echo "$(PYTHON) (Python $$version) comes without venv or ensurepip." >&2; \
-	  echo "On Debian and Ubuntu: apt-get install python$${version%.*}-venv" >&2; \
-	  exit 1; }; \
+	@fail() { printf '%s\n' "$$@" >&2; exit 1; }; \
+	needs='prefect-tuner needs Python 3.11 or newer. Say which one to use:'; \
+	use='    make $(or $(MAKECMDGOALS),test) PYTHON=python3.12'; \
+	version=$$("$(PYTHON)" -c '$(VERSION)') || fail '$(PYTHON) does not run.' "$$needs" "$$use"; \
+	"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  fail "$(PYTHON) is Python $$version." "$$needs" "$$use"; \
+	"$(PYTHON)" -c 'import ensurepip, venv' 2>/dev/null || \
+	  fail "$(PYTHON) (Python $$version) comes without venv or ensurepip." \
+	    "On Debian and Ubuntu: apt-get install python$${version%.*}-venv"; \
 	echo "Making $(VENV) with Python $$version: some minutes, and once only ..."
 	@rm -rf $(VENV)
 	@"$(PYTHON)" -m venv $(VENV)
