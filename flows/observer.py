@@ -87,7 +87,9 @@ class ObserverThread:
     """
 
     def __init__(
-        self, observers: Sequence[TuningObserver], logger: logging.Logger | logging.LoggerAdapter[Any]
+        self,
+        observers: Sequence[TuningObserver],
+        logger: logging.Logger | logging.LoggerAdapter[Any],
     ) -> None:
         self._observers = observers
         self._logger = logger
@@ -119,7 +121,7 @@ class ObserverThread:
             for observer in self._observers:
                 try:
                     observer.notify(event)
-                except Exception:  # noqa: BLE001 - an observer never hurts the study
+                except Exception:
                     self._logger.warning(
                         "Observer %s failed on %s",
                         type(observer).__name__,

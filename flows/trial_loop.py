@@ -6,7 +6,9 @@ import queue
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import TypeAlias
 
+from prefect.client.schemas.objects import State
 from prefect.futures import PrefectFuture
 
 from prefect_tuner.errors import TrainingError, TrialTimeout, TuningCancelled
@@ -32,6 +34,9 @@ STOP_TIMEOUT = 4.0
 """Seconds that stopped trials may take to end; their processes are killed well before."""
 
 
+_TrialFuture: TypeAlias = PrefectFuture[State[AttemptReport]]
+
+
 @dataclass(frozen=True)
 class _Interruption:
     """Somebody asked the loop to stop."""
@@ -53,6 +58,7 @@ class TrialLoop:
 
     def __init__(
         self,
+        *,
         name: str,
         study: Study,
         objective: ObjectiveSpec,
@@ -74,7 +80,7 @@ class TrialLoop:
             config.trial_timeout, None if memory is None else int(memory * 1e6)
         )
         self._task = trial_task(self._retry)
-        self._in_flight: dict[int, PrefectFuture[AttemptReport]] = {}
+        self._in_flight: dict[int, _TrialFuture] = {}
         self._arrivals: queue.SimpleQueue[int | _Interruption] = queue.SimpleQueue()
         self._exhausted = False
         self._started = time.monotonic()
@@ -83,9 +89,7 @@ class TrialLoop:
     @property
     def progress(self) -> Progress:
         """How far the study is."""
-        return replace(
-            self._progress, elapsed=self.elapsed(), running=len(self._in_flight)
-        )
+        return replace(self._progress, elapsed=self.elapsed(), running=len(self._in_flight))
 
     def elapsed(self) -> float:
         """Seconds since the loop was made."""
@@ -166,7 +170,11 @@ class TrialLoop:
             raise kind(f"trial {trial.number} {describe_failure(trial)}")
 
     def _finish(self, number: int) -> Trial:
-        report = _report(self._in_flight.pop(number))
+        return self._record(number, _report(self._in_flight[number]))
+
+    def _record(self, number: int, report: AttemptReport) -> Trial:
+        """Take a trial out of flight, tell the study, then everybody else."""
+        del self._in_flight[number]
         previous = self._study.best_trial
         trial = self._study.tell(
             number,
@@ -207,6 +215,9 @@ class TrialLoop:
                 break
             if not isinstance(arrival, _Interruption):
                 self._finish(arrival)
+        for number in list(self._in_flight):
+            report = AttemptReport(Outcome.CANCELLED, "its task run did not end with the study")
+            self._record(number, report)
 
 
 def describe_failure(trial: Trial) -> str:
@@ -225,10 +236,10 @@ def describe_failure(trial: Trial) -> str:
     return f"{ending}: {trial.message}" if trial.message else ending
 
 
-def _report(future: PrefectFuture[AttemptReport]) -> AttemptReport:
+def _report(future: _TrialFuture) -> AttemptReport:
     """What came of a trial whose task run has ended, even where the supervisor itself failed."""
     try:
-        result = future.result(raise_on_failure=False)
+        result: object = future.result(raise_on_failure=False)
     except Exception as error:  # noqa: BLE001 - a task runner may raise instead of answering
         result = error
     if isinstance(result, AttemptReport):

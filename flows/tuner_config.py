@@ -52,7 +52,9 @@ class TunerConfig(BaseModel):
         description="Megabytes that a trial and its child processes may take before it is killed.",
     )
     retries: int = Field(
-        default=0, ge=0, description="Further attempts at a trial that failed, each on its own clock."
+        default=0,
+        ge=0,
+        description="Further attempts at a trial that failed.",
     )
     retry_delay: float = Field(
         default=0.0, ge=0, description="Seconds to wait before each further attempt."
@@ -61,7 +63,8 @@ class TunerConfig(BaseModel):
         default=["failed", "crashed"], description="Outcomes after which a trial is tried again."
     )
     on_failure: Literal["continue", "raise"] = Field(
-        default="continue", description="Whether the first failed trial ends the study with an error."
+        default="continue",
+        description="What a failed trial does to the study; raise ends it.",
     )
     max_failures: int | None = Field(
         default=None, ge=1, description="Stop when this many trials have failed."
@@ -72,7 +75,9 @@ class TunerConfig(BaseModel):
         description="Stop when a metric is at least (minimizing: at most) this good.",
     )
     patience: int | None = Field(
-        default=None, ge=1, description="Stop when this many trials in a row brought no improvement."
+        default=None,
+        ge=1,
+        description="Stop after this many trials without an improvement.",
     )
     fresh_interpreter: bool = Field(
         default=False,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from pydantic import BaseModel, ConfigDict, computed_field
 
@@ -16,20 +16,27 @@ if TYPE_CHECKING:
 
 
 class StopReason(StrEnum):
-    """Why a study stopped."""
+    """Why a study stopped.
 
-    MAX_TRIALS = "max_trials"
-    """All the trials of the budget were run."""
-    MAX_DURATION = "max_duration"
-    """The time of the budget was over."""
-    MAX_FAILURES = "max_failures"
-    """Too many trials failed."""
-    TARGET_METRIC = "target_metric"
-    """A metric was good enough."""
-    PATIENCE = "patience"
-    """There was no improvement for too many trials."""
-    EXHAUSTED = "exhausted"
-    """The strategy has nothing left to try."""
+    Attributes:
+        sentence: The reason as a person would say it.
+    """
+
+    sentence: str
+
+    MAX_TRIALS = "max_trials", "all trials of the budget were run"
+    MAX_DURATION = "max_duration", "the time of the budget was over"
+    MAX_FAILURES = "max_failures", "too many trials failed"
+    TARGET_METRIC = "target_metric", "the target was reached"
+    PATIENCE = "patience", "there was no improvement for too many trials"
+    EXHAUSTED = "exhausted", "the strategy has nothing left to try"
+
+    def __new__(cls, value: str, sentence: str) -> Self:
+        """Make a member from its value and its sentence."""
+        member = str.__new__(cls, value)
+        member._value_ = value
+        member.sentence = sentence
+        return member
 
 
 class TuningResult(BaseModel):

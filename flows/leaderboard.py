@@ -1,0 +1,135 @@
+"""A study as tables and text, ready for Prefect's artifacts. Pure: nothing is sent from here.
+
+What the Prefect UI does not bear is kept from it: columns come from a table's first row, so all
+rows have the same; an infinity would turn the whole table into raw text; markup in a parameter's
+value or an error's message would be rendered.
+"""
+
+from __future__ import annotations
+
+import heapq
+import json
+import math
+import re
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from prefect_tuner.flows.tuning_events import Progress
+from prefect_tuner.flows.tuning_result import trial_row
+from prefect_tuner.trial import Direction, Outcome, Trial
+
+BEST_SHOWN = 20
+"""Trials on a leaderboard."""
+
+FAILED_SHOWN = 20
+"""Failed trials listed, the latest."""
+
+LONGEST_TEXT = 300
+"""Characters of a text in a cell."""
+
+
+def best_trials(trials: Iterable[Trial], direction: Direction) -> list[Trial]:
+    """The completed trials with the best metrics, best first, the earlier one among equals."""
+    completed = [
+        (trial.metric, trial)
+        for trial in trials
+        if trial.outcome is Outcome.COMPLETED and trial.metric is not None
+    ]
+    sign = -1.0 if direction == "maximize" else 1.0
+    best = heapq.nsmallest(BEST_SHOWN, completed, key=lambda pair: (sign * pair[0], pair[1].number))
+    return [trial for _, trial in best]
+
+
+def failed_trials(trials: Sequence[Trial]) -> list[Trial]:
+    """The latest trials that ended without a metric, latest first."""
+    ended = (t for t in reversed(trials) if t.outcome not in (None, Outcome.COMPLETED))
+    return [trial for trial, _ in zip(ended, range(FAILED_SHOWN), strict=False)]
+
+
+def leaderboard_rows(trials: Iterable[Trial], direction: Direction) -> list[dict[str, Any]]:
+    """The best trials as rows of a table artifact, values exactly as they were tried.
+
+    Args:
+        trials: All trials of a study.
+        direction: Whether a larger or a smaller metric is better.
+
+    Example:
+        ```python
+        from prefect_tuner import Outcome, Trial
+        from prefect_tuner.flows.leaderboard import leaderboard_rows
+
+        trial = Trial(0, {"lr": 0.1}, outcome=Outcome.COMPLETED, metric=0.9)
+        assert leaderboard_rows([trial], "maximize")[0]["param.lr"] == 0.1
+        ```
+    """
+    rows = [
+        {"rank": rank, **_without(trial_row(trial), "outcome", "message")}
+        for rank, trial in enumerate(best_trials(trials, direction), start=1)
+    ]
+    return _uniform(rows)
+
+
+def failure_rows(trials: Sequence[Trial]) -> list[dict[str, Any]]:
+    """The latest trials without a metric as rows of a table artifact."""
+    return _uniform([_without(trial_row(trial), "metric") for trial in failed_trials(trials)])
+
+
+def summary_markdown(study: str, direction: Direction, progress: Progress, ending: str) -> str:
+    """The best parameters and the state of the study as markdown.
+
+    Args:
+        study: The study's name.
+        direction: Whether a larger or a smaller metric is better.
+        progress: How far the study is.
+        ending: How it ended, or that it runs.
+    """
+    counts = (
+        f"({progress.completed} trials completed, {progress.failed} failed, "
+        f"{progress.asked} in all, {progress.elapsed:.1f} s)"
+    )
+    lines = [
+        f"## {_escape(study)}",
+        "",
+        f"{_escape(ending)} {counts}.",
+        "",
+    ]
+    best = progress.best_trial
+    if best is None:
+        return "\n".join([*lines, "No trial has a metric."])
+    lines += [
+        f"Best metric (**{direction}**): **{best.metric!r}** in trial {best.number}",
+        "",
+        "| parameter | value |",
+        "| --- | --- |",
+        *(f"| {_escape(name)} | {_escape(repr(v))} |" for name, v in best.params.items()),
+        "",
+        "```json",
+        json.dumps(best.params, indent=2).replace("```", "'''"),
+        "```",
+    ]
+    return "\n".join(lines)
+
+
+def _without(row: dict[str, Any], *columns: str) -> dict[str, Any]:
+    return {name: value for name, value in row.items() if name not in columns}
+
+
+def _uniform(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Rows with the same columns, and with cells that the Prefect UI can show."""
+    columns = list(dict.fromkeys(name for row in rows for name in row))
+    return [{name: _cell(row.get(name)) for name in columns} for row in rows]
+
+
+def _cell(value: Any) -> Any:
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
+    if isinstance(value, str) and len(value) > LONGEST_TEXT:
+        return value[: LONGEST_TEXT - 1] + "…"
+    return value
+
+
+def _escape(text: str) -> str:
+    """Text that markdown and HTML leave alone, on one line."""
+    text = " ".join(text.split())[:LONGEST_TEXT]
+    text = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return re.sub(r"([\\`*_{}\[\]()#+!|~$-])", r"\\\1", text)

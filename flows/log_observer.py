@@ -1,0 +1,109 @@
+"""Tells the flow run's log what happens."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from prefect_tuner.flows.observer import TuningObserver
+from prefect_tuner.flows.trial_loop import describe_failure
+from prefect_tuner.flows.tuning_events import (
+    BestImproved,
+    StudyCompleted,
+    StudyFailed,
+    StudyStarted,
+    TrialCompleted,
+    TrialFailed,
+    TrialStarted,
+)
+from prefect_tuner.tasks.trial_task import describe_params
+
+
+class LogObserver(TuningObserver):
+    """Writes a line for each event, with the parameters.
+
+    Args:
+        logger: Usually the flow run's.
+    """
+
+    def __init__(self, logger: logging.Logger | logging.LoggerAdapter[Any]) -> None:
+        self._logger = logger
+
+    def on_study_started(self, event: StudyStarted) -> None:
+        """Say what is tuned and how."""
+        config = event.config
+        size = event.space.cardinality
+        self._logger.info(
+            "Study %r: %s %s over %s with strategy %r, up to %d trials, %d at a time",
+            event.study,
+            event.direction,
+            event.objective,
+            "infinitely many candidates" if size is None else f"{size:,} candidates",
+            event.strategy,
+            config.max_trials,
+            config.max_concurrency,
+        )
+
+    def on_trial_started(self, event: TrialStarted) -> None:
+        """Say what the trial tries."""
+        trial = event.trial
+        self._logger.info("Trial %d started: %s", trial.number, describe_params(trial.params))
+
+    def on_trial_completed(self, event: TrialCompleted) -> None:
+        """Say the metric."""
+        trial = event.trial
+        self._logger.info(
+            "Trial %d completed: metric=%r with %s",
+            trial.number,
+            trial.metric,
+            describe_params(trial.params),
+        )
+
+    def on_trial_failed(self, event: TrialFailed) -> None:
+        """Say why."""
+        trial = event.trial
+        self._logger.warning(
+            "Trial %d %s with %s",
+            trial.number,
+            describe_failure(trial),
+            describe_params(trial.params),
+        )
+
+    def on_best_improved(self, event: BestImproved) -> None:
+        """Say who leads now."""
+        trial, previous = event.trial, event.previous
+        self._logger.info(
+            "Best metric is now %r (%s), found by trial %d",
+            trial.metric,
+            "the first" if previous is None else f"before: {previous.metric!r}",
+            trial.number,
+        )
+
+    def on_completed(self, event: StudyCompleted) -> None:
+        """Say how it ended."""
+        result = event.result
+        self._logger.info(
+            "Study %r is complete after %d trials (%d failed) and %.1f s, since %s: "
+            "best metric %r with %s",
+            result.study,
+            len(result.trials),
+            event.progress.failed,
+            result.duration,
+            result.stop_reason.sentence,
+            result.best_metric,
+            describe_params(result.best_params),
+        )
+
+    def on_failed(self, event: StudyFailed) -> None:
+        """Say why, and what was found before."""
+        best = event.progress.best_trial
+        self._logger.error(
+            "Study %r %s after %d trials: %s; %s",
+            event.study,
+            "was cancelled" if event.cancelled else "failed",
+            event.progress.asked,
+            str(event.error) or type(event.error).__name__,
+            "no trial has a metric"
+            if best is None
+            else f"best metric so far {best.metric!r} with {describe_params(best.params)}",
+        )

@@ -1,0 +1,44 @@
+"""The types of `tune`'s parameters: wide for callers in Python, plain JSON for Prefect's form.
+
+Prefect builds the form of a deployment from the JSON schema of the flow's signature. There an
+objective is a string, a strategy a drop-down of names, a search space a JSON editor; unions of
+models are left out, since the form cannot submit them. From Python the same parameters take
+callables, `Float(...)` and classes as they are; `plan_study` checks both alike.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Annotated, Any, TypeAlias
+
+from pydantic import Field, WithJsonSchema
+
+from prefect_tuner.flows.observer import TuningObserver
+from prefect_tuner.parameters import HyperValue, Parameter
+from prefect_tuner.space import SearchSpace
+from prefect_tuner.strategies.factory import StrategySpec, strategy_names
+from prefect_tuner.tasks.objective import TrainableModel
+
+ObjectiveParameter: TypeAlias = Annotated[
+    str | Callable[..., Any] | TrainableModel,
+    WithJsonSchema({"type": "string", "pattern": r"^.+:.+$"}),
+]
+"""A callable, an object with `train`, or the path of one."""
+
+SpaceParameter: TypeAlias = Annotated[
+    SearchSpace | Mapping[str, Parameter | Sequence[HyperValue] | Mapping[str, Any]],
+    WithJsonSchema({"type": "object", "additionalProperties": True}),
+]
+"""A search space, or what `SearchSpace` takes."""
+
+StrategyParameter: TypeAlias = Annotated[
+    StrategySpec, WithJsonSchema({"type": "string", "enum": strategy_names()})
+]
+"""A registered name, a mapping with the name and options, or a subclass of `SearchStrategy`."""
+
+SeedParameter: TypeAlias = Annotated[int, Field(ge=0)]
+"""A whole number, at least 0."""
+
+ObserversParameter: TypeAlias = Annotated[
+    Sequence[TuningObserver | type[TuningObserver] | str],
+    WithJsonSchema({"type": "array", "items": {"type": "string"}}),
+]
+"""Observers, their classes, or the paths of either."""

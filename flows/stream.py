@@ -1,0 +1,167 @@
+"""A study as a stream of events, for callers that live longer than it."""
+
+from __future__ import annotations
+
+import asyncio
+import queue
+import threading
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextvars import copy_context
+from typing import Any, final
+
+from prefect_tuner.example import SPACE
+from prefect_tuner.flows.cancellation import Cancellation, cancellation_scope
+from prefect_tuner.flows.observer import TuningObserver
+from prefect_tuner.flows.parameter_form import (
+    ObjectiveParameter,
+    ObserversParameter,
+    SeedParameter,
+    SpaceParameter,
+    StrategyParameter,
+)
+from prefect_tuner.flows.tune import DEFAULT_CONFIG, NO_OPTIONS, tune
+from prefect_tuner.flows.tuner_config import TunerConfig
+from prefect_tuner.flows.tuning_events import TuningEvent
+from prefect_tuner.flows.tuning_result import TuningResult
+from prefect_tuner.trial import Direction
+
+
+def stream(
+    objective: ObjectiveParameter = "prefect_tuner.example:train",
+    space: SpaceParameter = SPACE,
+    strategy: StrategyParameter = "random",
+    strategy_options: dict[str, Any] = NO_OPTIONS,
+    direction: Direction = "maximize",
+    seed: SeedParameter = 0,
+    study: str = "",
+    config: TunerConfig = DEFAULT_CONFIG,
+    observers: ObserversParameter = (),
+) -> TuningStream:
+    """Run `tune` in the background and hand over its events as they happen.
+
+    The parameters are those of `tune`. The study starts when the iteration does, and is stopped,
+    its trials with it, when the iterator is closed: by leaving the loop, by an error in its body,
+    or by `close`.
+
+    Returns:
+        An iterable for `for` and for `async for`, whose `result` is there at the end.
+
+    Raises:
+        TunerError: Whatever `tune` raises is raised by the iteration.
+
+    Example:
+        ```python
+        from prefect_tuner import BestImproved, TunerConfig, stream
+
+        if __name__ == "__main__":
+            events = stream(config=TunerConfig(max_trials=5))
+            for event in events:
+                if isinstance(event, BestImproved):
+                    print(event.trial.metric, event.trial.params)
+            assert len(events.result.trials) == 5
+        ```
+    """
+
+    def run(observer: TuningObserver) -> TuningResult:
+        return tune(
+            objective=objective,
+            space=space,
+            strategy=strategy,
+            strategy_options=strategy_options,
+            direction=direction,
+            seed=seed,
+            study=study,
+            config=config,
+            observers=[*observers, observer],
+        )
+
+    return TuningStream(run)
+
+
+class _Forwarder(TuningObserver):
+    """Hands every event on."""
+
+    def __init__(self, take: Callable[[TuningEvent], object]) -> None:
+        self._take = take
+
+    def notify(self, event: TuningEvent) -> None:
+        """Hand the event on."""
+        self._take(event)
+
+
+@final
+class TuningStream:
+    """The events of one study; iterate once.
+
+    Args:
+        run: Runs the study, with an observer that is to be told of its events.
+    """
+
+    def __init__(self, run: Callable[[TuningObserver], TuningResult]) -> None:
+        self._run = run
+        self._cancellation = Cancellation()
+        self._thread: threading.Thread | None = None
+        self._result: TuningResult | None = None
+        self._error: BaseException | None = None
+
+    @property
+    def result(self) -> TuningResult:
+        """The study's result.
+
+        Raises:
+            RuntimeError: The iteration has not come to the end.
+        """
+        if self._result is None:
+            raise RuntimeError("there is no result before the last event")
+        return self._result
+
+    def close(self) -> None:
+        """Stop the study, if it runs, and wait until none of its trials does."""
+        self._cancellation.cancel("the stream of its events was closed")
+        if self._thread is not None:
+            self._thread.join()
+
+    def __iter__(self) -> Iterator[TuningEvent]:
+        """Yield the events; leaving the loop stops the study."""
+        events: queue.SimpleQueue[TuningEvent | None] = queue.SimpleQueue()
+        self._start(events.put)
+        try:
+            while (event := events.get()) is not None:
+                yield event
+        finally:
+            self.close()
+        self._raise_error()
+
+    async def __aiter__(self) -> AsyncIterator[TuningEvent]:
+        """Yield the events without blocking the event loop; leaving the loop stops the study."""
+        events: asyncio.Queue[TuningEvent | None] = asyncio.Queue()
+        loop = asyncio.get_running_loop()
+        self._start(lambda event: loop.call_soon_threadsafe(events.put_nowait, event))
+        try:
+            while (event := await events.get()) is not None:
+                yield event
+        finally:
+            self._cancellation.cancel("the stream of its events was closed")
+            await asyncio.shield(asyncio.to_thread(self.close))
+        self._raise_error()
+
+    def _start(self, put: Callable[[TuningEvent | None], object]) -> None:
+        if self._thread is not None:
+            raise RuntimeError("a stream of events can be iterated once; make another one")
+        self._thread = threading.Thread(
+            target=copy_context().run, args=(self._work, put), name="tuning-stream", daemon=True
+        )
+        self._thread.start()
+
+    def _work(self, put: Callable[[TuningEvent | None], object]) -> None:
+        try:
+            with cancellation_scope(self._cancellation):
+                self._result = self._run(_Forwarder(put))
+        except BaseException as error:  # noqa: BLE001 - raised where the events are read
+            self._error = error
+        finally:
+            put(None)
+
+    def _raise_error(self) -> None:
+        if self._error is not None:
+            raise self._error

@@ -1,0 +1,92 @@
+"""The flow `tune`: hyperparameter tuning as a Prefect flow, each trial a task run."""
+
+from typing import Any
+
+from prefect import flow
+from prefect.runtime import flow_run
+
+from prefect_tuner.example import SPACE
+from prefect_tuner.flows.parameter_form import (
+    ObjectiveParameter,
+    ObserversParameter,
+    SeedParameter,
+    SpaceParameter,
+    StrategyParameter,
+)
+from prefect_tuner.flows.study_plan import plan_study
+from prefect_tuner.flows.study_run import run_study
+from prefect_tuner.flows.tuner_config import TunerConfig
+from prefect_tuner.flows.tuning_result import TuningResult
+from prefect_tuner.trial import Direction
+
+NO_OPTIONS: dict[str, Any] = {}
+DEFAULT_CONFIG = TunerConfig()
+
+
+# Parameters are checked by `plan_study`: it finds all the mistakes, and takes from Python what has
+# no JSON form. The result is kept as JSON so that other flow runs can read it.
+@flow(name="tune", validate_parameters=False, persist_result=True, result_serializer="json")
+def tune(
+    objective: ObjectiveParameter = "prefect_tuner.example:train",
+    space: SpaceParameter = SPACE,
+    strategy: StrategyParameter = "random",
+    strategy_options: dict[str, Any] = NO_OPTIONS,
+    direction: Direction = "maximize",
+    seed: SeedParameter = 0,
+    study: str = "",
+    config: TunerConfig = DEFAULT_CONFIG,
+    observers: ObserversParameter = (),
+) -> TuningResult:
+    """Find the parameters with the best metric.
+
+    Args:
+        objective: What to tune: "package.module:attribute" or "path/to/file.py:attribute" of a
+            function of the parameters that returns the metric. From Python also a callable, or an
+            object with a method `train`.
+        space: The parameters to search, by name: a list of choices, or {"type": "float", "low":
+            ..., "high": ..., "log": ..., "step": ...}, likewise with "int". From Python also
+            `Float`, `Int` and `Categorical`.
+        strategy: How candidates are chosen. From code also {"name": ..., and its options}.
+        strategy_options: Options of the strategy, such as {"points": 5} for "grid".
+        direction: Whether a larger or a smaller metric is better.
+        seed: The same seed gives the same candidates.
+        study: A name for the study, from which its artifacts and events get theirs. Empty: the
+            flow run's name.
+        config: Budget, limits, retries and stop rules.
+        observers: Who else is told what happens: paths of subclasses of `TuningObserver`, like
+            that of the objective. From Python also such objects.
+
+    Returns:
+        The best parameters and their metric, all trials, and why the study stopped.
+
+    Raises:
+        InvalidConfiguration: Lists all the mistakes; no trial was started.
+        ObjectiveNotFound: The objective cannot be loaded; no trial was started.
+        TrainingError: No trial has a metric, or one failed and `on_failure` is "raise".
+
+    Example:
+        ```python
+        from prefect_tuner import Float, TunerConfig, tune
+
+        def train(params):
+            return -((params["x"] - 2.0) ** 2)
+
+        if __name__ == "__main__":
+            result = tune(
+                train, {"x": Float(0.0, 4.0)}, config=TunerConfig(max_trials=10)
+            )
+            assert len(result.trials) == 10
+        ```
+    """
+    plan = plan_study(
+        objective=objective,
+        space=space,
+        strategy=strategy,
+        strategy_options=strategy_options,
+        direction=direction,
+        seed=seed,
+        study=study,
+        config=config,
+        observers=observers,
+    )
+    return run_study(plan, study or str(flow_run.name))
