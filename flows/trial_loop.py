@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 from prefect.client.schemas.objects import State
+from prefect.context import FlowRunContext
 from prefect.futures import PrefectFuture
 
 from prefect_tuner.errors import TrainingError, TrialTimeout, TuningCancelled
@@ -175,6 +176,7 @@ class TrialLoop:
     def _record(self, number: int, report: AttemptReport) -> Trial:
         """Take a trial out of flight, tell the study, then everybody else."""
         del self._in_flight[number]
+        _release_results()
         previous = self._study.best_trial
         trial = self._study.tell(
             number,
@@ -234,6 +236,16 @@ def describe_failure(trial: Trial) -> str:
     """
     ending = trial.outcome.value.replace("_", " ") if trial.outcome else "is running"
     return f"{ending}: {trial.message}" if trial.message else ending
+
+
+def _release_results() -> None:
+    """Let go of finished trials, which Prefect keeps to link task runs by their results.
+
+    No task run uses a trial's result, and a study's memory should not grow with its trials.
+    """
+    context = FlowRunContext.get()
+    if context is not None:
+        context.run_results.clear()
 
 
 def _report(future: _TrialFuture) -> AttemptReport:
