@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+import functools
 import importlib
 import importlib.util
 import inspect
 import os
 import sys
+import textwrap
 import uuid
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
+from importlib.machinery import ModuleSpec
 from pathlib import Path
 from types import ModuleType
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 from prefect_tuner.errors import InvalidConfiguration, ObjectiveNotFound
 from prefect_tuner.parameters import Params
 from prefect_tuner.tasks.trial_context import TrialContext
+
+LoadedObjective: TypeAlias = Callable[[Params, TrialContext], Any]
+"""An objective in the process that runs it."""
 
 
 @runtime_checkable
@@ -100,6 +107,7 @@ def describe_objective(objective: object) -> ObjectiveSpec:
         return ObjectiveSpec(
             name=objective, path=objective, sys_path=sys_path, directory=str(Path.cwd())
         )
+    objective = _undecorated(objective)
     name = getattr(objective, "__qualname__", type(objective).__qualname__)
     return ObjectiveSpec(
         name=name,
@@ -109,18 +117,20 @@ def describe_objective(objective: object) -> ObjectiveSpec:
     )
 
 
-def load_objective(spec: ObjectiveSpec) -> Callable[[Params, TrialContext], Any]:
+def load_objective(spec: ObjectiveSpec) -> LoadedObjective:
     """The objective as a function of parameters and context, in the process that runs trials.
 
     Raises:
         ObjectiveNotFound: It cannot be imported, unpickled or called.
     """
-    objective: Any = _import(spec.path) if spec.path else _unpickle(spec)
-    if type(objective).__module__.partition(".")[0] == "prefect" and hasattr(objective, "fn"):
-        # A trial has a task run already; the decorated function is what shall be tuned.
-        objective = objective.fn
+    objective = _undecorated(_import(spec.path) if spec.path else _unpickle(spec))
     if inspect.isclass(objective) and hasattr(objective, "train"):
-        objective = objective()
+        try:
+            objective = objective()
+        except Exception as error:
+            raise ObjectiveNotFound(
+                f"objective {spec.name!r}: cannot be instantiated without arguments: {error!r}"
+            ) from error
     function = objective.train if callable(getattr(objective, "train", None)) else objective
     if not callable(function):
         raise ObjectiveNotFound(
@@ -130,16 +140,27 @@ def load_objective(spec: ObjectiveSpec) -> Callable[[Params, TrialContext], Any]
     if inspect.iscoroutinefunction(function):
         importlib.import_module("asyncio")  # Here once, rather than in each trial's process.
     if _takes_context(function, spec.name):
-        with_context: Callable[[Params, TrialContext], Any] = function
+        with_context: LoadedObjective = function
         return with_context
     return lambda params, _: function(params)
+
+
+def _undecorated(objective: Any) -> Any:
+    """The function in a Prefect task or flow: a trial has a task run already."""
+    if type(objective).__module__.partition(".")[0] == "prefect" and hasattr(objective, "fn"):
+        return objective.fn
+    return objective
 
 
 def _pickle(objective: object, name: str) -> bytes:
     import cloudpickle
 
-    module = inspect.getmodule(objective if hasattr(objective, "__module__") else type(objective))
-    by_value = module is not None and not _importable(module)
+    module = _defining_module(objective)
+    by_value = (
+        module is not None
+        and module.__name__ not in cloudpickle.list_registry_pickle_by_value()
+        and not _importable(module)
+    )
     if by_value:
         cloudpickle.register_pickle_by_value(module)
     try:
@@ -155,23 +176,46 @@ def _pickle(objective: object, name: str) -> bytes:
     return pickled
 
 
+def _defining_module(objective: object) -> ModuleType | None:
+    while isinstance(objective, functools.partial):
+        objective = objective.func
+    return inspect.getmodule(objective if hasattr(objective, "__module__") else type(objective))
+
+
 def _importable(module: ModuleType) -> bool:
     """Whether another process that imports the module by name gets the same file.
 
     Scripts that are served or loaded by path are modules of a name that leads elsewhere, or
     nowhere, in another process.
     """
-    if module.__name__ == "__main__" or module.__name__ not in sys.modules:
+    if module.__name__ == "__main__" or sys.modules.get(module.__name__) is not module:
         return True  # cloudpickle takes these by value of its own accord.
-    try:
-        found = importlib.util.find_spec(module.__name__)
-    except (ImportError, ValueError):
-        return False
+    found = _search(module.__name__)
     if found is None:
         return False
-    return found.origin == getattr(module.__spec__, "origin", None) or (
-        found.origin == getattr(module, "__file__", None)
+    return found.origin in (
+        getattr(module.__spec__, "origin", None),
+        getattr(module, "__file__", None),
     )
+
+
+def _search(name: str) -> ModuleSpec | None:
+    """Where another process would find a module.
+
+    Unlike `importlib.util.find_spec`, which trusts what this process has imported already.
+    """
+    parent = name.rpartition(".")[0]
+    path = None
+    if parent:
+        if _search(parent) is None:
+            return None
+        path = getattr(sys.modules.get(parent), "__path__", None)
+    for finder in sys.meta_path:
+        with suppress(ImportError, AttributeError, ValueError):
+            found = finder.find_spec(name, path)
+            if found is not None:
+                return found
+    return None
 
 
 def _unpickle(spec: ObjectiveSpec) -> Any:
@@ -180,7 +224,7 @@ def _unpickle(spec: ObjectiveSpec) -> Any:
     try:
         # The bytes were made by the flow's own process for this one and are never stored.
         return pickle.loads(spec.pickled)  # noqa: S301
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise ObjectiveNotFound(
             f"objective {spec.name!r}: cannot be loaded in the trials' process: {error!r}"
         ) from error
@@ -188,22 +232,23 @@ def _unpickle(spec: ObjectiveSpec) -> Any:
 
 def _import(path: str) -> Any:
     location, _, attribute = path.rpartition(":")
+    is_file = location.endswith(".py")
+    if is_file and not Path(location).expanduser().is_file():
+        raise ObjectiveNotFound(
+            f"objective {path!r}: there is no file {location!r} in {str(Path.cwd())!r}"
+        )
     try:
-        found: Any = _import_file(location) if location.endswith(".py") else None
-        if found is None:
-            found = importlib.import_module(location)
-    except FileNotFoundError as error:
-        raise ObjectiveNotFound(f"objective {path!r}: {error}") from error
-    except Exception as error:
+        found: Any = _import_file(location) if is_file else importlib.import_module(location)
+    except (Exception, SystemExit) as error:
         raise ObjectiveNotFound(
             f"objective {path!r}: importing {location!r} failed: {error!r}"
         ) from error
     for name in attribute.split("."):
         if not hasattr(found, name):
-            public = [n for n in vars(found) if not n.startswith("_")] if found else []
+            known = ", ".join(n for n in dir(found) if not n.startswith("_")) or "none"
             raise ObjectiveNotFound(
                 f"objective {path!r}: {location!r} has no attribute {attribute!r}, it has "
-                f"{', '.join(public) or 'none'}"
+                + textwrap.shorten(known, 300, placeholder=" …")
             )
         found = getattr(found, name)
     return found
@@ -211,16 +256,18 @@ def _import(path: str) -> Any:
 
 def _import_file(location: str) -> ModuleType:
     file = Path(location).expanduser().resolve()
-    if not file.is_file():
-        raise FileNotFoundError(f"there is no file {location!r} in {str(Path.cwd())!r}")
+    name = file.stem
     # As `python file.py` does: the file's neighbours can be imported, and what it defines can be
-    # found by its module's name in processes that the objective starts.
-    sys.path.insert(0, str(file.parent))
-    known = sys.modules.get(file.stem)
+    # found by its module's name in processes that the objective starts. But a file `queue.py`
+    # must not be what others get when they import `queue`.
+    if name in sys.stdlib_module_names:
+        sys.path.append(str(file.parent))
+    else:
+        sys.path.insert(0, str(file.parent))
+    known = sys.modules.get(name)
     if known is not None and getattr(known, "__file__", None) == str(file):
         return known
-    name = file.stem
-    if known is not None:  # Another module has the name already.
+    if known is not None or name in sys.stdlib_module_names:
         name += f"_{uuid.uuid5(uuid.NAMESPACE_URL, str(file)).hex}"
     spec = importlib.util.spec_from_file_location(name, file)
     if spec is None or spec.loader is None:
@@ -241,7 +288,8 @@ def _takes_context(function: Callable[..., Any], name: str) -> bool:
     positional = [p for p in parameters if p.kind in kinds]
     required = [p for p in positional if p.default is p.empty]
     takes_any = any(p.kind is p.VAR_POSITIONAL for p in parameters)
-    if (not positional and not takes_any) or len(required) > 2:
+    needs_keywords = any(p.kind is p.KEYWORD_ONLY and p.default is p.empty for p in parameters)
+    if (not positional and not takes_any) or len(required) > 2 or needs_keywords:
         raise ObjectiveNotFound(
             f"objective {name!r}: must take the parameters, or the parameters and the trial, "
             f"got the signature {inspect.signature(function)}"
