@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import logging
+import re
 from collections import deque
 from collections.abc import Callable
 
@@ -15,6 +16,9 @@ TAIL_LINES = 50
 
 LINE_LENGTH = 2_000
 """Characters of a line."""
+
+# Those of ECMA-48 that set colours and move the cursor, and those that set a window's title.
+_ESCAPE_SEQUENCE = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\))")
 
 
 class LogRelay:
@@ -36,10 +40,7 @@ class LogRelay:
 
     def write(self, chunk: bytes) -> None:
         """Take bytes of the trial's output; a line is passed on when it is complete."""
-        *lines, last = (self._line + self._decoder.decode(chunk)).split("\n")
-        self._line = last[:LINE_LENGTH]
-        for line in lines:
-            self._take(logging.INFO, line)
+        self._split(self._decoder.decode(chunk))
 
     def record(self, level: int, text: str) -> None:
         """Take a log record, which may have several lines."""
@@ -48,30 +49,62 @@ class LogRelay:
 
     def close(self) -> None:
         """Pass on what is left."""
-        if self._line:
-            self._take(logging.INFO, self._line)
-            self._line = ""
+        self._split(self._decoder.decode(b"", final=True))
+        self._take(logging.INFO, self._line)
+        self._line = ""
         if self._left_out:
             self._log(logging.WARNING, f"… {self._left_out:,} lines left out …")
         for level, text in self._tail:
-            self._log(level, text)
+            self._pass_on(level, text)
         self._tail.clear()
 
+    def _split(self, text: str) -> None:
+        *lines, last = (self._line + text).split("\n")
+        for line in lines:
+            self._take(logging.INFO, line)
+        # A line without an end must not grow for ever. One that is overwritten from its start,
+        # as progress bars do, may: what was overwritten is forgotten.
+        end = "\r" if last.endswith("\r") else ""
+        self._line = _overwritten(last)[: LINE_LENGTH + 1] + end
+
     def _take(self, level: int, text: str) -> None:
-        text = _printable(text)
         if not text:
             return
         if self._passed < HEAD_LINES:
-            self._passed += 1
-            self._log(level, text)
+            self._passed += self._pass_on(level, text)
             return
         if len(self._tail) == TAIL_LINES:
             self._left_out += 1
+        # Made printable at the end: of the millions of lines that may come, few are shown.
         self._tail.append((level, text))
 
+    def _pass_on(self, level: int, text: str) -> bool:
+        line = _overwritten(text)
+        line = printable(line[: LINE_LENGTH + 1]).rstrip()
+        if not line:
+            return False
+        if len(line) > LINE_LENGTH:
+            line = line[:LINE_LENGTH] + "…"
+        self._log(level, line)
+        return True
 
-def _printable(text: str) -> str:
-    """A line as a terminal would show it, without control characters."""
-    text = text.rstrip("\r\n").rpartition("\r")[2]  # Progress bars overwrite their line.
-    text = "".join(c if c.isprintable() or c == "\t" else "�" for c in text[:LINE_LENGTH])
-    return text.rstrip()
+
+def printable(text: str) -> str:
+    r"""A text without control characters, colours and what a database would not store.
+
+    Example:
+        ```python
+        from prefect_tuner.tasks.log_relay import printable
+
+        assert printable("\x1b[31mred\x1b[0m\tone\ntwo\x00") == "red\tone\ntwo�"
+        ```
+    """
+    if text.isprintable():
+        return text
+    text = _ESCAPE_SEQUENCE.sub("", text)
+    return "".join(c if c.isprintable() or c in "\t\n" else "�" for c in text)
+
+
+def _overwritten(line: str) -> str:
+    """What a terminal shows of a line in which carriage returns go back to the start."""
+    return line.rstrip("\r").rpartition("\r")[2]
