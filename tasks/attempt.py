@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import os
-import select
 import signal
 import time
 import uuid
@@ -15,15 +13,13 @@ from typing import Any
 
 from prefect_tuner.errors import ObjectiveNotFound, TuningCancelled
 from prefect_tuner.tasks.launcher import TERMINATION_GRACE, Launcher, TrialPipes
-from prefect_tuner.tasks.log_relay import LogRelay
-from prefect_tuner.tasks.process_tree import kill_tree, memory_used
+from prefect_tuner.tasks.log_relay import LogRelay, printable
+from prefect_tuner.tasks.pipe_reader import JsonLines, PipeReader
+from prefect_tuner.tasks.process_tree import describe_exit, kill_marked, kill_tree, memory_used
 from prefect_tuner.trial import Outcome
 
 MEMORY_POLL = 0.05
 """Seconds between two looks at a trial's memory."""
-
-_START_TIMEOUT = 60.0
-_READ_SIZE = 1 << 16
 
 
 @dataclass(frozen=True)
@@ -83,14 +79,17 @@ def run_attempt(
         pipes = launcher.start(trial, request)
     except TuningCancelled:
         return AttemptReport(Outcome.CANCELLED, "the study was stopped before the trial started")
-    except ObjectiveNotFound as error:
+    except (ObjectiveNotFound, OSError) as error:
         # It was loaded once, so this is no mistake in the configuration.
-        return AttemptReport(Outcome.CRASHED, f"the fork server could not be restarted: {error}")
-    if opening:
-        log(logging.INFO, opening)
-    supervision = _Supervision(launcher, pipes, limits, LogRelay(log))
+        return AttemptReport(Outcome.CRASHED, f"the trial's process could not be started: {error}")
     try:
+        if opening:
+            log(logging.INFO, opening)
+        supervision = _Supervision(launcher, pipes, limits, LogRelay(log))
         supervision.wait_for_end()
+    except BaseException:
+        launcher.signal(trial, signal.SIGKILL)  # Nobody else would end it.
+        raise
     finally:
         launcher.finish(pipes)
     return supervision.report()
@@ -106,38 +105,38 @@ class _Supervision:
         self._pipes = pipes
         self._limits = limits
         self._relay = relay
-        self._readers: dict[int, Callable[[bytes], None]] = {
-            pipes.report: _Lines(self._on_report).feed,
-            pipes.output: relay.write,
-            pipes.status: _Lines(self._on_status).feed,
-        }
+        self._reader = PipeReader(
+            {
+                pipes.report: JsonLines(self._on_report).feed,
+                pipes.output: relay.write,
+                pipes.status: JsonLines(self._on_status).feed,
+            }
+        )
         self._pid: int | None = None
         self._exit_status: int | None = None
         self._fork_error = ""
         self._ending: dict[str, Any] | None = None
         self._begun = time.monotonic()
+        self._memory_look = self._begun
         self._started: float | None = None
         self._kill: AttemptReport | None = None
         self._kill_at: float | None = None
 
     def wait_for_end(self) -> None:
         """Return when the trial has ended and all that it said is read."""
-        poll = select.poll()
-        for descriptor in self._readers:
-            os.set_blocking(descriptor, False)
-            poll.register(descriptor, select.POLLIN)
         # Once the objective has returned, the process does nothing but end, and the fork server
         # sees to that: the next trial need not wait until its memory is unmapped.
-        while self._ending is None and self._pipes.status in self._readers:
-            for descriptor, _ in poll.poll(self._enforce_limits() * 1000):
-                if not self._read(descriptor):
-                    poll.unregister(descriptor)
-        if self._ending is None and self._exit_status is None and self._pid is not None:
-            # The fork server was killed. The trial died with it, its own children may not have.
+        while self._ending is None and self._reader.is_open(self._pipes.status):
+            self._reader.read(self._enforce_limits())
+        if self._fork_server_is_gone() and self._pid is not None:
+            # The trial died with it, what the trial has started may not have.
             kill_tree(self._pid, signal.SIGKILL)
-        for descriptor in list(self._readers):
-            self._drain(descriptor)
+            kill_marked(self._pipes.trial)
+        self._reader.drain()
         self._relay.close()
+
+    def _fork_server_is_gone(self) -> bool:
+        return self._ending is None and self._exit_status is None and not self._fork_error
 
     def report(self) -> AttemptReport:
         """What came of the attempt, which has ended."""
@@ -163,16 +162,17 @@ class _Supervision:
                     duration=duration,
                 )
             case "invalid":
-                return AttemptReport(Outcome.INVALID_METRIC, ending["message"], duration=duration)
+                message = printable(ending["message"])
+                return AttemptReport(Outcome.INVALID_METRIC, message, duration=duration)
             case "exited":
-                message = f"the objective called sys.exit({ending['code']})"
+                message = f"the objective called sys.exit({printable(ending['code'])})"
                 return AttemptReport(Outcome.CRASHED, message, duration=duration)
             case _:
                 return AttemptReport(
                     Outcome.OUT_OF_MEMORY if ending["memory"] else Outcome.FAILED,
-                    ending["message"],
+                    printable(ending["message"]),
                     duration=duration,
-                    traceback=ending["traceback"],
+                    traceback=printable(ending["traceback"]),
                 )
 
     def _crash_message(self) -> str:
@@ -181,11 +181,8 @@ class _Supervision:
         if self._exit_status is None:
             return "the fork server that watched over the trial's process was killed"
         code = os.waitstatus_to_exitcode(self._exit_status)
-        if code >= 0:
-            return f"the trial's process exited with code {code} before the objective returned"
-        name = signal.Signals(-code).name
         hint = "; out of memory?" if -code == signal.SIGKILL else ""
-        return f"the trial's process was killed by {name}{hint}"
+        return f"the trial's process {describe_exit(code)}{hint}"
 
     def _enforce_limits(self) -> float:
         """Kill what is over a limit; return the seconds until the next look."""
@@ -196,7 +193,7 @@ class _Supervision:
                 self._kill_at = now + TERMINATION_GRACE
             return self._kill_at - now
         if self._started is None:
-            if now >= self._begun + _START_TIMEOUT:
+            if now >= self._begun + self._launcher.start_timeout:
                 self._terminate(Outcome.CRASHED, "the trial's process did not start")
             return 1.0
         waits = [60.0]
@@ -207,6 +204,9 @@ class _Supervision:
                 self._terminate(Outcome.TIMED_OUT, f"ran longer than its limit of {limit}")
                 return TERMINATION_GRACE
         if self._limits.memory is not None and self._pid is not None:
+            if now < self._memory_look:  # It comes by here with all that the trial prints.
+                return min(*waits, self._memory_look - now)
+            self._memory_look = now + MEMORY_POLL
             used = memory_used(self._pid, above=self._limits.memory)
             if used > self._limits.memory:
                 self._terminate(
@@ -229,59 +229,19 @@ class _Supervision:
     def _elapsed(self) -> float | None:
         return None if self._started is None else time.monotonic() - self._started
 
-    def _read(self, descriptor: int) -> bool:
-        """Read once; False at the end of the pipe."""
-        try:
-            chunk = os.read(descriptor, _READ_SIZE)
-        except BlockingIOError:
-            return True
-        if not chunk:
-            del self._readers[descriptor]
-            return False
-        self._readers[descriptor](chunk)
-        return True
-
-    def _drain(self, descriptor: int) -> None:
-        """Read what is there now; a process that escaped may hold the other end for ever."""
-        while True:
-            try:
-                chunk = os.read(descriptor, _READ_SIZE)
-            except BlockingIOError:
-                return
-            if not chunk:
-                return
-            self._readers[descriptor](chunk)
-
     def _on_report(self, message: dict[str, Any]) -> None:
         match message["type"]:
             case "started":
                 self._started = time.monotonic()
             case "log":
                 self._relay.record(message["level"], message["text"])
-            case _ if self._ending is None and not message["terminated"]:
+            case _ if self._ending is None:
                 self._ending = message
 
     def _on_status(self, message: dict[str, Any]) -> None:
         self._pid = message.get("pid", self._pid)
         self._exit_status = message.get("status")
         self._fork_error = message.get("error", "")
-
-
-class _Lines:
-    """Splits a stream of bytes into lines of JSON."""
-
-    def __init__(self, handle: Callable[[dict[str, Any]], None]) -> None:
-        self._handle = handle
-        self._rest = b""
-
-    def feed(self, chunk: bytes) -> None:
-        *lines, self._rest = (self._rest + chunk).split(b"\n")
-        for line in lines:
-            try:
-                message = json.loads(line)
-            except ValueError:
-                continue  # A process that the objective forked tore it.
-            self._handle(message)
 
 
 def _megabytes(count: int) -> str:

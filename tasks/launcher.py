@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
-import subprocess
-import sys
 import threading
-from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
-from prefect_tuner.errors import ObjectiveNotFound, TuningCancelled
+from prefect_tuner.errors import TuningCancelled
+from prefect_tuner.tasks.fork_server_process import ForkServerProcess
 from prefect_tuner.tasks.objective import ObjectiveSpec
-from prefect_tuner.tasks.wire import ConnectionClosed, receive_frame, send_bytes, send_frame
+from prefect_tuner.tasks.wire import ConnectionClosed
 
 TERMINATION_GRACE = 2.0
 """Seconds between SIGTERM and SIGKILL."""
@@ -23,7 +20,7 @@ TERMINATION_GRACE = 2.0
 LOAD_TIMEOUT = 300.0
 """Seconds that importing the objective may take."""
 
-_EXIT_TIMEOUT = 2.0
+_START_TIMEOUT = 60.0
 
 
 @dataclass
@@ -53,13 +50,14 @@ class Launcher:
 
     Args:
         objective: What the trials call.
-        fresh_interpreter: Use a new Python interpreter for each trial rather than a fork of one
-            that has the objective loaded: slower by the time its imports take, for modules that
-            start threads or open devices when they are imported.
+        fresh_interpreter: Load the objective in each trial's process anew rather than fork one
+            that has it loaded: slower by the time its imports take, for modules that start threads
+            or open devices when they are imported.
         load_timeout: Seconds that loading the objective may take.
 
     Attributes:
         stopped: Set once `stop` was called; supervisors may wait for it.
+        start_timeout: Seconds from the start of a trial's process to the call of the objective.
         warning: What the user should know about the loaded objective, or empty.
     """
 
@@ -71,6 +69,7 @@ class Launcher:
         load_timeout: float = LOAD_TIMEOUT,
     ) -> None:
         self.stopped = threading.Event()
+        self.start_timeout = _START_TIMEOUT + (load_timeout if fresh_interpreter else 0.0)
         self.warning = ""
         self._objective = objective
         self._fresh_interpreter = fresh_interpreter
@@ -78,9 +77,9 @@ class Launcher:
         self._loading = threading.Lock()
         self._lock = threading.Lock()
         self._idle = threading.Condition(self._lock)
-        self._servers: set[_Server] = set()
-        self._running: dict[str, _Server] = {}
-        self._shared: _Server | None = None
+        self._servers: set[ForkServerProcess] = set()
+        self._running: dict[str, ForkServerProcess] = {}
+        self._shared: ForkServerProcess | None = None
 
     def load(self) -> None:
         """Load the objective, so that the first trial starts as fast as the others.
@@ -88,8 +87,10 @@ class Launcher:
         Raises:
             ObjectiveNotFound: It cannot be loaded.
         """
+        if self._fresh_interpreter:
+            self._discard(self._new_server(load_in_each_trial=False))  # To see that it can be.
         server = self._shared_server()
-        if server.threads and not self._fresh_interpreter:
+        if server.threads:
             self.warning = (
                 f"importing the objective {self._objective.name!r} left {server.threads} "
                 "thread(s) running, which a forked trial does not have: if trials hang, set "
@@ -109,11 +110,13 @@ class Launcher:
         Raises:
             TuningCancelled: `stop` was called.
             ObjectiveNotFound: The objective could not be loaded again in a new process.
+            OSError: The system has no more processes or file descriptors.
         """
-        server = self._new_server() if self._fresh_interpreter else self._shared_server()
-        pairs = [os.pipe(), os.pipe(), os.pipe()]
-        pipes = TrialPipes(trial, *(read for read, _ in pairs))
+        server = self._shared_server()
+        pairs: list[tuple[int, int]] = []
         try:
+            for _ in range(3):
+                pairs.append(os.pipe())  # noqa: PERF401 - what is open is closed if one fails
             with self._lock:
                 self._check_not_stopped()
                 # A server that is gone closes the pipes, which tells the supervisor.
@@ -121,14 +124,13 @@ class Launcher:
                     server.send({"do": "start", "trial": trial, **request}, [w for _, w in pairs])
                 self._running[trial] = server
         except BaseException:
-            pipes.close()
-            if self._fresh_interpreter:
-                self._discard(server)
+            for read, _ in pairs:
+                os.close(read)
             raise
         finally:
             for _, write in pairs:
                 os.close(write)
-        return pipes
+        return TrialPipes(trial, *(read for read, _ in pairs))
 
     def signal(self, trial: str, number: signal.Signals) -> None:
         """Send a signal to all processes of a running trial."""
@@ -139,10 +141,8 @@ class Launcher:
         """Forget a trial whose process has ended."""
         pipes.close()
         with self._lock:
-            server = self._running.pop(pipes.trial)
+            del self._running[pipes.trial]
             self._idle.notify_all()
-        if self._fresh_interpreter:
-            self._discard(server)
 
     def stop(self) -> None:
         """Stop all trials, SIGTERM first and SIGKILL after the grace, and start no more."""
@@ -154,24 +154,27 @@ class Launcher:
                     server.send({"do": "kill", "trial": None, "signal": int(signal.SIGTERM)})
             self._idle.wait_for(lambda: not self._running, timeout=TERMINATION_GRACE)
         for server in servers:
+            server.hang_up()  # All first, so that they end at the same time.
+        for server in servers:
             self._discard(server)
 
-    def _shared_server(self) -> _Server:
+    def _shared_server(self) -> ForkServerProcess:
         with self._loading:  # One loads, the others wait for it.
             if self._shared is not None and self._shared.is_gone():
                 self._discard(self._shared)
                 self._shared = None
             if self._shared is None:
-                self._shared = self._new_server()
+                self._shared = self._new_server(load_in_each_trial=self._fresh_interpreter)
             return self._shared
 
-    def _new_server(self) -> _Server:
-        server = _Server()
+    def _new_server(self, *, load_in_each_trial: bool) -> ForkServerProcess:
+        self._check_not_stopped()
+        server = ForkServerProcess()
         with self._lock:
             self._servers.add(server)
         try:
             self._check_not_stopped()
-            server.load(self._objective, self._load_timeout)
+            server.load(self._objective, self._load_timeout, load_in_each_trial)
         except BaseException as error:
             self._discard(server)
             if self.stopped.is_set():
@@ -179,7 +182,7 @@ class Launcher:
             raise
         return server
 
-    def _discard(self, server: _Server) -> None:
+    def _discard(self, server: ForkServerProcess) -> None:
         with self._lock:
             self._servers.discard(server)
         server.close()
@@ -189,71 +192,8 @@ class Launcher:
             raise TuningCancelled("the study was stopped")
 
 
-class _Server:
-    """One fork server process."""
-
-    def __init__(self) -> None:
-        self.threads = 0
-        self._connection, theirs = socket.socketpair()
-        with theirs:
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", "prefect_tuner.tasks.fork_server", str(theirs.fileno())],
-                stdin=subprocess.DEVNULL,
-                pass_fds=[theirs.fileno()],
-                start_new_session=True,  # Ctrl-C in a terminal must not reach it.
-            )
-
-    def load(self, objective: ObjectiveSpec, timeout: float) -> None:
-        """Have the objective loaded there.
-
-        Raises:
-            ObjectiveNotFound: It cannot be loaded.
-        """
-        header = asdict(objective)
-        pickled = header.pop("pickled")
-        self._connection.settimeout(timeout)
-        try:
-            send_frame(self._connection, {**header, "load_timeout": timeout})
-            send_bytes(self._connection, pickled)
-            reply, _ = receive_frame(self._connection)
-        except TimeoutError:
-            raise ObjectiveNotFound(
-                f"objective {objective.name!r}: loading it took longer than {timeout:g} s"
-            ) from None
-        except ConnectionClosed:
-            with suppress(subprocess.TimeoutExpired):
-                self._process.wait(_EXIT_TIMEOUT)
-            raise ObjectiveNotFound(
-                f"objective {objective.name!r}: the process that loads it ended with exit code "
-                f"{self._process.returncode}: does its module call sys.exit when imported?"
-            ) from None
-        self._connection.settimeout(None)
-        if "error" in reply:
-            details = f"\n{reply['traceback']}" if reply["traceback"] else ""
-            raise ObjectiveNotFound(reply["error"] + details)
-        self.threads = reply["threads"]
-
-    def send(self, command: dict[str, Any], descriptors: Sequence[int] = ()) -> None:
-        """Send a command; the caller sees to it that one thread sends at a time."""
-        send_frame(self._connection, command, descriptors)
-
-    def is_gone(self) -> bool:
-        """Whether the process has ended."""
-        return self._process.poll() is not None
-
-    def close(self) -> None:
-        """Hang up, on which the server kills what still runs and exits."""
-        with suppress(OSError):
-            self._connection.shutdown(socket.SHUT_RDWR)  # Wakes a thread that waits for a reply.
-        self._connection.close()
-        try:
-            self._process.wait(_EXIT_TIMEOUT)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
-
-
 _launchers: dict[str, Launcher] = {}
+_closed: set[str] = set()
 _launchers_lock = threading.Lock()
 
 
@@ -261,19 +201,23 @@ def open_launcher(objective: ObjectiveSpec, *, fresh_interpreter: bool = False) 
     """The launcher of this process for an objective, made when first asked for.
 
     The flow opens it before the first trial. Trials find the same one by the objective's key; a
-    task runner that runs them in other processes makes one in each.
+    task runner that runs them in other processes makes one in each. One that was closed stays
+    stopped: a trial that comes late, to be tried again, is cancelled.
     """
     with _launchers_lock:
+        if objective.key in _closed:
+            launcher = Launcher(objective)
+            launcher.stop()
+            return launcher
         if objective.key not in _launchers:
             _launchers[objective.key] = Launcher(objective, fresh_interpreter=fresh_interpreter)
         return _launchers[objective.key]
 
 
 def close_launcher(objective: ObjectiveSpec) -> None:
-    """Stop the objective's trials in this process, if there are any."""
+    """Stop the objective's trials in this process, for good."""
     with _launchers_lock:
-        launcher = _launchers.get(objective.key)
+        _closed.add(objective.key)
+        launcher = _launchers.pop(objective.key, None)
     if launcher is not None:
         launcher.stop()
-        with _launchers_lock:
-            _launchers.pop(objective.key, None)

@@ -12,6 +12,9 @@ from pathlib import Path
 
 PROC = Path("/proc")
 
+TRIAL_MARK = "PREFECT_TUNER_TRIAL"
+"""Environment variable that tells which trial a program was started from."""
+
 
 def children(pid: int) -> list[int]:
     """The direct children of a process, those of all its threads."""
@@ -32,18 +35,37 @@ def descendants(pid: int) -> list[int]:
 
 
 def kill_tree(pid: int, number: signal.Signals) -> None:
-    """Send a signal to a process group and to the descendants of its leader that left the group.
+    """Send a signal to a process, its group if it leads one, and all its descendants.
 
     Args:
-        pid: The leader of the group. It must not have been reaped, lest its number be another's.
+        pid: The process. It must not have been reaped, lest its number be another's.
         number: The signal.
     """
     strays = descendants(pid)
+    group = {pid} | {stray for stray in strays if _group(stray) == pid}
     with suppress(ProcessLookupError, PermissionError):
-        os.killpg(pid, number)
-    for stray in strays:
+        try:
+            os.killpg(pid, number)
+        except ProcessLookupError:
+            os.kill(pid, number)
+    for stray in set(strays) - group:
         with suppress(ProcessLookupError, PermissionError):
             os.kill(stray, number)
+
+
+def _group(pid: int) -> int:
+    with suppress(OSError):
+        return os.getpgid(pid)
+    return 0
+
+
+def kill_marked(trial: str) -> None:
+    """Kill the programs that a trial started, wherever in the tree of processes they are now."""
+    mark = f"{TRIAL_MARK}={trial}".encode()
+    for entry in PROC.glob("[0-9]*"):
+        with suppress(OSError):  # It ended, or is another user's.
+            if mark in (entry / "environ").read_bytes().split(b"\0"):
+                os.kill(int(entry.name), signal.SIGKILL)
 
 
 def memory_used(pid: int, above: int) -> int:
@@ -66,10 +88,27 @@ def _resident(pid: int) -> int:
 
 
 def _proportional(pid: int) -> int:
-    try:
+    with suppress(OSError):  # An old kernel, or a process that hides its memory: no less is known.
         for line in (PROC / str(pid) / "smaps_rollup").read_text().splitlines():
             if line.startswith("Pss:"):
                 return int(line.split()[1]) * 1024
-    except OSError:
-        pass
-    return 0
+    return _resident(pid)
+
+
+def describe_exit(code: int) -> str:
+    """How a process ended, by its exit code, which is negative for a signal.
+
+    Example:
+        ```python
+        from prefect_tuner.tasks.process_tree import describe_exit
+
+        assert describe_exit(3) == "exited with code 3"
+        assert describe_exit(-11) == "was killed by SIGSEGV"
+        ```
+    """
+    if code >= 0:
+        return f"exited with code {code}"
+    try:
+        return f"was killed by {signal.Signals(-code).name}"
+    except ValueError:  # The real-time signals have no names.
+        return f"was killed by signal {-code}"

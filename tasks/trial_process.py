@@ -5,8 +5,8 @@ The report goes through a pipe as lines of JSON, each an object with a key `type
 - `started`: the trial's clock starts here;
 - `log`: a line for the trial's log (`level`, `text`);
 - `returned` (`metric`, `extra`), `invalid` (`message`), `raised` (`message`, `traceback`,
-  `memory`) or `exited` (`code`): how the objective ended, with its `duration`, and whether it was
-  `terminated` by SIGTERM, so that what it says is not to be trusted.
+  `memory`) or `exited` (`code`): how the objective ended, with its `duration`. A trial that got
+  SIGTERM ends without a word, whatever the objective made of it.
 """
 
 from __future__ import annotations
@@ -30,12 +30,12 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from prefect_tuner.parameters import Params
-from prefect_tuner.tasks.metric import InvalidMetric, read_metric
+from prefect_tuner.tasks.metric import InvalidMetric, Returned, read_metric
+from prefect_tuner.tasks.objective import LoadedObjective
 from prefect_tuner.tasks.trial_context import TrialContext
 
 LOG_TEXT_LIMIT = 3_000
-"""Characters of one log line; a line that fits in a pipe's atomic write is never torn."""
+"""Characters of one log line."""
 
 TRACEBACK_LIMIT = 16_000
 """Characters of a traceback, its end."""
@@ -54,7 +54,9 @@ class ReportPipe:
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
-        self._lock = threading.Lock()
+        self._owner = os.getpid()
+        # Reentrant: a signal handler or a finalizer that logs may come in the middle.
+        self._lock = threading.RLock()
 
     def send(self, message: dict[str, Any]) -> None:
         """Write one line; a supervisor that is gone is no error of the objective's."""
@@ -67,7 +69,11 @@ class ReportPipe:
         """Send a line for the trial's log."""
         if len(text) > LOG_TEXT_LIMIT:
             text = text[:LOG_TEXT_LIMIT] + "…"
-        self.send({"type": "log", "level": level, "text": text})
+        if os.getpid() == self._owner:
+            self.send({"type": "log", "level": level, "text": text})
+        else:  # Processes that the objective forked would tear each other's lines, and ours.
+            with suppress(OSError):
+                os.write(2, f"{text}\n".encode(errors="replace"))
 
 
 class ReportHandler(logging.Handler):
@@ -90,31 +96,53 @@ class ReportHandler(logging.Handler):
 
 
 def run_trial_process(
-    objective: Callable[[Params, TrialContext], Any],
-    request: dict[str, Any],
-    report: int,
-    output: int,
+    load: Callable[[], LoadedObjective], request: dict[str, Any], report: int, output: int
 ) -> NoReturn:
     """Run one trial in this process, which is a fork made for it, and end the process.
 
     Args:
-        objective: Takes the parameters and the trial's context.
+        load: Returns the objective.
         request: `params`, `number`, `seed`, `attempt` and `study`.
         report: Descriptor of the pipe to the supervisor.
         output: Descriptor that becomes the standard output and error.
     """
+    process = os.getpid()
     pipe = ReportPipe(report)
-    termination = threading.Event()
+    terminated = threading.Event()
 
     def terminate(*_: object) -> NoReturn:
-        termination.set()
+        terminated.set()
         raise TrialTerminated
 
-    signal.signal(signal.SIGTERM, terminate)
     os.set_inheritable(report, False)
     _redirect_output(output)
     _send_logs_to(pipe)
     _seed_global_generators(request["seed"])
+    os.register_at_fork(after_in_child=lambda: _reset_termination(terminate))
+    ending: dict[str, Any] = {}
+    with suppress(TrialTerminated):  # It may hit our own lines, before or after the objective.
+        signal.signal(signal.SIGTERM, terminate)
+        ending = _run(load, request, pipe)
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    if os.getpid() != process:
+        os._exit(0)  # A fork of the objective's own that returned from it, too.
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(Exception):  # The objective may have closed or replaced it.
+            stream.flush()
+    if terminated.is_set():
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        os.kill(process, signal.SIGTERM)  # The exit status then tells the truth.
+    # The last thing said: the supervisor does not wait for more.
+    pipe.send(ending)
+    # Without the interpreter's own way out: threads that the objective left behind, and exit
+    # handlers that belong to the fork server, would hold up or fail a trial that has ended.
+    os._exit(0)
+
+
+def _run(
+    load: Callable[[], LoadedObjective], request: dict[str, Any], pipe: ReportPipe
+) -> dict[str, Any]:
+    """Run the objective and tell how it ended."""
     context = TrialContext(
         number=request["number"],
         seed=request["seed"],
@@ -122,36 +150,27 @@ def run_trial_process(
         study=request["study"],
         _send=pipe.log,
     )
-    pipe.send({"type": "started"})
-    started = time.monotonic()
-    try:
-        ending = _call(objective, request["params"], context)
-    finally:
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    duration = time.monotonic() - started
-    for stream in (sys.stdout, sys.stderr):
-        with suppress(Exception):  # The objective may have closed or replaced it.
-            stream.flush()
-    # The last thing said: the supervisor does not wait for more.
-    pipe.send({**ending, "duration": duration, "terminated": termination.is_set()})
-    # Without the interpreter's own way out: threads that the objective left behind, and exit
-    # handlers that belong to the fork server, would hold up or fail a trial that has ended.
-    if termination.is_set():
-        os.kill(os.getpid(), signal.SIGTERM)  # The exit status then tells the truth.
-    os._exit(0)
+    started: float | None = None
 
-
-def _call(
-    objective: Callable[[Params, TrialContext], Any], params: Params, context: TrialContext
-) -> dict[str, Any]:
-    """Call the objective and tell how it ended."""
-    try:
-        value = objective(params, context)
+    def call() -> Returned:
+        nonlocal started
+        objective = load()
+        pipe.send({"type": "started"})
+        started = time.monotonic()
+        value = objective(request["params"], context)
         if inspect.iscoroutine(value):
             import asyncio  # Costly, and loaded by the fork server where it is needed.
 
             value = asyncio.run(value)
-        returned = read_metric(value)
+        return read_metric(value)
+
+    ending = _ending_of(call, context)
+    return {**ending, "duration": None if started is None else time.monotonic() - started}
+
+
+def _ending_of(call: Callable[[], Returned], context: TrialContext) -> dict[str, Any]:
+    try:
+        returned = call()
     except InvalidMetric as error:
         return {"type": "invalid", "message": str(error)}
     except SystemExit as error:
@@ -169,13 +188,21 @@ def _call(
     return {"type": "returned", "metric": returned.metric, "extra": returned.extra}
 
 
+def _reset_termination(ours: Callable[..., NoReturn]) -> None:
+    """SIGTERM ends a process that the objective forks, as it ends any other."""
+    if signal.getsignal(signal.SIGTERM) is ours:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
 def _redirect_output(output: int) -> None:
     os.dup2(output, 1)
     os.dup2(output, 2)
     os.close(output)
     for stream in (sys.stdout, sys.stderr):
         with suppress(Exception):  # A module may have replaced it while it was imported.
-            stream.reconfigure(line_buffering=True)  # type: ignore[union-attr]
+            stream.reconfigure(  # type: ignore[union-attr]
+                encoding="utf-8", errors="backslashreplace", line_buffering=True
+            )
     # A segmentation fault then leaves its Python traceback in the trial's log.
     faulthandler.enable(file=2)
 

@@ -32,6 +32,7 @@ def send_bytes(connection: socket.socket, payload: bytes, descriptors: Sequence[
 
     Raises:
         ConnectionClosed: The other side is gone.
+        TimeoutError: The connection's own time limit passed.
     """
     header = len(payload).to_bytes(_LENGTH, "big")
     try:
@@ -40,6 +41,8 @@ def send_bytes(connection: socket.socket, payload: bytes, descriptors: Sequence[
         else:
             connection.sendall(header)
         connection.sendall(payload)
+    except TimeoutError:
+        raise
     except OSError as error:
         raise ConnectionClosed(str(error)) from error
 

@@ -1,0 +1,109 @@
+"""The flow's end of one fork server: its process, and the connection to it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import asdict
+from typing import Any
+
+from prefect_tuner.errors import ObjectiveNotFound
+from prefect_tuner.tasks.objective import ObjectiveSpec
+from prefect_tuner.tasks.process_tree import describe_exit
+from prefect_tuner.tasks.wire import ConnectionClosed, receive_frame, send_bytes, send_frame
+
+_PROGRAM = "prefect_tuner.tasks.fork_server_main"
+_EXIT_TIMEOUT = 2.0
+
+
+class ForkServerProcess:
+    """A fork server's process, as the flow's process sees it.
+
+    Attributes:
+        threads: How many threads importing the objective left running there.
+    """
+
+    def __init__(self) -> None:
+        self.threads = 0
+        self._connection, theirs = socket.socketpair()
+        with theirs:
+            self._process = subprocess.Popen(
+                # `-P`: what lies in the working directory must not hide the standard library.
+                [sys.executable, "-P", "-m", _PROGRAM, str(theirs.fileno())],
+                stdin=subprocess.DEVNULL,
+                pass_fds=[theirs.fileno()],
+                start_new_session=True,  # Ctrl-C in a terminal must not reach it.
+            )
+
+    def load(self, objective: ObjectiveSpec, timeout: float, load_in_each_trial: bool) -> None:
+        """Have the objective loaded there.
+
+        Raises:
+            ObjectiveNotFound: It cannot be loaded.
+        """
+        header = {**asdict(objective), "load_in_each_trial": load_in_each_trial}
+        pickled = header.pop("pickled")
+        self._connection.settimeout(timeout)
+        try:
+            send_frame(self._connection, header)
+            send_bytes(self._connection, pickled)
+            reply, _ = receive_frame(self._connection)
+        except TimeoutError:
+            raise ObjectiveNotFound(
+                f"objective {objective.name!r}: loading it took longer than {timeout:g} s"
+            ) from None
+        except ConnectionClosed:
+            raise ObjectiveNotFound(
+                f"objective {objective.name!r}: the process that loads it {self._ending()}"
+            ) from None
+        self._connection.settimeout(None)
+        if "error" in reply:
+            details = f"\n{reply['traceback']}" if reply["traceback"] else ""
+            raise ObjectiveNotFound(reply["error"] + details)
+        self.threads = reply["threads"]
+
+    def _ending(self) -> str:
+        try:
+            code = self._process.wait(_EXIT_TIMEOUT)
+        except subprocess.TimeoutExpired:
+            return "closed its connection"
+        return describe_exit(code)
+
+    def send(self, command: dict[str, Any], descriptors: Sequence[int] = ()) -> None:
+        """Send a command; the caller sees to it that one thread sends at a time."""
+        send_frame(self._connection, command, descriptors)
+
+    def is_gone(self) -> bool:
+        """Whether the process has ended, or is about to."""
+        # The connection closes some moments before there is an exit status.
+        return self._process.poll() is not None or self._connection_is_closed()
+
+    def _connection_is_closed(self) -> bool:
+        try:
+            return self._connection.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT) == b""
+        except BlockingIOError:
+            return False
+        except OSError:
+            return True
+
+    def hang_up(self) -> None:
+        """Close the connection, on which the server kills what still runs and exits."""
+        with suppress(OSError):
+            self._connection.shutdown(socket.SHUT_RDWR)  # Wakes a thread that waits for a reply.
+
+    def close(self) -> None:
+        """Hang up and wait for the end."""
+        self.hang_up()
+        self._connection.close()
+        try:
+            self._process.wait(_EXIT_TIMEOUT)
+        except subprocess.TimeoutExpired:
+            # The group, for what the objective's module started when it was imported.
+            with suppress(ProcessLookupError):
+                os.killpg(self._process.pid, signal.SIGKILL)
+            self._process.wait()
