@@ -13,8 +13,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Mapping
 from importlib import import_module
-from importlib.metadata import EntryPoint, entry_points
-from typing import Any, TypeAlias, TypeVar, get_args
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, get_args
 
 import numpy as np
 from pydantic import BaseModel, ValidationError
@@ -24,6 +23,9 @@ from prefect_tuner.space import SearchSpace
 from prefect_tuner.strategies.strategy import SearchStrategy
 from prefect_tuner.trial import Direction
 from prefect_tuner.validation import field_mistakes, unknown_name
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint, EntryPoints
 
 StrategySpec: TypeAlias = str | Mapping[str, Any] | type[SearchStrategy]
 """A strategy's name, a mapping with its `name` and options, or a subclass of `SearchStrategy`."""
@@ -113,9 +115,7 @@ def strategy_class(name: str) -> type[SearchStrategy]:
     if name in _BUILT_IN:
         module, _, attribute = _BUILT_IN[name].partition(":")
         return _checked(getattr(import_module(module), attribute), _label(name), "it")
-    plug_ins = {
-        (_distribution(p), p.value): p for p in entry_points(group=ENTRY_POINT_GROUP, name=name)
-    }
+    plug_ins = {(_distribution(p), p.value): p for p in _plug_ins().select(name=name)}
     if not plug_ins:
         raise InvalidConfiguration(f"strategy: {name!r} {unknown_name(name, strategy_names())}")
     if len(plug_ins) > 1:
@@ -128,7 +128,7 @@ def strategy_class(name: str) -> type[SearchStrategy]:
 
 def strategy_names() -> list[str]:
     """The names of all strategies, built in and installed, sorted. Imports none of them."""
-    return sorted({*_BUILT_IN, *entry_points(group=ENTRY_POINT_GROUP).names})
+    return sorted({*_BUILT_IN, *_plug_ins().names})
 
 
 def _attempt(mistakes: list[str], build: Callable[[], T]) -> T | None:
@@ -159,6 +159,13 @@ def _split(spec: Any) -> tuple[Any, Mapping[str, Any]]:
             f"SearchStrategy, got {spec!r}"
         )
     return name, given
+
+
+def _plug_ins() -> EntryPoints:
+    # Costs more to import than all of this package, and a built-in strategy does without.
+    from importlib.metadata import entry_points
+
+    return entry_points(group=ENTRY_POINT_GROUP)
 
 
 def _load(plug_in: EntryPoint) -> type[SearchStrategy]:
