@@ -8,7 +8,7 @@ import signal
 import time
 import uuid
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from prefect_tuner.errors import ObjectiveNotFound, TuningCancelled
@@ -46,7 +46,7 @@ class AttemptReport:
         extra: Further numbers that it returned.
         duration: Seconds that the objective ran.
         traceback: Of the exception that the objective raised, if it did.
-        attempt: 1 for the first.
+        attempt: How many times the objective was started, this time included.
     """
 
     outcome: Outcome
@@ -78,10 +78,12 @@ def run_attempt(
     try:
         pipes = launcher.start(trial, request)
     except TuningCancelled:
-        return AttemptReport(Outcome.CANCELLED, "the study was stopped before the trial started")
+        message = launcher.describe_stop("before the trial started")
+        return AttemptReport(Outcome.CANCELLED, message, attempt=request["attempt"] - 1)
     except (ObjectiveNotFound, OSError) as error:
         # It was loaded once, so this is no mistake in the configuration.
-        return AttemptReport(Outcome.CRASHED, f"the trial's process could not be started: {error}")
+        message = f"the trial's process could not be started: {error}"
+        return AttemptReport(Outcome.CRASHED, message, attempt=request["attempt"])
     try:
         if opening:
             log(logging.INFO, opening)
@@ -92,7 +94,7 @@ def run_attempt(
         raise
     finally:
         launcher.finish(pipes)
-    return supervision.report()
+    return replace(supervision.report(), attempt=request["attempt"])
 
 
 class _Supervision:
@@ -146,9 +148,8 @@ class _Supervision:
             return self._report_ending(self._ending)
         duration = self._elapsed()
         if self._launcher.stopped.is_set():
-            return AttemptReport(
-                Outcome.CANCELLED, "the study was stopped while the trial ran", duration=duration
-            )
+            message = self._launcher.describe_stop("while the trial ran")
+            return AttemptReport(Outcome.CANCELLED, message, duration=duration)
         return AttemptReport(Outcome.CRASHED, self._crash_message(), duration=duration)
 
     def _report_ending(self, ending: dict[str, Any]) -> AttemptReport:

@@ -57,6 +57,7 @@ class Launcher:
 
     Attributes:
         stopped: Set once `stop` was called; supervisors may wait for it.
+        stop_reason: What `stop` was given.
         start_timeout: Seconds from the start of a trial's process to the call of the objective.
         warning: What the user should know about the loaded objective, or empty.
     """
@@ -69,6 +70,7 @@ class Launcher:
         load_timeout: float = LOAD_TIMEOUT,
     ) -> None:
         self.stopped = threading.Event()
+        self.stop_reason = ""
         self.start_timeout = _START_TIMEOUT + (load_timeout if fresh_interpreter else 0.0)
         self.warning = ""
         self._objective = objective
@@ -144,19 +146,36 @@ class Launcher:
             del self._running[pipes.trial]
             self._idle.notify_all()
 
-    def stop(self) -> None:
-        """Stop all trials, SIGTERM first and SIGKILL after the grace, and start no more."""
+    def stop(self, reason: str = "") -> None:
+        """Stop all trials, SIGTERM first and SIGKILL after the grace, and start no more.
+
+        Args:
+            reason: Why, in half a sentence, for the trials that are stopped. The first one counts.
+        """
+        self.stop_reason = self.stop_reason or reason
         self.stopped.set()
-        with self._lock:
-            servers = list(self._servers)
+        servers: list[ForkServerProcess] = []
+        try:
+            with self._lock:
+                servers += self._servers
+                for server in servers:
+                    with suppress(ConnectionClosed):
+                        server.send({"do": "kill", "trial": None, "signal": int(signal.SIGTERM)})
+                self._idle.wait_for(lambda: not self._running, timeout=TERMINATION_GRACE)
+        finally:  # A second Ctrl-C means at once.
             for server in servers:
-                with suppress(ConnectionClosed):
-                    server.send({"do": "kill", "trial": None, "signal": int(signal.SIGTERM)})
-            self._idle.wait_for(lambda: not self._running, timeout=TERMINATION_GRACE)
-        for server in servers:
-            server.hang_up()  # All first, so that they end at the same time.
+                server.hang_up()  # All first, so that they end at the same time.
         for server in servers:
             self._discard(server)
+
+    def describe_stop(self, when: str = "") -> str:
+        """That the study was stopped, and why.
+
+        Args:
+            when: Seen from a trial, such as `"while the trial ran"`.
+        """
+        stopped = f"the study was stopped {when}".rstrip()
+        return f"{stopped}: {self.stop_reason}" if self.stop_reason else stopped
 
     def _shared_server(self) -> ForkServerProcess:
         with self._loading:  # One loads, the others wait for it.
@@ -178,7 +197,7 @@ class Launcher:
         except BaseException as error:
             self._discard(server)
             if self.stopped.is_set():
-                raise TuningCancelled("the study was stopped") from error
+                raise TuningCancelled(self.describe_stop()) from error
             raise
         return server
 
@@ -189,7 +208,7 @@ class Launcher:
 
     def _check_not_stopped(self) -> None:
         if self.stopped.is_set():
-            raise TuningCancelled("the study was stopped")
+            raise TuningCancelled(self.describe_stop())
 
 
 _launchers: dict[str, Launcher] = {}

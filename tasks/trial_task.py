@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -29,6 +29,9 @@ _STATES = {
 }
 """The state of the task run by outcome; `Failed` for the rest, so that the usual automations see
 them, with the outcome in the message."""
+
+_LEVELS = {Outcome.COMPLETED: logging.INFO, Outcome.CANCELLED: logging.WARNING}
+"""How loudly the trial's log ends; what went wrong with the trial itself is an error."""
 
 
 @dataclass(frozen=True)
@@ -123,11 +126,10 @@ def run_trial(request: TrialRequest) -> State[AttemptReport]:
         log,
         opening=f"Trial {request.number} started with {described}",
     )
-    report = replace(report, attempt=attempt)
     message = describe_report(report)
     if report.traceback:
         log(logging.ERROR, report.traceback)
-    log(logging.INFO if report.metric is not None else logging.ERROR, f"Trial {message}")
+    log(_LEVELS.get(report.outcome, logging.ERROR), f"Trial {message}")
     if attempt <= request.retry.retries and report.outcome in request.retry.outcomes:
         raise TrialAttemptFailed(message)
     kind, name = _STATES.get(report.outcome, (StateType.FAILED, "Failed"))
