@@ -15,7 +15,6 @@ import signal
 import socket
 import sys
 import threading
-import traceback
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -25,6 +24,7 @@ from importlib import import_module
 from prefect_tuner.errors import ObjectiveNotFound
 from prefect_tuner.tasks.fork_server import ForkServer
 from prefect_tuner.tasks.objective import LoadedObjective, ObjectiveSpec, load_objective
+from prefect_tuner.tasks.objective_traceback import format_traceback
 from prefect_tuner.tasks.process_tree import children, kill_tree
 from prefect_tuner.tasks.wire import ConnectionClosed, receive_bytes, receive_frame, send_frame
 
@@ -78,7 +78,7 @@ def _loaded(spec: ObjectiveSpec) -> Callable[[], LoadedObjective]:
 def _refuse(connection: socket.socket, message: str, cause: BaseException | None) -> None:
     for pid in children(os.getpid()):  # What its module has started already.
         kill_tree(pid, signal.SIGKILL)
-    details = "".join(traceback.format_exception(cause)) if cause is not None else ""
+    details = format_traceback(cause) if cause is not None else ""
     send_frame(connection, {"error": message, "traceback": details})
 
 

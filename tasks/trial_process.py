@@ -21,24 +21,19 @@ import signal
 import sys
 import threading
 import time
-import traceback
 from collections.abc import Callable
 from contextlib import suppress
-from pathlib import Path
-from types import TracebackType
 from typing import Any, NoReturn
 
 import numpy as np
 
 from prefect_tuner.tasks.metric import InvalidMetric, Returned, read_metric
 from prefect_tuner.tasks.objective import LoadedObjective
+from prefect_tuner.tasks.objective_traceback import format_traceback
 from prefect_tuner.tasks.trial_context import TrialContext
 
 LOG_TEXT_LIMIT = 3_000
 """Characters of one log line."""
-
-TRACEBACK_LIMIT = 16_000
-"""Characters of a traceback, its end."""
 
 
 class TrialTerminated(BaseException):
@@ -179,7 +174,7 @@ def _ending_of(call: Callable[[], Returned], context: TrialContext) -> dict[str,
         return {
             "type": "raised",
             "message": f"{type(error).__name__}: {_text(error)}",
-            "traceback": _traceback(error),
+            "traceback": format_traceback(error),
             "memory": isinstance(error, MemoryError),
         }
     if returned.left_out:
@@ -226,20 +221,3 @@ def _text(value: object) -> str:
         return str(value)[:LOG_TEXT_LIMIT]
     except Exception:  # noqa: BLE001 - a user's __str__ may raise anything
         return "(its str() raises)"
-
-
-def _traceback(error: BaseException) -> str:
-    try:
-        text = "".join(traceback.format_exception(type(error), error, _beyond_us(error)))
-    except Exception:  # noqa: BLE001 - formatting calls the error's own methods
-        text = "".join(traceback.format_tb(error.__traceback__))
-    return text[-TRACEBACK_LIMIT:]
-
-
-def _beyond_us(error: BaseException) -> TracebackType | None:
-    """The traceback from the objective's own first frame on."""
-    ours = str(Path(__file__).parent)
-    place = error.__traceback__
-    while place is not None and place.tb_frame.f_code.co_filename.startswith(ours):
-        place = place.tb_next
-    return place
