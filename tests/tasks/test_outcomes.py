@@ -107,7 +107,7 @@ def test_what_is_no_finite_number_beside_the_metric_is_left_out_and_named(
 
 def test_the_traceback_shows_the_objectives_own_lines_and_the_cause(faults: Launcher) -> None:
     traceback = attempt(faults, "raises").report.traceback
-    assert "LookupError: the cause" in traceback
+    assert "KeyError: 'the cause'" in traceback
     assert "direct cause" in traceback
     assert traceback.rstrip().endswith("ValueError: bad value")
     assert "faults.py" in traceback
