@@ -6,6 +6,7 @@ import hashlib
 import re
 
 _LONGEST_READABLE = 60
+_DIGEST = 12
 
 
 def study_slug(name: str) -> str:
@@ -23,7 +24,11 @@ def study_slug(name: str) -> str:
         ```
     """
     readable = re.sub(r"[^a-z0-9]+", "-", name.lower())[:_LONGEST_READABLE].strip("-")
-    if readable == name and not re.search(r"-[0-9a-f]{12}$", name):
+    if name and readable == name and not _looks_like_digest(name):
         return readable
-    digest = hashlib.sha256(name.encode()).hexdigest()[:12]
+    digest = hashlib.sha256(name.encode()).hexdigest()[:_DIGEST]
     return f"{readable}-{digest}" if readable else digest
+
+
+def _looks_like_digest(name: str) -> bool:
+    return re.search(rf"(^|-)[0-9a-f]{{{_DIGEST}}}$", name) is not None
