@@ -30,7 +30,7 @@ class TunerConfig(BaseModel):
         ```
     """
 
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
 
     max_trials: int = Field(
         default=20, ge=1, description="Trials in all, failed ones included; never exceeded."
@@ -57,7 +57,7 @@ class TunerConfig(BaseModel):
         description="Further attempts at a trial that failed.",
     )
     retry_delay: float = Field(
-        default=0.0, ge=0, description="Seconds to wait before each further attempt."
+        default=0.0, ge=0, le=86_400, description="Seconds to wait before each further attempt."
     )
     retry_outcomes: list[RetriedOutcome] = Field(
         default=["failed", "crashed"], description="Outcomes after which a trial is tried again."
@@ -71,7 +71,6 @@ class TunerConfig(BaseModel):
     )
     target_metric: float | None = Field(
         default=None,
-        allow_inf_nan=False,
         description="Stop when a metric is at least (minimizing: at most) this good.",
     )
     patience: int | None = Field(
