@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib import import_module
 from typing import Any
+
+from prefect.utilities.importtools import import_object
 
 from prefect_tuner.errors import InvalidConfiguration
 from prefect_tuner.flows.observer import TuningObserver
@@ -62,16 +63,13 @@ def plan_study(
         check_objective(objective)
     except InvalidConfiguration as error:
         mistakes += error.mistakes
-    if not isinstance(study, str) or len(study) > LONGEST_STUDY_NAME:
-        mistakes.append(
-            f"study: must be a name of at most {LONGEST_STUDY_NAME} characters, got {study!r}"
-        )
     built: Study | None = None
     try:
         spec = _strategy_spec(strategy, strategy_options)
         built = Study(space, strategy=spec, direction=direction, seed=seed)
     except InvalidConfiguration as error:
         mistakes += error.mistakes
+    mistakes += _mistakes_in_name(study)
     checked: TunerConfig | None = None
     try:
         checked = _config(config)
@@ -116,16 +114,39 @@ def _config(config: Any) -> TunerConfig:
     raise InvalidConfiguration(f"config: must be a TunerConfig or a mapping, got {config!r}")
 
 
+def _mistakes_in_name(study: object) -> list[str]:
+    if isinstance(study, str) and len(study) <= LONGEST_STUDY_NAME and study.isprintable():
+        return []
+    return [
+        f"study: must be a name of at most {LONGEST_STUDY_NAME} printable characters, got {study!r}"
+    ]
+
+
 def _observers(observers: Any) -> list[TuningObserver]:
-    if isinstance(observers, str) or not isinstance(observers, Sequence):
+    if not isinstance(observers, list | tuple):
         raise InvalidConfiguration(f"observers: must be a list, got {observers!r}")
-    return [_observer(observer, f"observers[{i}]") for i, observer in enumerate(observers)]
+    built: list[TuningObserver] = []
+    mistakes: list[str] = []
+    for i, observer in enumerate(observers):
+        try:
+            built.append(_observer(observer, f"observers.{i}"))
+        except InvalidConfiguration as error:
+            mistakes += error.mistakes
+    if mistakes:
+        raise InvalidConfiguration(*mistakes)
+    return built
 
 
 def _observer(observer: Any, field: str) -> TuningObserver:
     found = _imported(observer, field) if isinstance(observer, str) else observer
     if isinstance(found, type) and issubclass(found, TuningObserver):
-        found = found()
+        try:
+            return found()
+        except Exception as error:
+            raise InvalidConfiguration(
+                f"{field}: {found.__name__} must be made without arguments, or be given as an "
+                f"object, got {error!r}"
+            ) from error
     if not isinstance(found, TuningObserver):
         raise InvalidConfiguration(
             f"{field}: must be a TuningObserver, a subclass of it or the path of one, "
@@ -135,11 +156,10 @@ def _observer(observer: Any, field: str) -> TuningObserver:
 
 
 def _imported(path: str, field: str) -> Any:
-    module, _, attribute = path.partition(":")
     try:
-        return getattr(import_module(module), attribute)
+        return import_object(path)
     except Exception as error:
         raise InvalidConfiguration(
-            f'{field}: must look like "package.module:attribute" and be importable, '
-            f"got {path!r} ({error!r})"
+            f'{field}: must look like "package.module:attribute" or "path/to/file.py:attribute" '
+            f"and be importable, got {path!r} ({error!r})"
         ) from error
