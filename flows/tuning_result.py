@@ -31,7 +31,7 @@ class StopReason(StrEnum):
     PATIENCE = "patience", "there was no improvement for too many trials"
     EXHAUSTED = "exhausted", "the strategy has nothing left to try"
 
-    def __new__(cls, value: str, sentence: str) -> Self:
+    def __new__(cls, value: str, sentence: str = "") -> Self:
         """Make a member from its value and its sentence."""
         member = str.__new__(cls, value)
         member._value_ = value

@@ -68,12 +68,12 @@ def test_whole_numbers_are_seconds_as_well() -> None:
 
 def test_outcomes_to_retry_are_given_by_name_or_as_outcomes() -> None:
     by_name = TunerConfig(retry_outcomes=["timed_out"])
-    assert by_name == TunerConfig(retry_outcomes=[Outcome.TIMED_OUT])
+    assert by_name == TunerConfig(retry_outcomes=[Outcome.TIMED_OUT])  # type: ignore[list-item]
 
 
 def test_a_configuration_cannot_be_changed() -> None:
     with pytest.raises(ValueError, match="frozen"):
-        TunerConfig().max_trials = 5  # type: ignore[misc]
+        TunerConfig().max_trials = 5
 
 
 def test_json_gives_back_an_equal_configuration() -> None:
