@@ -1,0 +1,96 @@
+"""What a deployment and its form know of the flow, and what Python callers see."""
+
+from __future__ import annotations
+
+import inspect
+import json
+from typing import Any
+
+import pytest
+from prefect.utilities.callables import parameter_schema
+from prefect.utilities.schema_tools import is_valid_schema, validate
+
+from prefect_tuner import TunerConfig, stream, tune
+from prefect_tuner.strategies.factory import strategy_names
+
+SCHEMA: dict[str, Any] = json.loads(parameter_schema(tune).model_dump_json())
+PROPERTIES: dict[str, Any] = SCHEMA["properties"]
+DEFAULTS: dict[str, Any] = {
+    name: field["default"] for name, field in PROPERTIES.items() if "default" in field
+}
+
+
+def errors_in(parameters: dict[str, Any]) -> list[str]:
+    """What the server answers to a run with these parameters."""
+    found = validate(parameters, SCHEMA, raise_on_error=False, ignore_required=False)
+    return [error.message for error in found]
+
+
+def test_the_schema_is_one_that_prefect_takes() -> None:
+    is_valid_schema(SCHEMA)
+    assert "required" not in SCHEMA or SCHEMA["required"] == []
+
+
+def test_every_parameter_has_a_default_that_can_be_submitted_as_it_is() -> None:
+    assert DEFAULTS.keys() == PROPERTIES.keys() == inspect.signature(tune.fn).parameters.keys()
+    assert errors_in(json.loads(json.dumps(DEFAULTS))) == []
+    assert errors_in({}) == []
+
+
+def test_the_strategy_is_a_drop_down_of_the_registered_names() -> None:
+    field = PROPERTIES["strategy"]
+    assert field["type"] == "string"
+    assert field["enum"] == strategy_names()
+    assert {"grid", "random"} <= set(field["enum"])
+
+
+@pytest.mark.parametrize("strategy", strategy_names())
+def test_every_strategy_can_be_submitted(strategy: str) -> None:
+    assert errors_in({**DEFAULTS, "strategy": strategy}) == []
+
+
+def test_no_field_is_a_union_that_the_form_cannot_submit() -> None:
+    assert not {name for name, field in PROPERTIES.items() if "anyOf" in field or "oneOf" in field}
+    config = SCHEMA["definitions"]["TunerConfig"]["properties"]
+    for field in config.values():
+        alternatives = [kind["type"] for kind in field.get("anyOf", [])]
+        assert alternatives == [] or (len(alternatives) == 2 and alternatives[1] == "null")
+
+
+def test_every_parameter_is_described() -> None:
+    assert [name for name, field in PROPERTIES.items() if not field.get("description")] == []
+    assert PROPERTIES["space"]["description"].startswith("The parameters to search")
+
+
+@pytest.mark.parametrize(
+    ("parameter", "value"),
+    [
+        ("objective", "train"),
+        ("strategy", "gird"),
+        ("direction", "up"),
+        ("seed", -1),
+        ("seed", "0"),
+        ("space", []),
+        ("strategy_options", "points=3"),
+        ("config", {"max_trials": 0}),
+        ("config", {"max_trials": "5"}),
+        ("config", {"max_trial": 5}),
+        ("observers", [3]),
+    ],
+)
+def test_the_server_refuses_what_the_flow_would(parameter: str, value: Any) -> None:
+    assert errors_in({parameter: value})
+
+
+def test_stream_takes_the_same_parameters_with_the_same_defaults() -> None:
+    ours = inspect.signature(tune.fn).parameters
+    theirs = inspect.signature(stream, eval_str=True).parameters
+    assert [(p.name, p.default, p.annotation, p.kind) for p in ours.values()] == [
+        (p.name, p.default, p.annotation, p.kind) for p in theirs.values()
+    ]
+
+
+def test_the_defaults_in_the_form_are_those_in_python() -> None:
+    assert DEFAULTS["config"] == TunerConfig().model_dump(mode="json")
+    assert DEFAULTS["strategy"] == "random"
+    assert DEFAULTS["objective"] == "prefect_tuner.example:train"
