@@ -72,7 +72,7 @@ class EventObserver(TuningObserver):
         self._emit(
             "failed",
             {
-                "error": str(event.error) or type(event.error).__name__,
+                "error": event.reason,
                 "cancelled": event.cancelled,
                 "trials": event.progress.asked,
             },

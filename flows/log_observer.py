@@ -6,7 +6,6 @@ import logging
 from typing import Any
 
 from prefect_tuner.flows.observer import TuningObserver
-from prefect_tuner.flows.trial_loop import describe_failure
 from prefect_tuner.flows.tuning_events import (
     BestImproved,
     StudyCompleted,
@@ -15,6 +14,7 @@ from prefect_tuner.flows.tuning_events import (
     TrialCompleted,
     TrialFailed,
     TrialStarted,
+    describe_failure,
 )
 from prefect_tuner.tasks.trial_task import describe_params
 
@@ -102,7 +102,7 @@ class LogObserver(TuningObserver):
             event.study,
             "was cancelled" if event.cancelled else "failed",
             event.progress.asked,
-            str(event.error) or type(event.error).__name__,
+            event.reason,
             "no trial has a metric"
             if best is None
             else f"best metric so far {best.metric!r} with {describe_params(best.params)}",

@@ -6,8 +6,10 @@ import contextvars
 import logging
 import queue
 import threading
-from collections.abc import Callable, Sequence
-from typing import Any
+import time
+from collections.abc import Sequence
+from types import TracebackType
+from typing import Any, Self
 
 from prefect_tuner.flows.tuning_events import (
     BestImproved,
@@ -18,15 +20,22 @@ from prefect_tuner.flows.tuning_events import (
     TrialFailed,
     TrialStarted,
     TuningEvent,
+    is_cancellation,
 )
+
+TIMEOUT = 30.0
+"""Seconds that observers may take to hear the rest when a study has ended."""
+
+HASTY_TIMEOUT = 10.0
+"""The same for a study that was stopped from outside: Prefect kills the process after 30 s."""
 
 
 class TuningObserver:
     """Is told what happens in a study; override what is of interest.
 
-    Observers are called one after the other, in the order of events, in a thread of their own
-    with the flow run's context: Prefect's artifacts, events and `get_run_logger` work in them. The
-    study never waits for one, and one that raises is logged and goes on being told.
+    Each observer is called in a thread of its own, with one event after the other, and with the
+    flow run's context: Prefect's artifacts, events and `get_run_logger` work in it. The study
+    never waits for one, and one that raises is logged and goes on being told.
 
     Example:
         ```python
@@ -78,12 +87,15 @@ class TuningObserver:
                 self.on_failed(event)
 
 
-class ObserverThread:
-    """Tells observers of events, each guarded from the others and the study from all.
+class ObserverThreads:
+    """Tells observers of events, each in a thread of its own.
+
+    So the study waits for none of them, and none for another: one that raises is reported and goes
+    on being told, one that hangs is left behind when the `with` block ends.
 
     Args:
-        observers: Whom to tell, in this order.
-        logger: Where an observer that raises is reported.
+        observers: Whom to tell.
+        logger: Where an observer that raises or hangs is reported.
     """
 
     def __init__(
@@ -91,40 +103,65 @@ class ObserverThread:
         observers: Sequence[TuningObserver],
         logger: logging.Logger | logging.LoggerAdapter[Any],
     ) -> None:
-        self._observers = observers
         self._logger = logger
-        self._events: queue.SimpleQueue[TuningEvent | None] = queue.SimpleQueue()
-        run: Callable[..., None] = contextvars.copy_context().run
-        # A daemon: an observer that hangs must not keep the process alive.
-        self._thread = threading.Thread(
-            target=run, args=(self._tell,), name="tuning-observers", daemon=True
-        )
-        self._thread.start()
+        self._threads = [_ObserverThread(observer, logger) for observer in observers]
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        hasty = error is not None and is_cancellation(error)
+        self.close(HASTY_TIMEOUT if hasty else TIMEOUT)
 
     def notify(self, event: TuningEvent) -> None:
         """Have the observers told, soon; returns at once."""
-        self._events.put(event)
+        for thread in self._threads:
+            thread.events.put(event)
 
     def close(self, timeout: float) -> None:
         """Wait until all has been told.
 
         Args:
-            timeout: Seconds after which an observer that hangs is given up.
+            timeout: Seconds after which observers that hang are given up.
         """
-        self._events.put(None)
-        self._thread.join(timeout)
-        if self._thread.is_alive():
-            self._logger.warning("Observers took longer than %g s; going on without them", timeout)
+        deadline = time.monotonic() + timeout
+        for thread in self._threads:
+            thread.events.put(None)
+        for thread in self._threads:
+            thread.join(max(0.0, deadline - time.monotonic()))
+            if thread.is_alive():
+                self._logger.warning(
+                    "Observer %s took longer than %g s; going on without it", thread.name, timeout
+                )
+
+
+class _ObserverThread(threading.Thread):
+    """Tells one observer, in the flow run's context."""
+
+    def __init__(
+        self, observer: TuningObserver, logger: logging.Logger | logging.LoggerAdapter[Any]
+    ) -> None:
+        # A daemon: an observer that hangs must not keep the process alive.
+        super().__init__(name=type(observer).__name__, daemon=True)
+        self.events: queue.SimpleQueue[TuningEvent | None] = queue.SimpleQueue()
+        self._observer = observer
+        self._logger = logger
+        self._context = contextvars.copy_context()
+        self.start()
+
+    def run(self) -> None:
+        self._context.run(self._tell)
 
     def _tell(self) -> None:
-        while (event := self._events.get()) is not None:
-            for observer in self._observers:
-                try:
-                    observer.notify(event)
-                except Exception:
-                    self._logger.warning(
-                        "Observer %s failed on %s",
-                        type(observer).__name__,
-                        type(event).__name__,
-                        exc_info=True,
-                    )
+        while (event := self.events.get()) is not None:
+            try:
+                self._observer.notify(event)
+            except BaseException:
+                self._logger.warning(
+                    "Observer %s failed on %s", self.name, type(event).__name__, exc_info=True
+                )

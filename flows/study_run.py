@@ -6,24 +6,24 @@ from collections import Counter
 
 from prefect.logging import get_run_logger
 
-from prefect_tuner.errors import TrainingError, TuningCancelled
+from prefect_tuner.errors import TrainingError
 from prefect_tuner.flows.artifact_observer import ArtifactObserver
 from prefect_tuner.flows.cancellation import current_cancellation
 from prefect_tuner.flows.event_observer import EventObserver
 from prefect_tuner.flows.log_observer import LogObserver
-from prefect_tuner.flows.observer import ObserverThread
+from prefect_tuner.flows.observer import ObserverThreads
 from prefect_tuner.flows.study_plan import StudyPlan
-from prefect_tuner.flows.trial_loop import TrialLoop, describe_failure
-from prefect_tuner.flows.tuning_events import Progress, StudyCompleted, StudyFailed, StudyStarted
+from prefect_tuner.flows.trial_loop import TrialLoop
+from prefect_tuner.flows.tuning_events import (
+    StudyCompleted,
+    StudyFailed,
+    StudyStarted,
+    describe_failure,
+    is_cancellation,
+)
 from prefect_tuner.flows.tuning_result import StopReason, TuningResult
 from prefect_tuner.tasks.launcher import close_launcher, open_launcher
 from prefect_tuner.tasks.objective import describe_objective
-
-OBSERVER_TIMEOUT = 30.0
-"""Seconds that observers may take to hear the rest when a study has ended."""
-
-HASTY_OBSERVER_TIMEOUT = 10.0
-"""The same for a study that was stopped from outside: Prefect kills the process after 30 s."""
 
 
 def run_study(plan: StudyPlan, name: str) -> TuningResult:
@@ -40,48 +40,52 @@ def run_study(plan: StudyPlan, name: str) -> TuningResult:
     """
     logger = get_run_logger()
     objective = describe_objective(plan.objective)
-    observers = ObserverThread(
-        [LogObserver(logger), ArtifactObserver(), EventObserver(), *plan.observers], logger
-    )
-    launcher = open_launcher(objective, fresh_interpreter=plan.config.fresh_interpreter)
-    loop: TrialLoop | None = None
-    patience = HASTY_OBSERVER_TIMEOUT
+    cancellation = current_cancellation()
+    built_in = [LogObserver(logger), ArtifactObserver(), EventObserver()]
+    with ObserverThreads([*built_in, *plan.observers], logger) as observers:
+        launcher = open_launcher(objective, fresh_interpreter=plan.config.fresh_interpreter)
+        try:
+            cancellation.tell(launcher.stop)
+            launcher.load()
+            if launcher.warning:
+                logger.warning(launcher.warning)
+            loop = TrialLoop(
+                name=name,
+                study=plan.study,
+                objective=objective,
+                launcher=launcher,
+                config=plan.config,
+                notify=observers.notify,
+            )
+            cancellation.tell(loop.interrupt)
+            return _observed_run(plan, name, objective.name, loop, observers)
+        finally:
+            close_launcher(objective)
+
+
+def _observed_run(
+    plan: StudyPlan, name: str, objective: str, loop: TrialLoop, observers: ObserverThreads
+) -> TuningResult:
+    """The study from the event that it starts to the event that it has ended."""
+    study = plan.study
     try:
-        launcher.load()
-        if launcher.warning:
-            logger.warning(launcher.warning)
         observers.notify(
             StudyStarted(
                 study=name,
-                objective=objective.name,
-                space=plan.study.space,
+                objective=objective,
+                space=study.space,
                 strategy=plan.strategy,
-                direction=plan.study.direction,
+                direction=study.direction,
                 config=plan.config,
-                history=plan.study.history,
+                history=study.history,
             )
         )
-        loop = TrialLoop(
-            name=name,
-            study=plan.study,
-            objective=objective,
-            launcher=launcher,
-            config=plan.config,
-            notify=observers.notify,
-        )
-        current_cancellation().tell(loop.interrupt)
         reason = loop.run()
         result = _result(plan, name, reason, loop.elapsed())
-        observers.notify(StudyCompleted(result, loop.progress))
-        patience = OBSERVER_TIMEOUT
     except BaseException as error:
-        cancelled = isinstance(error, TuningCancelled) or not isinstance(error, Exception)
-        progress = loop.progress if loop is not None else Progress()
-        observers.notify(StudyFailed(name, error, cancelled, progress))
+        observers.notify(StudyFailed(name, error, is_cancellation(error), loop.progress))
         raise
-    finally:
-        close_launcher(objective)
-        observers.close(patience)
+    observers.notify(StudyCompleted(result, loop.progress))
     return result
 
 
@@ -105,8 +109,10 @@ def _why_there_is_no_metric(plan: StudyPlan, reason: StopReason) -> str:
         return f"no trial was run: {reason.sentence}"
     counts = Counter(t.outcome.value.replace("_", " ") for t in trials if t.outcome)
     listed = ", ".join(f"{count} {outcome}" for outcome, count in counts.most_common())
-    last = trials[-1]
+    # Those that were stopped with the study say nothing about what is wrong.
+    telling = [t for t in trials if t.outcome and t.outcome.is_failure] or list(trials)
+    last = telling[-1]
     return (
-        f"none of {len(trials)} trials has a metric ({listed}); {reason.sentence}; "
-        f"the last one, trial {last.number}, {describe_failure(last)}"
+        f"no trial has a metric ({listed}); {reason.sentence}; "
+        f"trial {last.number} {describe_failure(last)}"
     )

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import queue
+import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 from prefect.client.schemas.objects import State
 from prefect.context import FlowRunContext
+from prefect.exceptions import Pause
 from prefect.futures import PrefectFuture
 
 from prefect_tuner.errors import TrainingError, TrialTimeout, TuningCancelled
@@ -23,6 +26,8 @@ from prefect_tuner.flows.tuning_events import (
     TrialFailed,
     TrialStarted,
     TuningEvent,
+    describe_error,
+    describe_failure,
 )
 from prefect_tuner.flows.tuning_result import StopReason
 from prefect_tuner.tasks.attempt import AttemptReport, TrialLimits
@@ -90,7 +95,12 @@ class TrialLoop:
     @property
     def progress(self) -> Progress:
         """How far the study is."""
-        return replace(self._progress, elapsed=self.elapsed(), running=len(self._in_flight))
+        return replace(
+            self._progress,
+            elapsed=self.elapsed(),
+            asked=len(self._study.history),
+            running=len(self._in_flight),
+        )
 
     def elapsed(self) -> float:
         """Seconds since the loop was made."""
@@ -111,13 +121,22 @@ class TrialLoop:
             TrainingError: A trial failed and `on_failure` is `"raise"`.
         """
         try:
-            while (reason := self._stop_reason()) is None:
-                self._start_trials()
-                if not self._in_flight:
-                    return StopReason.EXHAUSTED
-                self._take_arrival(self._seconds_left())
-        finally:
-            self._stop_trials()
+            reason = self._run_trials()
+        except BaseException as error:
+            try:
+                self._stop_trials(describe_error(error))
+            except Exception as another:  # noqa: BLE001 - it shall not hide what came first
+                error.add_note(f"Stopping the trials then failed: {another!r}")
+            raise
+        self._stop_trials(reason.sentence)
+        return reason
+
+    def _run_trials(self) -> StopReason:
+        while (reason := self._stop_reason()) is None:
+            self._start_trials()
+            if not self._in_flight:
+                return StopReason.EXHAUSTED
+            self._take_arrival(self._seconds_left())
         return reason
 
     def _stop_reason(self) -> StopReason | None:
@@ -126,7 +145,8 @@ class TrialLoop:
     def _seconds_left(self) -> float | None:
         if self._config.max_duration is None:
             return None
-        return max(0.0, self._config.max_duration - self.elapsed())
+        left = self._config.max_duration - self.elapsed()
+        return min(max(0.0, left), threading.TIMEOUT_MAX)
 
     def _start_trials(self) -> None:
         while (
@@ -153,7 +173,6 @@ class TrialLoop:
         )
         future = self._task.submit(request)
         self._in_flight[trial.number] = future
-        self._progress = replace(self._progress, asked=len(self._study.history))
         self._notify(TrialStarted(trial, self.progress))
         future.add_done_callback(lambda _: self._arrivals.put(trial.number))
 
@@ -171,11 +190,16 @@ class TrialLoop:
             raise kind(f"trial {trial.number} {describe_failure(trial)}")
 
     def _finish(self, number: int) -> Trial:
-        return self._record(number, _report(self._in_flight[number]))
+        try:
+            report = _report(self._in_flight[number])
+        except Pause:  # The flow run is to be suspended, but the trial has ended.
+            self._record(number, _report_of_suspended(self._in_flight[number]))
+            raise
+        return self._record(number, report)
 
     def _record(self, number: int, report: AttemptReport) -> Trial:
         """Take a trial out of flight, tell the study, then everybody else."""
-        del self._in_flight[number]
+        self._in_flight.pop(number, None)
         _release_results()
         previous = self._study.best_trial
         trial = self._study.tell(
@@ -204,11 +228,11 @@ class TrialLoop:
             self._notify(BestImproved(trial, previous, self.progress))
         return trial
 
-    def _stop_trials(self) -> None:
+    def _stop_trials(self, reason: str) -> None:
         """Stop what still runs and tell the study of it."""
-        if not self._in_flight:
+        if not self._study.history.running:
             return
-        self._launcher.stop()
+        self._launcher.stop(reason)
         deadline = time.monotonic() + STOP_TIMEOUT
         while self._in_flight and (left := deadline - time.monotonic()) > 0:
             try:
@@ -216,26 +240,13 @@ class TrialLoop:
             except queue.Empty:
                 break
             if not isinstance(arrival, _Interruption):
-                self._finish(arrival)
-        for number in list(self._in_flight):
-            report = AttemptReport(Outcome.CANCELLED, "its task run did not end with the study")
-            self._record(number, report)
-
-
-def describe_failure(trial: Trial) -> str:
-    """What went wrong with a trial, in half a sentence.
-
-    Example:
-        ```python
-        from prefect_tuner import Outcome, Trial
-        from prefect_tuner.flows.trial_loop import describe_failure
-
-        trial = Trial(3, {"lr": 0.1}, outcome=Outcome.FAILED, message="ValueError: singular")
-        assert describe_failure(trial) == "failed: ValueError: singular"
-        ```
-    """
-    ending = trial.outcome.value.replace("_", " ") if trial.outcome else "is running"
-    return f"{ending}: {trial.message}" if trial.message else ending
+                with suppress(Pause):
+                    self._finish(arrival)
+        # Those whose task run hangs, and one that was asked for and could not be submitted.
+        for trial in self._study.history.running:
+            message = self._launcher.describe_stop("and did not hear of the trial's end")
+            attempts = int(trial.number in self._in_flight)
+            self._record(trial.number, AttemptReport(Outcome.CANCELLED, message, attempt=attempts))
 
 
 def _release_results() -> None:
@@ -257,3 +268,12 @@ def _report(future: _TrialFuture) -> AttemptReport:
     if isinstance(result, AttemptReport):
         return result
     return AttemptReport(Outcome.CRASHED, f"the task run ended without a report: {result!r}")
+
+
+def _report_of_suspended(future: _TrialFuture) -> AttemptReport:
+    """The same, where Prefect gives no result any more since the flow run is to be suspended."""
+    state = future.state
+    if isinstance(state.data, AttemptReport):
+        return state.data
+    message = "the flow run was suspended before the trial started"
+    return AttemptReport(Outcome.CANCELLED, message, attempt=0)

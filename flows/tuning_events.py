@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from prefect.exceptions import Pause, TerminationSignal
+
+from prefect_tuner.errors import TuningCancelled
 from prefect_tuner.flows.tuner_config import TunerConfig
 from prefect_tuner.flows.tuning_result import TuningResult
 from prefect_tuner.history import History
@@ -106,7 +109,7 @@ class StudyCompleted:
 
 @dataclass(frozen=True)
 class StudyFailed:
-    """The study ended without a result: it failed, or was cancelled.
+    """The study ended without a result: it failed, or was cancelled; `StudyStarted` came before.
 
     Attributes:
         study: The study's name.
@@ -119,6 +122,52 @@ class StudyFailed:
     error: BaseException
     cancelled: bool
     progress: Progress
+
+    @property
+    def reason(self) -> str:
+        """Why, in half a sentence."""
+        return describe_error(self.error)
+
+
+def describe_failure(trial: Trial) -> str:
+    """What went wrong with a trial, in half a sentence.
+
+    Example:
+        ```python
+        from prefect_tuner import Outcome, Trial
+        from prefect_tuner.flows.tuning_events import describe_failure
+
+        trial = Trial(3, {"lr": 0.1}, outcome=Outcome.FAILED, message="ValueError: singular")
+        assert describe_failure(trial) == "failed: ValueError: singular"
+        ```
+    """
+    ending = trial.outcome.value.replace("_", " ") if trial.outcome else "is running"
+    return f"{ending}: {trial.message}" if trial.message else ending
+
+
+def is_cancellation(error: BaseException) -> bool:
+    """Whether a study was ended from outside, rather than by what happened in it."""
+    return isinstance(error, TuningCancelled) or not isinstance(error, Exception)
+
+
+def describe_error(error: BaseException) -> str:
+    """What ended a study, in half a sentence: signals have no words of their own.
+
+    Example:
+        ```python
+        from prefect_tuner.flows.tuning_events import describe_error
+
+        assert describe_error(KeyboardInterrupt()) == "interrupted (Ctrl-C)"
+        ```
+    """
+    match error:
+        case KeyboardInterrupt():
+            return "interrupted (Ctrl-C)"
+        case TerminationSignal():
+            return "terminated from outside (SIGTERM)"
+        case Pause():
+            return "the flow run is to be suspended"
+    return str(error) or type(error).__name__
 
 
 TuningEvent: TypeAlias = (
