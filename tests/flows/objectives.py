@@ -1,0 +1,75 @@
+"""Objectives for the tests of the flow."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable, Sequence
+
+from prefect_tuner import Params, TrialContext
+
+QUICK_END = 20.0
+"""Seconds that nothing in these tests takes, unless it waits for a trial that hangs."""
+
+
+def value(params: Params) -> float:
+    """The parameter `x`."""
+    return float(params["x"])
+
+
+async def asynchronous(params: Params) -> float:
+    """The parameter `x`, awaited."""
+    return float(params["x"])
+
+
+class Model:
+    """An objective with a method `train`."""
+
+    def __init__(self, factor: float = 1.0) -> None:
+        self.factor = factor
+
+    def train(self, params: Params) -> float:
+        return self.factor * float(params["x"])
+
+
+def by_number(ends: Sequence[float | str]) -> Callable[[Params, TrialContext], float]:
+    """An objective whose trials end as listed, by their number.
+
+    A number is the metric. A word is something else that happens, see `end_by`; after `then` it
+    happens at the first attempt only, and the second has the metric 0.5.
+    """
+
+    def train(_: Params, trial: TrialContext) -> float:
+        end = ends[trial.number]
+        if not isinstance(end, str):
+            return end
+        kind, then = (*end.split(), "")[:2]
+        return 0.5 if then and trial.attempt > 1 else end_by(kind)
+
+    return train
+
+
+def end_by(kind: str) -> float:
+    """End, or do not end, in one of many ways."""
+    match kind:
+        case "raise":
+            raise ValueError("singular matrix")
+        case "nan":
+            return float("nan")
+        case "exit":
+            sys.exit(3)
+        case "vanish":
+            os._exit(4)
+        case "killed":
+            os.kill(os.getpid(), signal.SIGKILL)
+        case "memory":
+            hoard = bytearray(400_000_000)
+            hoard[::4096] = b"x" * len(hoard[::4096])
+        case "hang":
+            pass
+        case _:
+            raise AssertionError(kind)
+    time.sleep(60)
+    return 0.0
