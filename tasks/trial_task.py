@@ -30,9 +30,6 @@ _STATES = {
 """The state of the task run by outcome; `Failed` for the rest, so that the usual automations see
 them, with the outcome in the message."""
 
-_LEVELS = {Outcome.COMPLETED: logging.INFO, Outcome.CANCELLED: logging.WARNING}
-"""How loudly the trial's log ends; what went wrong with the trial itself is an error."""
-
 
 @dataclass(frozen=True)
 class RetryPolicy:
@@ -129,7 +126,7 @@ def run_trial(request: TrialRequest) -> State[AttemptReport]:
     message = describe_report(report)
     if report.traceback:
         log(logging.ERROR, report.traceback)
-    log(_LEVELS.get(report.outcome, logging.ERROR), f"Trial {message}")
+    # What came of it is not logged here: Prefect does so, from the exception or the state.
     if attempt <= request.retry.retries and report.outcome in request.retry.outcomes:
         raise TrialAttemptFailed(message)
     kind, name = _STATES.get(report.outcome, (StateType.FAILED, "Failed"))

@@ -1,0 +1,355 @@
+"""What Prefect's server is told of a trial."""
+
+from __future__ import annotations
+
+import logging
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import pytest
+from prefect import flow
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.filters import (
+    LogFilter,
+    LogFilterTaskRunId,
+    TaskRunFilter,
+    TaskRunFilterId,
+)
+from prefect.client.schemas.objects import Log, TaskRun
+
+from prefect_tuner import Outcome, Params
+from prefect_tuner.tasks.attempt import AttemptReport, TrialLimits
+from prefect_tuner.tasks.launcher import close_launcher, open_launcher
+from prefect_tuner.tasks.objective import describe_objective
+from prefect_tuner.tasks.process_tree import descendants
+from prefect_tuner.tasks.trial_task import (
+    RetryPolicy,
+    TrialRequest,
+    describe_params,
+    describe_report,
+    trial_task,
+)
+from tests.polling import eventually
+from tests.prefect_server import PrefectServer
+from tests.tasks.attempts import assert_gone, fork_server_of
+
+FAULTS = "tests.tasks.faults:by_name"
+RETRIED = "tests.tasks.retried:by_attempt"
+
+
+@dataclass(frozen=True)
+class Run:
+    """One trial as a task run."""
+
+    report: AttemptReport
+    id: UUID
+
+    def task_run(self) -> TaskRun:
+        """The task run at the server, once its final state has arrived there."""
+        only = TaskRunFilter(id=TaskRunFilterId(any_=[self.id]))
+
+        def final() -> TaskRun:
+            with get_client(sync_client=True) as client:
+                found = client.read_task_runs(task_run_filter=only)
+            assert found
+            assert found[0].state is not None
+            assert found[0].state.is_final()
+            return found[0]
+
+        return eventually(final, timeout=60)
+
+    def logs(self, *lines: str) -> list[Log]:
+        """The task run's log at the server, once these lines have arrived there."""
+        only = LogFilter(task_run_id=LogFilterTaskRunId(any_=[self.id]))
+
+        def arrived() -> list[Log]:
+            with get_client(sync_client=True) as client:
+                logs = client.read_logs(only)
+            messages = [log.message for log in logs]
+            assert set(lines) <= set(messages), messages
+            return logs
+
+        return eventually(arrived, timeout=60)
+
+
+@dataclass
+class Trials:
+    """Runs trials inside a flow run."""
+
+    objective: str
+    retry: RetryPolicy = field(default_factory=RetryPolicy)
+
+    def run(self, *trials: Params, **limits: Any) -> list[Run]:
+        spec = describe_objective(self.objective)
+
+        @flow(name="trials")
+        def run_all() -> list[Run]:
+            submit = trial_task(self.retry).submit
+            futures = [
+                submit(
+                    TrialRequest(
+                        study="churn",
+                        number=number,
+                        params=params,
+                        seed=17,
+                        objective=spec,
+                        limits=TrialLimits(**{"timeout": 60.0, **limits}),
+                        retry=self.retry,
+                    )
+                )
+                for number, params in enumerate(trials)
+            ]
+            runs = []
+            for future in futures:
+                report: Any = future.result(raise_on_failure=False)
+                assert isinstance(report, AttemptReport)
+                runs.append(Run(report, future.task_run_id))
+            return runs
+
+        try:
+            return run_all()
+        finally:
+            close_launcher(spec)
+
+
+OUTCOMES: dict[str, tuple[str, str, str, str]] = {
+    "fine": ("completed", "COMPLETED", "Completed", r"completed: metric=1\.5"),
+    "raises": ("failed", "FAILED", "Failed", r"failed: ValueError: bad value"),
+    "sleeps": ("timed_out", "FAILED", "TimedOut", r"timed out: ran longer than its limit of 2 s"),
+    "exits_at_once": (
+        "crashed",
+        "CRASHED",
+        "Crashed",
+        r"crashed: the trial's process exited with code 7",
+    ),
+    "raises_memory_error": ("out_of_memory", "FAILED", "Failed", r"out of memory: .*no room"),
+    "returning": ("invalid_metric", "FAILED", "Failed", r"invalid metric: .*got nan \(float\)"),
+    "raises_control_characters": ("failed", "FAILED", "Failed", r"failed: ValueError: red � � end"),
+}
+
+
+@pytest.fixture(scope="module")
+def runs(prefect_server: PrefectServer) -> dict[str, Run]:
+    """One trial of each outcome."""
+    trials: list[Params] = [{"name": name, "what": "nan"} for name in OUTCOMES]
+    return dict(zip(OUTCOMES, Trials(FAULTS).run(*trials, timeout=2.0), strict=True))
+
+
+@pytest.mark.parametrize("name", OUTCOMES)
+def test_the_state_tells_the_outcome_and_the_message_the_reason(
+    runs: dict[str, Run], name: str
+) -> None:
+    outcome, kind, state_name, message = OUTCOMES[name]
+    run = runs[name]
+    assert run.report.outcome == outcome
+    state = run.task_run().state
+    assert state is not None
+    assert (state.type.value, state.name) == (kind, state_name)
+    with_duration_and_params = rf"{message} \([\d.e-]+ s\) with name='{name}', what='nan'"
+    assert re.fullmatch(with_duration_and_params, state.message or "")
+
+
+def test_the_task_run_is_named_after_the_study_and_the_number(runs: dict[str, Run]) -> None:
+    assert runs["raises"].task_run().name == "churn-1"
+
+
+def test_a_trial_that_is_not_retried_was_run_once(runs: dict[str, Run]) -> None:
+    assert {runs[name].task_run().run_count for name in OUTCOMES} == {1}
+    assert {run.report.attempt for run in runs.values()} == {1}
+
+
+def test_the_log_of_a_failed_trial_has_its_parameters_traceback_and_reason(
+    runs: dict[str, Run],
+) -> None:
+    logs = runs["raises"].logs("Trial 1 started with name='raises', what='nan'")
+    text = "\n".join(log.message for log in logs)
+    assert "KeyError: 'the cause'" in text
+    assert "faults.py" in text
+    assert 'Finished in state Failed("failed: ValueError: bad value (' in text
+    assert logging.ERROR in {log.level for log in logs}
+
+
+def test_the_log_of_a_completed_trial_is_short(runs: dict[str, Run]) -> None:
+    first, last = runs["fine"].logs("Trial 0 started with name='fine', what='nan'")
+    assert {first.message[:7], last.message[:17]} == {"Trial 0", "Finished in state"}
+
+
+def test_what_a_trial_prints_logs_and_warns_of_is_stored_with_its_task_run(
+    prefect_server: PrefectServer,
+) -> None:
+    (run,) = Trials("tests.tasks.printing:by_name").run({"name": "everything"})
+    logs = run.logs("printed", "to the error stream", "mine: logged 1", "said", "42")
+    levels = {log.message: log.level for log in logs}
+    assert levels["printed"] == logging.INFO
+    assert levels["mine: logged as error"] == logging.ERROR
+    assert levels["said as warning"] == logging.WARNING
+    assert any("UserWarning: careful" in message for message in levels)
+    order = [log.message for log in sorted(logs, key=lambda log: log.timestamp)]
+    assert order.index("mine: logged 1") < order.index("said") < order.index("42")
+
+
+@dataclass
+class Notes:
+    """What the objective of `retried` noted."""
+
+    file: Path
+
+    def params(self, attempts: str) -> Params:
+        return {"attempts": attempts, "notes": str(self.file)}
+
+    def attempts(self) -> list[tuple[int, int, float]]:
+        """The number, the seed and the time of each attempt."""
+        lines = [line.split() for line in self.file.read_text().splitlines()]
+        return [(int(number), int(seed), float(began)) for number, seed, began in lines]
+
+
+@pytest.fixture
+def notes(tmp_path: Path) -> Notes:
+    return Notes(tmp_path / "attempts")
+
+
+@pytest.mark.parametrize("fault", ["raise", "crash"])
+def test_the_metric_of_the_attempt_that_succeeded_counts(
+    prefect_server: PrefectServer, notes: Notes, fault: str
+) -> None:
+    retry = RetryPolicy(retries=3)
+    (run,) = Trials(RETRIED, retry).run(notes.params(f"{fault} {fault} 0.75 0.5"))
+    assert run.report.outcome is Outcome.COMPLETED
+    assert (run.report.metric, run.report.attempt) == (0.75, 3)
+    assert [(number, seed) for number, seed, _ in notes.attempts()] == [(1, 17), (2, 17), (3, 17)]
+    task_run = run.task_run()
+    assert task_run.run_count == 3
+    assert task_run.state is not None
+    assert re.match(
+        r"completed: metric=0\.75 \(.*\), attempt 3 with ", task_run.state.message or ""
+    )
+
+
+def test_the_last_attempt_tells_why_a_trial_failed(
+    prefect_server: PrefectServer, notes: Notes
+) -> None:
+    retry = RetryPolicy(retries=2)
+    (run,) = Trials(RETRIED, retry).run(notes.params("raise crash raise 1.0"))
+    assert (run.report.outcome, run.report.attempt) == (Outcome.FAILED, 3)
+    assert run.report.message == "ValueError: attempt 3"
+    assert len(notes.attempts()) == 3
+    state = run.task_run().state
+    assert state is not None
+    assert (state.type.value, state.name) == ("FAILED", "Failed")
+    messages = [log.message for log in run.logs("Attempt 2 follows in 0 s")]
+    assert any("failed: ValueError: attempt 1" in m for m in messages)
+    assert any("exited with code 5" in m for m in messages)
+
+
+def test_an_attempt_that_timed_out_is_not_retried_by_default(
+    prefect_server: PrefectServer, notes: Notes
+) -> None:
+    trials = Trials(RETRIED, RetryPolicy(retries=3))
+    (run,) = trials.run(notes.params("hang 1.0"), timeout=1.0)
+    assert (run.report.outcome, run.report.attempt) == (Outcome.TIMED_OUT, 1)
+    assert len(notes.attempts()) == 1
+
+
+def test_which_outcomes_are_retried_can_be_chosen(
+    prefect_server: PrefectServer, notes: Notes
+) -> None:
+    retry = RetryPolicy(retries=3, outcomes=frozenset({Outcome.TIMED_OUT}))
+    (run,) = Trials(RETRIED, retry).run(notes.params("hang raise 1.0"), timeout=1.0)
+    assert (run.report.outcome, run.report.attempt) == (Outcome.FAILED, 2)
+
+
+def test_a_retry_waits_for_its_delay(prefect_server: PrefectServer, notes: Notes) -> None:
+    retry = RetryPolicy(retries=1, delay=0.7)
+    (run,) = Trials(RETRIED, retry).run(notes.params("raise 1.0"))
+    assert run.report.metric == 1.0
+    (_, _, first), (_, _, second) = notes.attempts()
+    assert 0.7 <= second - first < 5
+
+
+def test_a_trial_that_waits_for_its_retry_is_cancelled_at_once(
+    prefect_server: PrefectServer, notes: Notes
+) -> None:
+    spec = describe_objective(RETRIED)
+    retry = RetryPolicy(retries=1, delay=1000)
+
+    @flow(name="stopped while it waits")
+    def run() -> tuple[AttemptReport, UUID]:
+        request = TrialRequest(
+            "churn", 0, notes.params("raise 1.0"), 0, spec, TrialLimits(60.0), retry
+        )
+        open_launcher(spec)
+        future = trial_task(retry).submit(request)
+        await_attempts(notes, 1)
+        close_launcher(spec)
+        report: Any = future.result(raise_on_failure=False)
+        return report, future.task_run_id
+
+    report, task_run_id = run()
+    assert (report.outcome, report.attempt) == (Outcome.CANCELLED, 1)
+    state = Run(report, task_run_id).task_run().state
+    assert state is not None
+    assert (state.type.value, state.name) == ("CANCELLED", "Cancelled")
+    assert len(notes.attempts()) == 1
+
+
+def await_attempts(notes: Notes, count: int) -> None:
+    def begun() -> None:
+        assert notes.file.exists()
+        assert len(notes.attempts()) == count
+
+    eventually(begun, interval=0.01)
+
+
+def test_stopped_trials_are_cancelled_with_the_reason(
+    prefect_server: PrefectServer, notes: Notes
+) -> None:
+    spec = describe_objective(RETRIED)
+    retry = RetryPolicy(retries=3)
+
+    @flow(name="stopped")
+    def run() -> list[Run]:
+        launcher = open_launcher(spec)
+        request = TrialRequest("churn", 0, notes.params("hang"), 0, spec, TrialLimits(60.0), retry)
+        futures = [trial_task(retry).submit(request) for _ in range(2)]
+        await_attempts(notes, 2)
+        pids = descendants(fork_server_of(launcher))
+        launcher.stop("the budget is spent")
+        reports: list[Any] = [future.result(raise_on_failure=False) for future in futures]
+        assert_gone(pids)
+        return [Run(r, f.task_run_id) for r, f in zip(reports, futures, strict=True)]
+
+    for stopped in run():
+        assert (stopped.report.outcome, stopped.report.attempt) == (Outcome.CANCELLED, 1)
+        state = stopped.task_run().state
+        assert state is not None
+        assert (state.type.value, state.name) == ("CANCELLED", "Cancelled")
+        reason = "cancelled: the study was stopped while the trial ran: the budget is spent ("
+        assert (state.message or "").startswith(reason)
+    close_launcher(spec)
+
+
+@pytest.mark.parametrize(
+    ("report", "text"),
+    [
+        (
+            AttemptReport(Outcome.COMPLETED, metric=0.5, duration=1.23456),
+            "completed: metric=0.5 (1.23 s)",
+        ),
+        (AttemptReport(Outcome.TIMED_OUT, "too long", duration=60), "timed out: too long (60 s)"),
+        (AttemptReport(Outcome.CANCELLED, "stopped"), "cancelled: stopped"),
+        (
+            AttemptReport(Outcome.FAILED, "E: x", duration=2, attempt=3),
+            "failed: E: x (2 s), attempt 3",
+        ),
+    ],
+)
+def test_reports_are_described_in_half_a_sentence(report: AttemptReport, text: str) -> None:
+    assert describe_report(report) == text
+
+
+def test_parameters_are_described_so_that_their_types_can_be_told() -> None:
+    described = describe_params({"a": True, "b": 1, "c": 1.0, "d": "1"})
+    assert described == "a=True, b=1, c=1.0, d='1'"
