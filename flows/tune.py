@@ -13,6 +13,7 @@ from prefect_tuner.flows.parameter_form import (
     SpaceParameter,
     StrategyParameter,
 )
+from prefect_tuner.flows.result_serializer import RESULT_SERIALIZER
 from prefect_tuner.flows.study_plan import plan_study
 from prefect_tuner.flows.study_run import run_study
 from prefect_tuner.flows.tuner_config import TunerConfig
@@ -25,7 +26,12 @@ DEFAULT_CONFIG = TunerConfig()
 
 # Parameters are checked by `plan_study`: it finds all the mistakes, and takes from Python what has
 # no JSON form. The result is kept as JSON so that other flow runs can read it.
-@flow(name="tune", validate_parameters=False, persist_result=True, result_serializer="json")
+@flow(
+    name="tune",
+    validate_parameters=False,
+    persist_result=True,
+    result_serializer=RESULT_SERIALIZER,
+)
 def tune(
     objective: ObjectiveParameter = "prefect_tuner.example:train",
     space: SpaceParameter = SPACE,

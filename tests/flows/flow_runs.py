@@ -92,7 +92,8 @@ def artifacts(flow_run_id: str) -> dict[str, Any]:
         data = artifact["data"]
         if artifact["type"] == "table" and isinstance(data, str):
             data = json.loads(data)
-        latest.setdefault(artifact["key"], data)
+        if artifact["key"] is not None:  # Prefect keeps the results of runs beside them.
+            latest.setdefault(artifact["key"], data)
     return latest
 
 
