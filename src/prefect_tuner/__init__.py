@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from prefect_tuner.errors import TunerError as TunerError
     from prefect_tuner.errors import TuningCancelled as TuningCancelled
     from prefect_tuner.flows.observer import TuningObserver as TuningObserver
+    from prefect_tuner.flows.progress_observer import ProgressObserver as ProgressObserver
     from prefect_tuner.flows.stream import stream as stream
     from prefect_tuner.flows.study import Study as Study
     from prefect_tuner.flows.tune import tune as tune
@@ -58,6 +59,7 @@ _HOMES = {
     "ObjectiveNotFound": "prefect_tuner.errors",
     "Outcome": "prefect_tuner.trial",
     "Params": "prefect_tuner.parameters",
+    "ProgressObserver": "prefect_tuner.flows.progress_observer",
     "SearchSpace": "prefect_tuner.space",
     "SearchStrategy": "prefect_tuner.strategies.strategy",
     "StopReason": "prefect_tuner.flows.tuning_result",

@@ -1,0 +1,191 @@
+"""The command `prefect-tuner run`: a study in the terminal, from its file to its summary."""
+
+from __future__ import annotations
+
+import logging
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from types import FrameType
+from typing import NoReturn
+from uuid import UUID
+
+import httpx
+from prefect.client.orchestration import get_client
+from prefect.exceptions import PrefectException, TerminationSignal
+from prefect.logging.handlers import PrefectConsoleHandler
+from prefect.runtime import flow_run
+from prefect.settings import get_current_settings
+from rich.console import Console
+
+from prefect_tuner.errors import InvalidConfiguration, ObjectiveNotFound, TunerError
+from prefect_tuner.flows.embedded_server import start_embedded_server, wait_until_recorded
+from prefect_tuner.flows.observer import TuningObserver
+from prefect_tuner.flows.progress_observer import ProgressObserver
+from prefect_tuner.flows.study_file import load_study_file, plan_study_file
+from prefect_tuner.flows.study_summary import interim_sentence, run_page, summary_table
+from prefect_tuner.flows.tune import tune
+from prefect_tuner.flows.tuning_events import Progress, StudyStarted, TuningEvent
+
+RECORD_TIMEOUT = 60.0
+"""Seconds that the embedded server may take to record the last trials."""
+
+HASTY_RECORD_TIMEOUT = 3.0
+"""The same after Ctrl-C."""
+
+
+class RunCommand:
+    """One study, run for somebody who looks at it, in a process that does nothing else.
+
+    Args:
+        path: The study's file.
+        log: Whether to show everything that is logged, rather than warnings alone.
+        as_json: Whether to print the result as JSON rather than as a table.
+    """
+
+    def __init__(self, path: Path, *, log: bool = False, as_json: bool = False) -> None:
+        self._path = path
+        self._log = log
+        self._as_json = as_json
+        self._output = Console(highlight=False)
+        self._messages = Console(stderr=True, highlight=False)
+        self._progress = ProgressObserver(self._messages)
+        self._witness = _Witness()
+        self._embedded = False
+        self._interrupted = False
+
+    def run(self) -> int:
+        """Run the study.
+
+        Returns:
+            0; 1 when the study or Prefect failed, 130 when it was interrupted, 143 when it was
+            terminated.
+
+        Raises:
+            InvalidConfiguration: The file is wrong; lists all the mistakes.
+            ObjectiveNotFound: The objective cannot be loaded.
+        """
+        signal.signal(signal.SIGTERM, _exit_terminated)
+        signal.signal(signal.SIGINT, self._interrupt)
+        if not self._log:
+            for handler in logging.getLogger().handlers:
+                if isinstance(handler, PrefectConsoleHandler):
+                    handler.addFilter(self._matters)
+        try:
+            self._tune()
+            return 0
+        except (InvalidConfiguration, ObjectiveNotFound):
+            raise
+        except (TunerError, PrefectException, httpx.HTTPError, _PrefectUnavailable) as error:
+            self._tell_end(f"{self._path}: {error}", RECORD_TIMEOUT)
+            return 1
+        except KeyboardInterrupt:
+            self._tell_end("Interrupted", HASTY_RECORD_TIMEOUT)
+            return 128 + signal.SIGINT
+        except (TerminationSignal, SystemExit):
+            self._tell_end("Terminated", HASTY_RECORD_TIMEOUT)
+            return 128 + signal.SIGTERM
+        finally:
+            self._progress.close()
+            # What is left to do is quick, and should not be cut short.
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+    def _interrupt(self, number: int, frame: FrameType | None) -> None:
+        self._interrupted = True
+        signal.default_int_handler(number, frame)
+
+    def _matters(self, record: logging.LogRecord) -> bool:
+        """Whether a log line is of interest on the terminal.
+
+        Warnings are, wherever from: a trial that failed, an observer that raised. What becomes of
+        the flow run is told at the end, and what of its task runs by the flow run's warnings.
+        """
+        if record.name == "prefect.flow_runs":
+            return record.levelno == logging.WARNING and not self._interrupted
+        return record.levelno >= logging.WARNING and record.name != "prefect.task_runs"
+
+    def _tune(self) -> None:
+        parameters = load_study_file(self._path)
+        plan = plan_study_file(parameters, self._path)
+        self._connect()
+        observers = [*plan.observers, self._progress, self._witness]
+        result = tune(**{**parameters, "observers": observers})
+        if self._as_json:
+            self._output.print(result.to_json(), soft_wrap=True, markup=False)
+        else:
+            self._output.print(summary_table(result))
+        self._tell_page(RECORD_TIMEOUT)
+
+    def _connect(self) -> None:
+        """See to it that there is a Prefect server."""
+        url = get_current_settings().api.url
+        with self._status("Starting Prefect ..." if url is None else f"Connecting to {url} ..."):
+            if url is None:
+                self._embedded = True
+                try:
+                    start_embedded_server()
+                except RuntimeError as error:
+                    raise _PrefectUnavailable(str(error)) from error
+                return
+            with get_client(sync_client=True) as client:
+                problem = client.api_healthcheck()
+        if problem is not None:
+            raise _PrefectUnavailable(
+                f"no Prefect server answers at {url}, to which PREFECT_API_URL is set ({problem}); "
+                "start it, or unset PREFECT_API_URL to do without"
+            ) from problem
+
+    def _tell_end(self, message: str, timeout: float) -> None:
+        """Say how a study ended that has no result, and what was found before."""
+        self._progress.close()
+        if self._witness.progress.asked:
+            message += f"\n{interim_sentence(self._witness.progress)}"
+        self._messages.print(message, soft_wrap=True, markup=False)
+        self._tell_page(timeout)
+
+    def _tell_page(self, timeout: float) -> None:
+        flow_run_id = self._witness.flow_run_id
+        if flow_run_id is None:
+            return
+        if self._embedded:
+            with (
+                suppress(httpx.HTTPError, PrefectException),
+                self._status("Waiting until Prefect has recorded all trials ..."),
+            ):
+                wait_until_recorded(flow_run_id, self._witness.progress.asked, timeout)
+        page = run_page(flow_run_id, embedded=self._embedded)
+        if page is not None:
+            self._messages.print(str(page), soft_wrap=True, markup=False)
+
+    @contextmanager
+    def _status(self, message: str) -> Iterator[None]:
+        """Say what is waited for, as long as it takes."""
+        if self._messages.is_terminal:
+            with self._messages.status(message):
+                yield
+        else:
+            self._messages.print(message, markup=False)
+            yield
+
+
+class _PrefectUnavailable(Exception):
+    """There is no Prefect server to talk to."""
+
+
+class _Witness(TuningObserver):
+    """Remembers which flow run it was and how far it came, however it ends."""
+
+    def __init__(self) -> None:
+        self.flow_run_id: UUID | None = None
+        self.progress = Progress()
+
+    def notify(self, event: TuningEvent) -> None:
+        if isinstance(event, StudyStarted):
+            self.flow_run_id = UUID(str(flow_run.id))
+        else:
+            self.progress = event.progress
+
+
+def _exit_terminated(number: int, _frame: object) -> NoReturn:
+    raise SystemExit(128 + number)

@@ -1,0 +1,107 @@
+"""What a study came to, as a person reads it in a terminal."""
+
+from __future__ import annotations
+
+import shlex
+import shutil
+import sys
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from uuid import UUID
+
+from prefect.settings import get_current_settings
+from prefect.utilities.urls import url_for
+from rich import box
+from rich.table import Table
+
+from prefect_tuner.flows.tuning_events import Progress
+from prefect_tuner.flows.tuning_result import TuningResult
+from prefect_tuner.tasks.trial_task import describe_params
+
+
+def summary_table(result: TuningResult) -> Table:
+    """The best trial, and what it took to find it."""
+    table = Table(box=box.ROUNDED, show_header=False, title_justify="left")
+    table.add_column(style="bold")
+    table.add_column(overflow="fold")
+    best = result.best_trial
+    table.add_row("best metric", f"{result.best_metric!r} (trial {best.number})", style="green")
+    for name, number in best.extra.items():
+        table.add_row(name, repr(number))
+    table.add_section()
+    for name, value in result.best_params.items():
+        table.add_row(name, repr(value))
+    table.add_section()
+    failed = sum(t.outcome is not None and t.outcome.is_failure for t in result.trials)
+    table.add_row("trials", f"{len(result.trials)}, {failed or 'none'} failed")
+    table.add_row("duration", str(timedelta(seconds=round(result.duration))))
+    table.add_row("ended because", result.stop_reason.sentence)
+    return table
+
+
+def interim_sentence(progress: Progress) -> str:
+    """What was found before a study was cut short."""
+    done = progress.completed + progress.failed
+    trials = f"{done} {'trial' if done == 1 else 'trials'}"
+    best = progress.best_trial
+    if best is None:
+        return f"{trials} finished, none has a metric"
+    return (
+        f"{trials} finished; best metric so far {best.metric!r} (trial {best.number}) "
+        f"with {describe_params(best.params)}"
+    )
+
+
+@dataclass(frozen=True)
+class RunPage:
+    """Where a flow run is shown.
+
+    Attributes:
+        url: Its page in the Prefect UI; empty when there is no UI.
+        command: What has to be run first, for a server that is not there yet; or empty.
+    """
+
+    url: str
+    command: str = ""
+
+    def __str__(self) -> str:
+        if not self.command:
+            return f"In the Prefect UI: {self.url}"
+        return (
+            "To see it in the Prefect UI, run the first and open the second:\n"
+            f"  {self.command}\n"
+            f"  {self.url}"
+        )
+
+
+def run_page(flow_run_id: UUID, *, embedded: bool) -> RunPage | None:
+    """The page of a flow run.
+
+    Args:
+        flow_run_id: The flow run.
+        embedded: Whether it was recorded by the embedded server, which has no UI and is gone.
+
+    Returns:
+        The page; None when the server has no UI that is known.
+    """
+    if not embedded:
+        url = url_for("flow-run", obj_id=flow_run_id)
+        return RunPage(url) if url else None
+    api = get_current_settings().server.api
+    # A server started with the same settings has the same database.
+    host = "127.0.0.1" if api.host == "0.0.0.0" else api.host  # noqa: S104 - compared, not bound
+    return RunPage(
+        f"http://{host}:{api.port}/runs/flow-run/{flow_run_id}",
+        f"{_prefect_command()} server start",
+    )
+
+
+def _prefect_command() -> str:
+    """How the `prefect` beside this Python is called from the working directory."""
+    ours = Path(sys.executable).parent / "prefect"
+    found = shutil.which("prefect")
+    if found is not None and Path(found).resolve() == ours.resolve():
+        return "prefect"
+    here = ours.relative_to(Path.cwd()) if ours.is_relative_to(Path.cwd()) else ours
+    return shlex.quote(str(here))
