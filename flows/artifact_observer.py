@@ -71,26 +71,33 @@ class ArtifactObserver(TuningObserver):
 
     def on_completed(self, event: StudyCompleted) -> None:
         """Write the final artifacts."""
-        self._write(event.progress, f"Complete, since {event.result.stop_reason.sentence}")
+        state = f"Complete, since {event.result.stop_reason.sentence}"
+        self._write(event.progress, state, complete=True)
 
     def on_failed(self, event: StudyFailed) -> None:
         """Write what was found before the end."""
-        self._write(event.progress, "Cancelled" if event.cancelled else "Failed")
+        self._write(
+            event.progress, f"{'Cancelled' if event.cancelled else 'Failed'}: {event.reason}"
+        )
 
     def _update_seldom(self, progress: Progress) -> None:
         if self._clock() < self._next_update:
             return
-        self._write(progress, "Running")
-        interval = max(SHORTEST_INTERVAL, INTERVAL_SHARE * progress.elapsed)
-        self._next_update = self._clock() + interval
+        try:
+            self._write(progress, "Running")
+        finally:  # A server in trouble is left alone for as long as any other.
+            interval = max(SHORTEST_INTERVAL, INTERVAL_SHARE * progress.elapsed)
+            self._next_update = self._clock() + interval
 
-    def _write(self, progress: Progress, ending: str) -> None:
+    def _write(self, progress: Progress, state: str, *, complete: bool = False) -> None:
         study = self._study
         if study is None:
             return
-        if self._progress_artifact is not None:
-            done = 100.0 if ending != "Running" else _percent(progress, study.config.max_trials)
-            update_progress_artifact(self._progress_artifact, progress=done)
+        create_markdown_artifact(
+            markdown=summary_markdown(study.study, study.direction, progress, state),
+            key=self._key("best-parameters"),
+            description=f"What study `{study.study}` has found",
+        )
         trials = list(study.history)
         create_table_artifact(
             table=leaderboard_rows(trials, study.direction),
@@ -103,16 +110,11 @@ class ArtifactObserver(TuningObserver):
                 key=self._key("failed-trials"),
                 description=f"The latest trials of study `{study.study}` without a metric",
             )
-        create_markdown_artifact(
-            markdown=summary_markdown(study.study, study.direction, progress, ending),
-            key=self._key("best-parameters"),
-            description=f"What study `{study.study}` has found",
-        )
+        # The last, since it alone needs one that is there already, and may have been deleted.
+        if self._progress_artifact is not None:
+            percent = 100.0 if complete else 100.0 * progress.finished / study.config.max_trials
+            update_progress_artifact(self._progress_artifact, progress=round(percent, 1))
 
     def _key(self, artifact: str) -> str:
         name = self._study.study if self._study else ""
         return f"{study_slug(name)}-{artifact}"
-
-
-def _percent(progress: Progress, max_trials: int) -> float:
-    return round(min(100.0, 100.0 * progress.finished / max_trials), 1)
