@@ -6,6 +6,7 @@ import asyncio
 import queue
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import suppress
 from contextvars import copy_context
 from typing import Any, final
 
@@ -63,6 +64,7 @@ def stream(
     """
 
     def run(observer: TuningObserver) -> TuningResult:
+        listed = isinstance(observers, list | tuple)  # If not, `tune` says what is wrong with it.
         return tune(
             objective=objective,
             space=space,
@@ -72,7 +74,7 @@ def stream(
             seed=seed,
             study=study,
             config=config,
-            observers=[*observers, observer],
+            observers=[*observers, observer] if listed else observers,
         )
 
     return TuningStream(run)
@@ -136,7 +138,12 @@ class TuningStream:
         """Yield the events without blocking the event loop; leaving the loop stops the study."""
         events: asyncio.Queue[TuningEvent | None] = asyncio.Queue()
         loop = asyncio.get_running_loop()
-        self._start(lambda event: loop.call_soon_threadsafe(events.put_nowait, event))
+
+        def put(event: TuningEvent | None) -> None:
+            with suppress(RuntimeError):  # The event loop was closed: nobody reads any more.
+                loop.call_soon_threadsafe(events.put_nowait, event)
+
+        self._start(put)
         try:
             while (event := await events.get()) is not None:
                 yield event
