@@ -31,6 +31,9 @@ from prefect_tuner.flows.tuning_events import Progress, StudyStarted, TuningEven
 RECORD_TIMEOUT = 60.0
 """Seconds that the embedded server may take to record the last trials."""
 
+FAILED = 1
+"""Exit code: the study failed, or there is no Prefect."""
+
 HASTY_RECORD_TIMEOUT = 3.0
 """The same after Ctrl-C."""
 
@@ -79,7 +82,7 @@ class RunCommand:
             raise
         except (TunerError, PrefectException, httpx.HTTPError, _PrefectUnavailable) as error:
             self._tell_end(f"{self._path}: {error}", RECORD_TIMEOUT)
-            return 1
+            return FAILED
         except KeyboardInterrupt:
             self._tell_end("Interrupted", HASTY_RECORD_TIMEOUT)
             return 128 + signal.SIGINT
@@ -139,24 +142,29 @@ class RunCommand:
     def _tell_end(self, message: str, timeout: float) -> None:
         """Say how a study ended that has no result, and what was found before."""
         self._progress.close()
-        if self._witness.progress.asked:
-            message += f"\n{interim_sentence(self._witness.progress)}"
         self._messages.print(message, soft_wrap=True, markup=False)
+        progress = self._witness.progress
+        if progress.best_trial is not None:
+            self._messages.print(interim_sentence(progress), soft_wrap=True, markup=False)
         self._tell_page(timeout)
 
     def _tell_page(self, timeout: float) -> None:
+        """Say where the study is shown, when it is there to be shown."""
         flow_run_id = self._witness.flow_run_id
         if flow_run_id is None:
             return
         if self._embedded:
-            with (
-                suppress(httpx.HTTPError, PrefectException),
-                self._status("Waiting until Prefect has recorded all trials ..."),
-            ):
-                wait_until_recorded(flow_run_id, self._witness.progress.asked, timeout)
+            with suppress(httpx.HTTPError, PrefectException):
+                self._wait_until_recorded(flow_run_id, timeout)
         page = run_page(flow_run_id, embedded=self._embedded)
         if page is not None:
             self._messages.print(str(page), soft_wrap=True, markup=False)
+
+    def _wait_until_recorded(self, flow_run_id: UUID, timeout: float) -> None:
+        trials = self._witness.progress.asked
+        if not wait_until_recorded(flow_run_id, trials, timeout=0.0):
+            with self._status("Waiting until Prefect has recorded all trials ..."):
+                wait_until_recorded(flow_run_id, trials, timeout)
 
     @contextmanager
     def _status(self, message: str) -> Iterator[None]:

@@ -41,14 +41,27 @@ def summary_table(result: TuningResult) -> Table:
 
 
 def interim_sentence(progress: Progress) -> str:
-    """What was found before a study was cut short."""
+    """What was found before a study was cut short.
+
+    Example:
+        ```python
+        from prefect_tuner import Trial
+        from prefect_tuner.flows.study_summary import interim_sentence
+        from prefect_tuner.flows.tuning_events import Progress
+
+        best = Trial(number=1, params={"lr": 0.1}, metric=0.9756)
+        assert interim_sentence(Progress(asked=4, completed=2, failed=1, best_trial=best)) == (
+            "3 trials finished; best metric so far 0.9756 (trial 1) with lr=0.1"
+        )
+        ```
+    """
     done = progress.completed + progress.failed
-    trials = f"{done} {'trial' if done == 1 else 'trials'}"
+    finished = f"{done} trial{'' if done == 1 else 's'} finished"
     best = progress.best_trial
     if best is None:
-        return f"{trials} finished, none has a metric"
+        return f"{finished}, none has a metric"
     return (
-        f"{trials} finished; best metric so far {best.metric!r} (trial {best.number}) "
+        f"{finished}; best metric so far {best.metric!r} (trial {best.number}) "
         f"with {describe_params(best.params)}"
     )
 
