@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import threading
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 
+from prefect.events.worker import EventsWorker
+from prefect.exceptions import TerminationSignal
 from prefect.logging import get_run_logger
+from prefect.logging.handlers import APILogWorker
 
 from prefect_tuner.errors import TrainingError
 from prefect_tuner.flows.artifact_observer import ArtifactObserver
@@ -25,6 +31,9 @@ from prefect_tuner.flows.tuning_result import StopReason, TuningResult
 from prefect_tuner.tasks.launcher import close_launcher, open_launcher
 from prefect_tuner.tasks.objective import describe_objective
 
+DELIVERY_TIMEOUT = 5.0
+"""Seconds for the last log lines and events of a process that is being terminated."""
+
 
 def run_study(plan: StudyPlan, name: str) -> TuningResult:
     """Run a study to its end, inside a flow run.
@@ -42,7 +51,8 @@ def run_study(plan: StudyPlan, name: str) -> TuningResult:
     objective = describe_objective(plan.objective)
     cancellation = current_cancellation()
     built_in = [LogObserver(logger), ArtifactObserver(), EventObserver()]
-    with ObserverThreads([*built_in, *plan.observers], logger) as observers:
+    observing = ObserverThreads([*built_in, *plan.observers], logger)
+    with _delivered_when_terminated(), observing as observers:
         launcher = open_launcher(objective, fresh_interpreter=plan.config.fresh_interpreter)
         try:
             cancellation.tell(launcher.stop)
@@ -61,6 +71,24 @@ def run_study(plan: StudyPlan, name: str) -> TuningResult:
             return _observed_run(plan, name, objective.name, loop, observers)
         finally:
             close_launcher(objective)
+
+
+@contextmanager
+def _delivered_when_terminated() -> Iterator[None]:
+    """Have the last log lines and events sent: after SIGTERM, Prefect ends the process at once."""
+    try:
+        yield
+    except TerminationSignal:
+
+        def send() -> None:
+            APILogWorker.drain_all(timeout=DELIVERY_TIMEOUT)
+            EventsWorker.drain_all(timeout=DELIVERY_TIMEOUT)
+
+        # In a thread that has no event loop: in others, Prefect hands back a coroutine.
+        thread = threading.Thread(target=send, name="tuning-delivery", daemon=True)
+        thread.start()
+        thread.join(DELIVERY_TIMEOUT)
+        raise
 
 
 def _observed_run(

@@ -244,9 +244,13 @@ class TrialLoop:
                     self._finish(arrival)
         # Those whose task run hangs, and one that was asked for and could not be submitted.
         for trial in self._study.history.running:
-            message = self._launcher.describe_stop("and did not hear of the trial's end")
-            attempts = int(trial.number in self._in_flight)
-            self._record(trial.number, AttemptReport(Outcome.CANCELLED, message, attempt=attempts))
+            submitted = trial.number in self._in_flight
+            when = (
+                "and did not hear of the trial's end" if submitted else "before the trial started"
+            )
+            message = self._launcher.describe_stop(when)
+            report = AttemptReport(Outcome.CANCELLED, message, attempt=int(submitted))
+            self._record(trial.number, report)
 
 
 def _release_results() -> None:
@@ -271,9 +275,9 @@ def _report(future: _TrialFuture) -> AttemptReport:
 
 
 def _report_of_suspended(future: _TrialFuture) -> AttemptReport:
-    """The same, where Prefect gives no result any more since the flow run is to be suspended."""
-    state = future.state
-    if isinstance(state.data, AttemptReport):
-        return state.data
-    message = "the flow run was suspended before the trial started"
-    return AttemptReport(Outcome.CANCELLED, message, attempt=0)
+    """The same, where Prefect's futures raise, since the flow run is to be suspended."""
+    with suppress(Exception):  # The task run was suspended itself: it has no final state.
+        result: object = future.state.result(raise_on_failure=False)
+        if isinstance(result, AttemptReport):
+            return result
+    return AttemptReport(Outcome.CANCELLED, "the flow run was suspended while the trial ran")
