@@ -20,7 +20,7 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 from prefect_tuner import Params, TrialContext
 
 FOLDS = 5
-EPOCHS = 150
+EPOCHS = 120
 SPLIT_SEED = 0  # Not the trial's own: all trials are compared on the same pictures.
 
 
