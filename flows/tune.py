@@ -48,10 +48,10 @@ def tune(
     Args:
         objective: What to tune: "package.module:attribute" or "path/to/file.py:attribute" of a
             function of the parameters that returns the metric. From Python also a callable, or an
-            object with a method `train`.
+            object with a method train.
         space: The parameters to search, by name: a list of choices, or {"type": "float", "low":
             ..., "high": ..., "log": ..., "step": ...}, likewise with "int". From Python also
-            `Float`, `Int` and `Categorical`.
+            Float, Int and Categorical.
         strategy: How candidates are chosen. From code also {"name": ..., and its options}.
         strategy_options: Options of the strategy, such as {"points": 5} for "grid".
         direction: Whether a larger or a smaller metric is better.
@@ -59,8 +59,8 @@ def tune(
         study: A name for the study, from which its artifacts and events get theirs. Empty: the
             flow run's name.
         config: Budget, limits, retries and stop rules.
-        observers: Who else is told what happens: paths of subclasses of `TuningObserver`, like
-            that of the objective. From Python also such objects.
+        observers: Who else is told what happens: paths of subclasses of TuningObserver, like that
+            of the objective. From Python also such objects.
 
     Returns:
         The best parameters and their metric, all trials, and why the study stopped.
