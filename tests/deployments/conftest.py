@@ -1,0 +1,17 @@
+"""What the tests of deployments share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.deployments.rest_client import RestClient
+from tests.prefect_server import PrefectServer
+
+
+@pytest.fixture(scope="session")
+def rest(prefect_server: PrefectServer) -> Iterator[RestClient]:
+    """The REST API of the session's Prefect server."""
+    with RestClient(prefect_server.api_url) as client:
+        yield client

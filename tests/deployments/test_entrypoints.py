@@ -1,0 +1,63 @@
+"""How deployments find the flows, and what Prefect's form makes of `tune`."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+
+from tests.deployments.studies import ROOT
+
+ENTRYPOINTS = ("prefect_tuner.flows.tune.tune", "flows/tune.py:tune")
+
+# Loading by path changes `sys.path` for good, so it happens in a process of its own.
+LOAD = """
+import json
+import sys
+
+from prefect.flows import load_flow_from_entrypoint
+from prefect.utilities.callables import parameter_schema
+
+flow = load_flow_from_entrypoint(sys.argv[1], use_placeholder_flow=False)
+schema = parameter_schema(flow).model_dump_for_openapi()
+print(json.dumps({"name": flow.name, "schema": schema}))
+"""
+
+
+def _load(entrypoint: str) -> dict[str, Any]:
+    done = subprocess.run(
+        [sys.executable, "-c", LOAD, entrypoint],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    loaded: dict[str, Any] = json.loads(done.stdout)
+    return loaded
+
+
+@pytest.fixture(scope="module")
+def schema() -> dict[str, Any]:
+    form: dict[str, Any] = _load(ENTRYPOINTS[0])["schema"]
+    return form
+
+
+def test_the_flow_is_loaded_alike_by_module_and_by_path(schema: dict[str, Any]) -> None:
+    assert _load(ENTRYPOINTS[1]) == {"name": "tune", "schema": schema}
+
+
+@pytest.mark.parametrize("flow", ["pipeline", "promote"])
+def test_the_flows_in_files_are_loaded_by_path(flow: str) -> None:
+    assert _load(f"deployments/{flow}.py:{flow}")["name"] == flow
+
+
+def test_no_description_has_markup(schema: dict[str, Any]) -> None:
+    """Prefect's form shows the descriptions as they are."""
+    config = schema["definitions"]["TunerConfig"]["properties"]
+    for name, form in {**schema["properties"], **config}.items():
+        assert "`" not in form["description"], name
