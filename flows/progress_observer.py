@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import logging
 import sys
 import time
 from collections.abc import Callable
 from datetime import timedelta
+from typing import TextIO, cast
 
 from prefect.logging.handlers import PrefectConsoleHandler
 from rich import progress as rich_progress
@@ -27,7 +29,7 @@ LINE_INTERVAL = 10.0
 """Seconds between two lines where the bar cannot be shown."""
 
 
-STATUS_WIDTH = 64
+STATUS_WIDTH = 70
 """Columns of a terminal beside the bar."""
 
 
@@ -119,15 +121,28 @@ class _Bar:
             if isinstance(handler, PrefectConsoleHandler)
         ]
         for handler_console, _ in self._handlers:
-            handler_console.file = sys.stderr
+            handler_console.file = cast(TextIO, _StandardError())
 
     def show(self, progress: Progress) -> None:
         self._bar.update(self._task, completed=_done(progress), status=describe_progress(progress))
 
     def close(self) -> None:
+        self._bar.stop()
         for handler_console, file in self._handlers:
             handler_console.file = file
-        self._bar.stop()
+
+
+class _StandardError(io.TextIOBase):
+    """Writes to what standard error is now: rich's stand-in for it, as long as there is a bar.
+
+    A console of rich's that is given the stand-in itself looks behind it.
+    """
+
+    def write(self, text: str, /) -> int:
+        return sys.stderr.write(text)
+
+    def flush(self) -> None:
+        sys.stderr.flush()
 
 
 class _Lines:

@@ -80,7 +80,7 @@ class RunPage:
 
     def __str__(self) -> str:
         if not self.command:
-            return f"In the Prefect UI: {self.url}"
+            return f"In the Prefect UI:\n  {self.url}"
         return (
             "To see it in the Prefect UI, run the first and open the second:\n"
             f"  {self.command}\n"
