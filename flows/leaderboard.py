@@ -63,15 +63,18 @@ def leaderboard_rows(trials: Iterable[Trial], direction: Direction) -> list[dict
         ```
     """
     rows = [
-        {"rank": rank, **_without(trial_row(trial), "outcome", "message")}
+        {"rank": rank, **_without(_row(trial), "outcome", "message")}
         for rank, trial in enumerate(best_trials(trials, direction), start=1)
     ]
     return _uniform(rows)
 
 
 def failure_rows(trials: Sequence[Trial]) -> list[dict[str, Any]]:
-    """The latest trials without a metric as rows of a table artifact."""
-    return _uniform([_without(trial_row(trial), "metric") for trial in failed_trials(trials)])
+    """The latest trials without a metric as rows of a table artifact, the reason first."""
+    rows = [_without(_row(trial), "metric") for trial in failed_trials(trials)]
+    return _uniform(
+        [{name: row[name] for name in ("trial", "outcome", "message")} | row for row in rows]
+    )
 
 
 def summary_markdown(study: str, direction: Direction, progress: Progress, ending: str) -> str:
@@ -108,6 +111,14 @@ def summary_markdown(study: str, direction: Direction, progress: Progress, endin
         "```",
     ]
     return "\n".join(lines)
+
+
+def _row(trial: Trial) -> dict[str, Any]:
+    """A trial as a row, its duration to the millisecond: more digits are noise to whoever looks."""
+    row = trial_row(trial)
+    if trial.duration is not None:
+        row["duration"] = round(trial.duration, 3)
+    return row
 
 
 def _without(row: dict[str, Any], *columns: str) -> dict[str, Any]:
