@@ -17,7 +17,7 @@ from prefect.runtime import flow_run
 
 from prefect_tuner import Params, StudyStarted, TrialContext, TunerConfig, TuningObserver, tune
 
-FOLDER = Path(sys.argv[1])
+FOLDER = Path(sys.argv[1]) if __name__ == "__main__" else Path()
 STUBBORN = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(60)"
 
 
