@@ -66,9 +66,8 @@ def test_a_hundred_more_trials_hold_nothing_more() -> None:
 def test_nothing_is_left_of_a_study() -> None:
     run_tune(value, max_trials=3, max_concurrency=3)
     before = Held.now()
-    for _ in range(3):
-        run_tune(value, max_trials=3, max_concurrency=3)
+    run_tune(value, max_trials=3, max_concurrency=3)
     after = Held.now()
-    assert after.threads <= before.threads + 2
-    assert after.files <= before.files + 3
+    assert after.threads <= before.threads
+    assert after.files <= before.files
     assert after.children == before.children
