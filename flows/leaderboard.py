@@ -24,6 +24,9 @@ BEST_SHOWN = 20
 FAILED_SHOWN = 20
 """Failed trials listed, the latest."""
 
+EXTRAS_SHOWN = 20
+"""Further numbers of a trial that get a column; an objective may return thousands."""
+
 LONGEST_TEXT = 300
 """Characters of a text in a cell."""
 
@@ -128,6 +131,9 @@ def _without(row: dict[str, Any], *columns: str) -> dict[str, Any]:
 def _uniform(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Rows with the same columns, and with cells that the Prefect UI can show."""
     columns = list(dict.fromkeys(name for row in rows for name in row))
+    extras = [name for name in columns if name.startswith("extra.")]
+    left_out = set(extras[EXTRAS_SHOWN:])
+    columns = [name for name in columns if name not in left_out]
     return [{name: _cell(row.get(name)) for name in columns} for row in rows]
 
 

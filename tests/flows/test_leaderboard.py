@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from prefect_tuner import Outcome, Trial
 from prefect_tuner.flows.leaderboard import (
     BEST_SHOWN,
+    EXTRAS_SHOWN,
     FAILED_SHOWN,
     LONGEST_TEXT,
     best_trials,
@@ -73,6 +74,17 @@ def test_all_rows_have_the_columns_of_the_first() -> None:
     assert len({tuple(row) for row in rows}) == 1
     assert [row["extra.loss"] for row in rows] == [None, 0.5, None]
     assert [row["extra.epochs"] for row in rows] == [None, None, 4.0]
+
+
+def test_thousands_of_further_numbers_do_not_make_thousands_of_columns() -> None:
+    extra = {f"fold {n}": float(n) for n in range(5000)}
+    trials = [
+        Trial(0, {"x": 1}, outcome=Outcome.COMPLETED, metric=0.5, extra=extra),
+        Trial(1, {"x": 2}, outcome=Outcome.COMPLETED, metric=0.4, extra={"loss": 0.1}),
+    ]
+    for row in leaderboard_rows(trials, "maximize"):
+        assert sum(name.startswith("extra.") for name in row) == EXTRAS_SHOWN
+        assert list(row)[-2:] == ["duration", "attempts"]
 
 
 def test_values_keep_their_exact_types_in_json() -> None:
