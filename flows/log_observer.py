@@ -97,7 +97,8 @@ class LogObserver(TuningObserver):
     def on_failed(self, event: StudyFailed) -> None:
         """Say why, and what was found before."""
         best = event.progress.best_trial
-        self._logger.error(
+        self._logger.log(
+            logging.WARNING if event.cancelled else logging.ERROR,
             "Study %r %s after %d trials: %s; %s",
             event.study,
             "was cancelled" if event.cancelled else "failed",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import subprocess
@@ -85,7 +86,8 @@ def assert_recorded(run: str, name: str, reason: str) -> None:
     assert [row["trial"] for row in found[f"{name}-leaderboard"]] == [0]
     assert [row["outcome"] for row in found[f"{name}-failed-trials"]] == ["cancelled"] * 2
     assert f"Cancelled: {reason}" in found[f"{name}-best-parameters"].replace("\\", "")
-    lines = [line for _, line in log_lines(run)]
+    told = log_lines(run)
+    lines = [line for _, line in told]
     assert any(line.startswith("Trial 0 completed: metric=0.5") for line in lines)
     for number in (1, 2):
         assert any(
@@ -94,7 +96,8 @@ def assert_recorded(run: str, name: str, reason: str) -> None:
             )
             for line in lines
         )
-    (last,) = [line for line in lines if line.startswith(f"Study {name!r} was cancelled")]
+    ((level, last),) = [each for each in told if each[1].startswith(f"Study {name!r} was")]
+    assert level == logging.WARNING
     assert f"after 3 trials: {reason}; best metric so far 0.5" in last
 
 
@@ -114,11 +117,9 @@ def test_an_interrupted_study_leaves_its_record_and_no_process(
     assert flow_run(study.run)["state"]["type"] == "CRASHED"
 
 
-def test_a_second_ctrl_c_kills_at_once(tmp_path: Path) -> None:
+def test_a_second_ctrl_c_leaves_no_process_either(tmp_path: Path) -> None:
     with interrupted(tmp_path, "twice") as study:
-        since = time.monotonic()
         study.end(signal.SIGINT, signal.SIGINT)
-        assert time.monotonic() - since < 60
 
 
 def test_a_flow_that_is_killed_leaves_no_process(tmp_path: Path) -> None:
