@@ -1,7 +1,7 @@
 """A real model on real data: a neural network that reads handwritten digits.
 
 scikit-learn ships the data: 1,797 pictures of 8 by 8 pixels. `train` is the objective that
-digits.yaml tunes; the other functions are there for whoever wants the winner.
+digits.yaml tunes; pipeline.py trains the winner and tests it.
 """
 
 from __future__ import annotations
@@ -93,17 +93,3 @@ def train(params: Params, trial: TrialContext) -> dict[str, float]:
         "std": float(accuracies.std()),
         "epochs": float(np.mean([model.n_iter_ for model in scores["estimator"]])),
     }
-
-
-def train_winner(params: Params, seed: int = 0) -> MLPClassifier:
-    """A network trained with the whole training set."""
-    data = load_data()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)
-        return build_model(params, seed).fit(data.train_pictures, data.train_digits)
-
-
-def evaluate(model: MLPClassifier) -> float:
-    """The share of the test set that a trained network reads right."""
-    data = load_data()
-    return float(model.score(data.test_pictures, data.test_digits))

@@ -1,4 +1,4 @@
-"""The study of `make tune`: its file, its objective, and what becomes of the winner."""
+"""The study of `make tune`: its file and its objective."""
 
 from __future__ import annotations
 
@@ -82,17 +82,15 @@ def test_the_same_trial_has_the_same_result_and_tells_more_than_the_metric(
     assert 0.0 < first["std"] < first["metric"] < 1.0
 
 
-def test_parameters_matter_and_the_winner_reads_pictures_it_has_not_seen(
-    digits: ModuleType, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_parameters_matter(digits: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(digits, "EPOCHS", 20)
-    good, bad = (digits.train(params, TrialContext(0, seed=1)) for params in (GOOD, BAD))
-    assert good["metric"] > 0.95
-    assert bad["metric"] < 0.5
+    # Training stops at the limit of epochs, which is no news and warned of nowhere.
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        winner = digits.train_winner(GOOD, seed=1)
-    assert digits.evaluate(winner) > 0.95
+        good, bad = (digits.train(params, TrialContext(0, seed=1)) for params in (GOOD, BAD))
+    assert good["epochs"] == bad["epochs"] == 20.0
+    assert good["metric"] > 0.95
+    assert bad["metric"] < 0.5
 
 
 def test_training_that_diverges_fails_the_trial_and_is_no_low_accuracy(
