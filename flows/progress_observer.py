@@ -182,16 +182,15 @@ def describe_progress(progress: Progress) -> str:
     """What runs, what failed, and the best metric so far, in few words.
 
     Example:
-            ```python
-            from prefect_tuner import Trial
-            from prefect_tuner.flows.progress_observer import describe_progress
-            from prefect_tuner.flows.study_sentence import study_sentence
-    from prefect_tuner.flows.tuning_events import Progress
+        ```python
+        from prefect_tuner import Trial
+        from prefect_tuner.flows.progress_observer import describe_progress
+        from prefect_tuner.flows.tuning_events import Progress
 
-            best = Trial(number=3, params={"lr": 0.1}, metric=0.9756)
-            progress = Progress(asked=8, running=2, completed=5, failed=1, best_trial=best)
-            assert describe_progress(progress) == "2 running, 1 failed, best 0.9756 (trial 3)"
-            ```
+        best = Trial(number=3, params={"lr": 0.1}, metric=0.9756)
+        progress = Progress(asked=8, running=2, completed=5, failed=1, best_trial=best)
+        assert describe_progress(progress) == "2 running, 1 failed, best 0.9756 (trial 3)"
+        ```
     """
     parts = []
     if progress.running:
