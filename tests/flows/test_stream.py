@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import subprocess
 import threading
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from prefect.runtime import flow_run as this_flow_run
 
 from prefect_tuner import (
     BestImproved,
@@ -20,24 +16,21 @@ from prefect_tuner import (
     Params,
     StudyCompleted,
     StudyFailed,
-    StudyStarted,
     TrainingError,
     TrialCompleted,
     TrialStarted,
     TunerConfig,
     TuningCancelled,
     TuningEvent,
-    TuningObserver,
     stream,
 )
-from tests.flows.flow_runs import X, flow_run
+from tests.flows.flow_runs import X
+from tests.flows.hanging_stream import CLOSED_WITHIN, Hanging
 from tests.flows.objectives import by_number
 from tests.flows.processes import assert_gone
 from tests.polling import eventually
 
 pytestmark = pytest.mark.usefixtures("prefect_server")
-
-CLOSED_WITHIN = 5.0
 
 THREE: dict[str, Any] = {
     "objective": by_number([0.25, "raise", 0.75]),
@@ -109,65 +102,6 @@ def test_events_come_as_they_happen(tmp_path: Path) -> None:
             go_on.touch()
         if isinstance(event, TrialCompleted):
             assert event.trial.metric == 0.5
-
-
-class WhichRun(TuningObserver):
-    """Notes the flow run."""
-
-    def __init__(self) -> None:
-        self.id = ""
-
-    def on_study_started(self, event: StudyStarted) -> None:
-        assert event.history is not None
-        self.id = str(this_flow_run.id)
-
-
-class Hanging:
-    """A study of two trials that hang, each with a child of its own."""
-
-    def __init__(self, folder: Path) -> None:
-        self.run = WhichRun()
-        self.events = stream(
-            _hang_with_child_in(folder),
-            X,
-            config=TunerConfig(max_trials=5, max_concurrency=2, trial_timeout=60),
-            observers=[self.run],
-        )
-        self._folder = folder
-
-    def pids(self) -> list[int]:
-        """The processes of both trials and of their children, as soon as they run."""
-
-        def written() -> list[int]:
-            found = [file.read_text().split() for file in self._folder.glob("*.pids")]
-            assert len(found) == 2
-            return [int(pid) for pids in found for pid in pids]
-
-        return eventually(written)
-
-    def assert_cancelled(self, pids: list[int], since: float) -> None:
-        """It has ended, in time, with all its processes, as cancelled."""
-        assert len(pids) == 4
-        assert_gone(*pids, timeout=max(0.1, CLOSED_WITHIN - (time.monotonic() - since)))
-
-        def ended() -> None:
-            state = flow_run(self.run.id)["state"]
-            assert state["type"] == "FAILED"
-            assert "TuningCancelled: the stream of its events was closed" in state["message"]
-
-        eventually(ended)
-
-
-def _hang_with_child_in(folder: Path) -> Callable[[Params], float]:
-    def train(_: Params) -> float:
-        child = subprocess.Popen(["sleep", "60"])
-        new = folder / f"{os.getpid()}.new"
-        new.write_text(f"{os.getpid()} {child.pid}")
-        new.rename(new.with_suffix(".pids"))
-        time.sleep(60)
-        return 0.0
-
-    return train
 
 
 def test_leaving_the_loop_stops_the_study_and_its_processes(tmp_path: Path) -> None:
