@@ -59,10 +59,8 @@ class ProgressObserver(TuningObserver):
         live: bool | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._console = console or Console(stderr=True, highlight=False)
-        # Environments that ask for colour make rich believe in a terminal where there is a file.
-        is_terminal = self._console.is_interactive and self._console.file.isatty()
-        self._live = is_terminal if live is None else live
+        self._console = console or plain_console(stderr=True)
+        self._live = is_live(self._console) if live is None else live
         self._clock = clock
         self._display: _Bar | _Lines | None = None
 
@@ -171,6 +169,17 @@ class _Lines:
             self._console.print(self._latest, soft_wrap=True, markup=False)
             self._shown = self._latest
         self._next = self._clock() + LINE_INTERVAL
+
+
+def plain_console(*, stderr: bool = False) -> Console:
+    """A console that shows every text as it is."""
+    return Console(stderr=stderr, highlight=False, markup=False, emoji=False)
+
+
+def is_live(console: Console) -> bool:
+    """Whether what was shown can be changed: on a terminal that can move its cursor."""
+    # Environments that ask for colour make rich believe in a terminal where there is a file.
+    return console.is_interactive and console.file.isatty()
 
 
 def _done(progress: Progress) -> int:

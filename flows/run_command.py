@@ -17,22 +17,22 @@ from prefect.exceptions import PrefectException, TerminationSignal
 from prefect.logging.handlers import PrefectConsoleHandler
 from prefect.runtime import flow_run
 from prefect.settings import get_current_settings
-from rich.console import Console
+from rich.text import Text
 
 from prefect_tuner.errors import InvalidConfiguration, ObjectiveNotFound, TunerError
 from prefect_tuner.flows.embedded_server import start_embedded_server, wait_until_recorded
 from prefect_tuner.flows.observer import TuningObserver
-from prefect_tuner.flows.progress_observer import ProgressObserver
+from prefect_tuner.flows.progress_observer import ProgressObserver, is_live, plain_console
 from prefect_tuner.flows.study_file import load_study_file, plan_study_file
 from prefect_tuner.flows.study_summary import interim_sentence, run_page, summary_table
 from prefect_tuner.flows.tune import tune
 from prefect_tuner.flows.tuning_events import Progress, StudyStarted, TuningEvent
 
-RECORD_TIMEOUT = 60.0
-"""Seconds that the embedded server may take to record the last trials."""
-
 FAILED = 1
 """Exit code: the study failed, or there is no Prefect."""
+
+RECORD_TIMEOUT = 60.0
+"""Seconds that the embedded server may take to record the last trials."""
 
 HASTY_RECORD_TIMEOUT = 3.0
 """The same after Ctrl-C."""
@@ -51,8 +51,8 @@ class RunCommand:
         self._path = path
         self._log = log
         self._as_json = as_json
-        self._output = Console(highlight=False)
-        self._messages = Console(stderr=True, highlight=False)
+        self._output = plain_console()
+        self._messages = plain_console(stderr=True)
         self._progress = ProgressObserver(self._messages)
         self._witness = _Witness()
         self._embedded = False
@@ -115,7 +115,7 @@ class RunCommand:
         observers = [*plan.observers, self._progress, self._witness]
         result = tune(**{**parameters, "observers": observers})
         if self._as_json:
-            self._output.print(result.to_json(), soft_wrap=True, markup=False)
+            self._output.print(result.to_json(), soft_wrap=True)
         else:
             self._output.print(summary_table(result))
         self._tell_page(RECORD_TIMEOUT)
@@ -142,10 +142,10 @@ class RunCommand:
     def _tell_end(self, message: str, timeout: float) -> None:
         """Say how a study ended that has no result, and what was found before."""
         self._progress.close()
-        self._messages.print(message, soft_wrap=True, markup=False)
+        self._messages.print(message, soft_wrap=True)
         progress = self._witness.progress
         if progress.best_trial is not None:
-            self._messages.print(interim_sentence(progress), soft_wrap=True, markup=False)
+            self._messages.print(interim_sentence(progress), soft_wrap=True)
         self._tell_page(timeout)
 
     def _tell_page(self, timeout: float) -> None:
@@ -158,7 +158,7 @@ class RunCommand:
                 self._wait_until_recorded(flow_run_id, timeout)
         page = run_page(flow_run_id, embedded=self._embedded)
         if page is not None:
-            self._messages.print(str(page), soft_wrap=True, markup=False)
+            self._messages.print(str(page), soft_wrap=True)
 
     def _wait_until_recorded(self, flow_run_id: UUID, timeout: float) -> None:
         trials = self._witness.progress.asked
@@ -169,11 +169,11 @@ class RunCommand:
     @contextmanager
     def _status(self, message: str) -> Iterator[None]:
         """Say what is waited for, as long as it takes."""
-        if self._messages.is_terminal:
-            with self._messages.status(message):
+        if is_live(self._messages):
+            with self._messages.status(Text(message)):
                 yield
         else:
-            self._messages.print(message, markup=False)
+            self._messages.print(message, soft_wrap=True)
             yield
 
 

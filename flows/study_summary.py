@@ -14,6 +14,7 @@ from prefect.settings import get_current_settings
 from prefect.utilities.urls import url_for
 from rich import box
 from rich.table import Table
+from rich.text import Text
 
 from prefect_tuner.flows.tuning_events import Progress
 from prefect_tuner.flows.tuning_result import TuningResult
@@ -26,17 +27,21 @@ def summary_table(result: TuningResult) -> Table:
     table.add_column(style="bold")
     table.add_column(overflow="fold")
     best = result.best_trial
-    table.add_row("best metric", f"{result.best_metric!r} (trial {best.number})", style="green")
+
+    def add(name: str, value: str, style: str = "") -> None:
+        table.add_row(Text(name), Text(value), style=style)
+
+    add("best metric", f"{result.best_metric!r} (trial {best.number})", "green")
     for name, number in best.extra.items():
-        table.add_row(name, repr(number))
+        add(name, repr(number))
     table.add_section()
     for name, value in result.best_params.items():
-        table.add_row(name, repr(value))
+        add(name, repr(value))
     table.add_section()
     failed = sum(t.outcome is not None and t.outcome.is_failure for t in result.trials)
-    table.add_row("trials", f"{len(result.trials)}, {failed or 'none'} failed")
-    table.add_row("duration", str(timedelta(seconds=round(result.duration))))
-    table.add_row("ended because", result.stop_reason.sentence)
+    add("trials", f"{len(result.trials)}, {failed or 'none'} failed")
+    add("duration", str(timedelta(seconds=round(result.duration))))
+    add("ended because", result.stop_reason.sentence)
     return table
 
 

@@ -18,7 +18,7 @@ from tests.flows.studies import completed, failed
 
 BEST = Trial(
     number=3,
-    params={"lr": 0.1, "booster": "dart", "flag": True},
+    params={"lr": 0.1, "booster": "[red]:dog:[/x]", "flag": True},
     outcome=Outcome.COMPLETED,
     metric=0.9756412117692606,
     extra={"std": 0.0096},
@@ -46,7 +46,7 @@ def test_the_table_says_what_was_found_and_what_it_took() -> None:
         "best metric": "0.9756412117692606 (trial 3)",
         "std": "0.0096",
         "lr": "0.1",
-        "booster": "'dart'",
+        "booster": "'[red]:dog:[/x]'",
         "flag": "True",
         "trials": "4, 1 failed",
         "duration": "0:01:23",
