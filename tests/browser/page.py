@@ -12,7 +12,7 @@ from selenium.webdriver import ActionChains, Chrome, Keys
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.wait import WebDriverWait
 
-PATIENCE = 30.0
+PATIENCE = 60.0
 """Seconds until a page must show what it is to show."""
 
 STILL_CHANGING = (

@@ -13,7 +13,7 @@ from tests.deployments.programs import Program
 from tests.deployments.rest_client import RestClient
 from tests.prefect_server import PrefectServer
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 
 @pytest.fixture

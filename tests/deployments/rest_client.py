@@ -78,7 +78,7 @@ class RestClient:
         answer = self.post(f"/flow_runs/{run}/set_state", {"state": {"type": "CANCELLING"}})
         assert answer.status_code == 201, answer.text
 
-    def wait_for_end(self, run: str, timeout: float = 60.0) -> dict[str, Any]:
+    def wait_for_end(self, run: str, timeout: float = 100.0) -> dict[str, Any]:
         """The final state of a flow run."""
 
         def final_state() -> dict[str, Any]:
@@ -88,7 +88,7 @@ class RestClient:
 
         return eventually(final_state, timeout=timeout, interval=0.3)
 
-    def wait_for_success(self, run: str, timeout: float = 60.0) -> None:
+    def wait_for_success(self, run: str, timeout: float = 100.0) -> None:
         """Wait until a flow run has completed."""
         state = self.wait_for_end(run, timeout)
         assert state["type"] == "COMPLETED", state["message"]

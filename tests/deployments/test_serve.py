@@ -23,6 +23,8 @@ from tests.deployments.studies import (
     typed_study,
 )
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def served(rest: RestClient, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Program]:

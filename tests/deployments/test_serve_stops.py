@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from tests.deployments.programs import Program
 from tests.deployments.rest_client import RestClient
 from tests.deployments.serving import serving
@@ -15,6 +17,7 @@ def _nothing_is_left_of(program: Program) -> None:
     assert not program.children()
 
 
+@pytest.mark.slow
 def test_sigterm_ends_it_with_all_that_it_runs(rest: RestClient, tmp_path: Path) -> None:
     with serving(rest, tmp_path) as program:
         start_hanging_run(rest, program, "tune/tune", "served-terminated")

@@ -5,7 +5,9 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Iterator
+from datetime import datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -20,6 +22,8 @@ from tests.deployments.studies import (
     typed_study,
 )
 from tests.polling import eventually
+
+pytestmark = pytest.mark.slow
 
 DEPLOYMENTS = ("tune/nightly", "tune/container", "pipeline/weekly", "promote/promote")
 POOLS = {"tuning": "process", "tuning-containers": "docker"}
@@ -78,18 +82,20 @@ def test_the_nightly_study_has_its_schedule(deployed: None, rest: RestClient) ->
     assert deployment["global_concurrency_limit"]["limit"] == 1
 
 
+@pytest.mark.timeout(300)
 def test_the_nightly_study_tunes_the_model_in_the_checkout(
     runs: dict[str, str], rest: RestClient
 ) -> None:
-    rest.wait_for_success(runs["nightly"], timeout=90.0)
+    rest.wait_for_success(runs["nightly"], timeout=240.0)
     (row,) = rest.artifact("digits-nightly-leaderboard")
     assert 0.5 < row["metric"] < 1.0
     assert type(row["param.hidden_units"]) is int
     rest.finished_task_runs(runs["nightly"], 1)
 
 
+@pytest.mark.timeout(300)
 def test_the_pipeline_tunes_trains_and_evaluates(runs: dict[str, str], rest: RestClient) -> None:
-    rest.wait_for_success(runs["weekly"], timeout=90.0)
+    rest.wait_for_success(runs["weekly"], timeout=240.0)
     (winner,) = rest.artifact("digits-pipeline-winner")
     (best, _) = rest.artifact("digits-pipeline-leaderboard")
     assert winner["validation_accuracy"] == best["metric"]
@@ -127,13 +133,19 @@ def test_a_cancelled_run_stops_its_trials_and_keeps_what_had_finished(
     )
 
 
-def test_the_study_is_planned_for_every_night(deployed: None, rest: RestClient) -> None:
-    deployment = rest.deployment("tune/nightly")
-    (planned,) = deployment["schedules"]
-    assert planned["active"]
-    assert not deployment["paused"]
-    assert planned["schedule"]["cron"] == "0 2 * * *"
-    assert planned["schedule"]["timezone"] == "Europe/Berlin"
+def test_the_server_plans_the_nights_to_come(deployed: None, rest: RestClient) -> None:
+    night = ZoneInfo("Europe/Berlin")
+
+    def planned() -> list[datetime]:
+        by_deployment = {"id": {"any_": [rest.deployment("tune/nightly")["id"]]}}
+        runs = rest.filter("flow_runs", {"deployments": by_deployment})
+        starts = [run["expected_start_time"] for run in runs if run["auto_scheduled"]]
+        assert len(starts) >= 3
+        return [datetime.fromisoformat(start).astimezone(night) for start in starts]
+
+    starts = eventually(planned, timeout=90.0)
+    assert {(start.hour, start.minute) for start in starts} == {(2, 0)}
+    assert len({start.date() for start in starts}) == len(starts)
 
 
 def test_the_container_runs_in_the_folder_and_the_volume_of_its_image(
