@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import logging
+import math
 import os
 import signal
 import time
-import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -20,6 +19,8 @@ from prefect_tuner.trial import Outcome
 
 MEMORY_POLL = 0.05
 """Seconds between two looks at a trial's memory."""
+
+_OPENING_DELAY = 0.1
 
 
 @dataclass(frozen=True)
@@ -72,25 +73,24 @@ def run_attempt(
         request: `params`, `number`, `seed`, `attempt` and `study`.
         limits: When to kill it.
         log: Takes the level and the text of each line that the trial logs or prints.
-        opening: The first line, logged while the process starts.
+        opening: The first line, which a trial without others does without if it ends at once:
+            every line costs a millisecond, and a row of the server's database.
     """
-    trial = uuid.uuid4().hex
     try:
-        pipes = launcher.start(trial, request)
+        pipes = launcher.start(request)
     except TuningCancelled:
-        message = launcher.describe_stop("before the trial started")
+        again = "started" if request["attempt"] == 1 else "was tried again"
+        message = launcher.describe_stop(f"before the trial {again}")
         return AttemptReport(Outcome.CANCELLED, message, attempt=request["attempt"] - 1)
     except (ObjectiveNotFound, OSError) as error:
         # It was loaded once, so this is no mistake in the configuration.
         message = f"the trial's process could not be started: {error}"
         return AttemptReport(Outcome.CRASHED, message, attempt=request["attempt"])
     try:
-        if opening:
-            log(logging.INFO, opening)
-        supervision = _Supervision(launcher, pipes, limits, LogRelay(log))
+        supervision = _Supervision(launcher, pipes, limits, LogRelay(log, opening))
         supervision.wait_for_end()
     except BaseException:
-        launcher.signal(trial, signal.SIGKILL)  # Nobody else would end it.
+        launcher.signal(pipes.trial, signal.SIGKILL)  # Nobody else would end it.
         raise
     finally:
         launcher.finish(pipes)
@@ -129,13 +129,21 @@ class _Supervision:
         # Once the objective has returned, the process does nothing but end, and the fork server
         # sees to that: the next trial need not wait until its memory is unmapped.
         while self._ending is None and self._reader.is_open(self._pipes.status):
-            self._reader.read(self._enforce_limits())
+            self._reader.read(min(self._enforce_limits(), self._announce()))
         if self._fork_server_is_gone() and self._pid is not None:
             # The trial died with it, what the trial has started may not have.
             kill_tree(self._pid, signal.SIGKILL)
             kill_marked(self._pipes.trial)
         self._reader.drain()
         self._relay.close()
+
+    def _announce(self) -> float:
+        """Open the log of a trial that takes a while; return the seconds until then."""
+        left = self._begun + _OPENING_DELAY - time.monotonic()
+        if left > 0:
+            return left
+        self._relay.open()
+        return math.inf
 
     def _fork_server_is_gone(self) -> bool:
         return self._ending is None and self._exit_status is None and not self._fork_error
@@ -234,13 +242,13 @@ class _Supervision:
         match message["type"]:
             case "started":
                 self._started = time.monotonic()
+                self._pid = message["pid"]
             case "log":
                 self._relay.record(message["level"], message["text"])
             case _ if self._ending is None:
                 self._ending = message
 
     def _on_status(self, message: dict[str, Any]) -> None:
-        self._pid = message.get("pid", self._pid)
         self._exit_status = message.get("status")
         self._fork_error = message.get("error", "")
 

@@ -22,19 +22,21 @@ import signal
 import socket
 import sys
 import traceback
+from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
 from prefect_tuner.tasks.objective import LoadedObjective
-from prefect_tuner.tasks.process_tree import PROC, TRIAL_MARK, children, kill_tree
-from prefect_tuner.tasks.trial_process import run_trial_process
+from prefect_tuner.tasks.process_tree import TRIAL_MARK, children, kill_tree, main_children
+from prefect_tuner.tasks.trial_process import prepare_trial_process, run_trial_process
 from prefect_tuner.tasks.wire import ConnectionClosed, receive_frame, send_frame
 
 _PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36
-_OOM_SCORE = "800"
+_OOM_SCORE = b"800"
+_SPARES = 2
 _SPARE_DELAY = 0.02  # Seconds: a trial that ends at once is reaped before the next fork.
 
 
@@ -43,7 +45,7 @@ class _Forked:
     """A process that was not reaped yet.
 
     Attributes:
-        trial: The trial it runs; empty for the spare.
+        trial: The trial it runs; empty for a spare.
         status: Descriptor of the pipe to the trial's supervisor.
     """
 
@@ -54,8 +56,9 @@ class _Forked:
 class ForkServer:
     """Forks trials on demand and watches over them until the connection closes.
 
-    One spare process is always forked ahead, so that a trial need not wait for the kernel to copy
-    the page tables of an objective with large imports.
+    Spare processes are forked ahead, so that a trial need not wait for the kernel to copy the page
+    tables of an objective with large imports: one for the next trial, and one for the trial after
+    it, which may come before the next one has been cleared away.
 
     Args:
         connection: To the flow's process.
@@ -68,7 +71,7 @@ class ForkServer:
         # What the objective's module started when it was imported serves all trials.
         self._helpers = set(children(os.getpid()))
         self._forked: dict[int, _Forked] = {}
-        self._spare: tuple[int, socket.socket] | None = None
+        self._spares: deque[tuple[int, socket.socket]] = deque()
         self._libc = ctypes.CDLL(None) if sys.platform == "linux" else None
 
     def serve(self) -> None:
@@ -84,7 +87,7 @@ class ForkServer:
             selector.register(wake_reader, selectors.EVENT_READ)
             try:
                 while True:
-                    wait = _SPARE_DELAY if self._spare is None else None
+                    wait = _SPARE_DELAY if len(self._spares) < _SPARES else None
                     ready = {key.fileobj for key, _ in selector.select(wait)}
                     if wake_reader in ready:
                         with suppress(BlockingIOError):
@@ -92,9 +95,9 @@ class ForkServer:
                         self._reap()
                     if self._connection in ready:
                         self._obey()
-                    elif self._spare is None:
-                        with suppress(OSError):  # A trial that needs it is told why there is none.
-                            self._spare = self._fork()
+                    elif len(self._spares) < _SPARES:
+                        with suppress(OSError):  # A trial that needs one is told why there is none.
+                            self._spares.append(self._fork())
             except ConnectionClosed:
                 pass
             finally:
@@ -112,14 +115,11 @@ class ForkServer:
     def _start(self, command: dict[str, Any], descriptors: list[int]) -> None:
         report, output, status = descriptors
         try:
-            pid, handover = self._spare or self._fork(descriptors)
+            pid, handover = self._spares.popleft() if self._spares else self._fork(descriptors)
         except OSError as error:
             _write_status(status, {"error": f"cannot fork: {error}"})
-            os.close(status)
         else:
-            self._spare = None
             self._forked[pid] = _Forked(command["trial"], status)
-            _write_status(status, {"pid": pid})
             with suppress(ConnectionClosed), handover:  # If it was killed, it is reaped as such.
                 send_frame(handover, command, [report, output])
         os.close(report)
@@ -173,12 +173,17 @@ class ForkServer:
         # What the trial starts stays below it in the tree as long as it runs, daemons included.
         self._control(_PR_SET_CHILD_SUBREAPER, 1)
         self._connection.close()
-        for other in self._forked.values():
-            if other.trial:
-                os.close(other.status)
+        for _, other in self._spares:
+            other.close()
+        for forked in self._forked.values():
+            if forked.trial:
+                os.close(forked.status)
         # If memory runs out, the kernel shall take the trial, not the flow.
-        with suppress(OSError), (PROC / "self/oom_score_adj").open("w") as score:
-            score.write(_OOM_SCORE)
+        with suppress(OSError):
+            score = os.open("/proc/self/oom_score_adj", os.O_WRONLY)
+            os.write(score, _OOM_SCORE)
+            os.close(score)
+        prepare_trial_process()
         try:
             with handover:
                 command, (report, output) = receive_frame(handover, descriptors=2)
@@ -198,26 +203,29 @@ class ForkServer:
                 return
             pid = ended.si_pid
             forked = self._forked.pop(pid, None)
-            if forked is not None and forked.trial:
-                kill_tree(pid, signal.SIGKILL)
-            self._kill_orphans()
+            with suppress(ProcessLookupError):
+                os.killpg(pid, signal.SIGKILL)
+            self._kill_orphans(of=pid)
             _, status = os.waitpid(pid, 0)
             self._helpers.discard(pid)
             if forked is not None and forked.trial:
                 _write_status(forked.status, {"status": status})
-                os.close(forked.status)
-            elif self._spare is not None and self._spare[0] == pid:
-                self._spare[1].close()
-                self._spare = None
+            for spare in [spare for spare in self._spares if spare[0] == pid]:
+                spare[1].close()
+                self._spares.remove(spare)
 
-    def _kill_orphans(self) -> None:
+    def _kill_orphans(self, of: int = 0) -> None:
         """Kill what trials left behind, in groups of their own as well.
 
         As long as a trial runs, it adopts its orphans itself: those adopted by this process are of
         trials that have ended.
+
+        Args:
+            of: The process that has ended and is not reaped yet.
         """
-        for pid in set(children(os.getpid())) - self._forked.keys() - self._helpers:
-            kill_tree(pid, signal.SIGKILL)
+        for pid in main_children(os.getpid()):
+            if pid != of and pid not in self._forked and pid not in self._helpers:
+                kill_tree(pid, signal.SIGKILL)
 
     def _kill_everything(self) -> None:
         self._helpers.clear()
@@ -237,3 +245,4 @@ class ForkServer:
 def _write_status(descriptor: int, status: dict[str, Any]) -> None:
     with suppress(OSError):  # The supervisor may be gone.
         os.write(descriptor, json.dumps(status).encode() + b"\n")
+    os.close(descriptor)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import signal
 import threading
+import uuid
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -28,10 +30,10 @@ class TrialPipes:
     """The supervisor's ends of a started trial's pipes, as file descriptors.
 
     Attributes:
-        trial: Identifies the trial to the launcher.
+        trial: A name that no other trial has, and no other attempt at it.
         report: What the trial's process reports, in lines of JSON.
         output: What it prints.
-        status: What the fork server says of it, in lines of JSON: `pid`, at last `status`.
+        status: What the fork server says of its end, in a line of JSON: `status` or `error`.
     """
 
     trial: str
@@ -73,6 +75,8 @@ class Launcher:
         self.stop_reason = ""
         self.start_timeout = _START_TIMEOUT + (load_timeout if fresh_interpreter else 0.0)
         self.warning = ""
+        self._name = uuid.uuid4().hex
+        self._numbers = itertools.count()
         self._objective = objective
         self._fresh_interpreter = fresh_interpreter
         self._load_timeout = load_timeout
@@ -99,11 +103,10 @@ class Launcher:
                 "fresh_interpreter=True"
             )
 
-    def start(self, trial: str, request: dict[str, Any]) -> TrialPipes:
+    def start(self, request: dict[str, Any]) -> TrialPipes:
         """Start a trial's process.
 
         Args:
-            trial: A name that no other running trial of this launcher has.
             request: `params`, `number`, `seed`, `attempt` and `study`.
 
         Returns:
@@ -115,6 +118,7 @@ class Launcher:
             OSError: The system has no more processes or file descriptors.
         """
         server = self._shared_server()
+        trial = f"{self._name}-{next(self._numbers)}"
         pairs: list[tuple[int, int]] = []
         try:
             for _ in range(3):

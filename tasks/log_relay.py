@@ -28,15 +28,23 @@ class LogRelay:
 
     Args:
         log: Takes the level and the text of a line.
+        opening: A line that goes before all others.
     """
 
-    def __init__(self, log: Callable[[int, str], None]) -> None:
+    def __init__(self, log: Callable[[int, str], None], opening: str = "") -> None:
         self._log = log
+        self._opening = opening
         self._passed = 0
         self._left_out = 0
         self._tail: deque[tuple[int, str]] = deque(maxlen=TAIL_LINES)
         self._decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
         self._line = ""
+
+    def open(self) -> None:
+        """Pass on the opening, unless there was a line already."""
+        if self._opening:
+            self._log(logging.INFO, self._opening)
+            self._opening = ""
 
     def write(self, chunk: bytes) -> None:
         """Take bytes of the trial's output; a line is passed on when it is complete."""
@@ -85,6 +93,7 @@ class LogRelay:
             return False
         if len(line) > LINE_LENGTH:
             line = line[:LINE_LENGTH] + "…"
+        self.open()
         self._log(level, line)
         return True
 

@@ -15,6 +15,9 @@ _PIPE_SIZE = 1 << 20  # By default, Linux allows no larger ones.
 class PipeReader:
     """Reads what comes out of pipes and passes it on.
 
+    Each is read once it has something, so that it need not be made non-blocking: calls of the
+    system are few here, as other threads may take the interpreter at each.
+
     Args:
         handlers: What takes the bytes, by the pipe's file descriptor.
     """
@@ -23,35 +26,31 @@ class PipeReader:
         self._handlers = dict(handlers)
         self._poll = select.poll()
         for descriptor in self._handlers:
-            os.set_blocking(descriptor, False)
             self._poll.register(descriptor, select.POLLIN)
 
     def is_open(self, descriptor: int) -> bool:
         """Whether somebody still holds the other end of a pipe, as far as it was read."""
         return descriptor in self._handlers
 
-    def read(self, timeout: float) -> None:
+    def read(self, timeout: float) -> int:
         """Wait until there is something to read, and read it.
 
         Args:
             timeout: Seconds to wait at the most.
+
+        Returns:
+            How many bytes there were.
         """
-        for descriptor, _ in self._poll.poll(timeout * 1000):
-            self._read(descriptor)
+        return sum(self._read(descriptor) for descriptor, _ in self._poll.poll(timeout * 1000))
 
     def drain(self) -> None:
         """Read what is there now; a process left behind may hold the other ends and write on."""
-        for descriptor in list(self._handlers):
-            most = _PIPE_SIZE
-            while most > 0 and (count := self._read(descriptor)):
-                most -= count
+        most = _PIPE_SIZE
+        while most > 0 and (count := self.read(0)):
+            most -= count
 
     def _read(self, descriptor: int) -> int:
-        """Read once, and tell how many bytes there were."""
-        try:
-            chunk = os.read(descriptor, _READ_SIZE)
-        except BlockingIOError:
-            return 0
+        chunk = os.read(descriptor, _READ_SIZE)
         if chunk:
             self._handlers[descriptor](chunk)
         else:

@@ -8,22 +8,25 @@ from __future__ import annotations
 import os
 import signal
 from contextlib import suppress
-from pathlib import Path
-
-PROC = Path("/proc")
 
 TRIAL_MARK = "PREFECT_TUNER_TRIAL"
 """Environment variable that tells which trial a program was started from."""
+
+_READ_SIZE = 1 << 16
 
 
 def children(pid: int) -> list[int]:
     """The direct children of a process, those of all its threads."""
     found: list[int] = []
     with suppress(OSError):
-        for thread in (PROC / str(pid) / "task").iterdir():
-            with suppress(OSError):
-                found += map(int, (thread / "children").read_text().split())
+        for thread in os.listdir(f"/proc/{pid}/task"):  # noqa: PTH208 - done often
+            found += _children_of_thread(pid, thread)
     return found
+
+
+def main_children(pid: int) -> list[int]:
+    """The direct children that a process forked in its main thread, and those it adopted."""
+    return _children_of_thread(pid, pid)
 
 
 def descendants(pid: int) -> list[int]:
@@ -62,10 +65,10 @@ def _group(pid: int) -> int:
 def kill_marked(trial: str) -> None:
     """Kill the programs that a trial started, wherever in the tree of processes they are now."""
     mark = f"{TRIAL_MARK}={trial}".encode()
-    for entry in PROC.glob("[0-9]*"):
+    for pid in filter(str.isdecimal, os.listdir("/proc")):  # noqa: PTH208 - as above
         with suppress(OSError):  # It ended, or is another user's.
-            if mark in (entry / "environ").read_bytes().split(b"\0"):
-                os.kill(int(entry.name), signal.SIGKILL)
+            if mark in _read(f"/proc/{pid}/environ").split(b"\0"):
+                os.kill(int(pid), signal.SIGKILL)
 
 
 def memory_used(pid: int, above: int) -> int:
@@ -80,19 +83,36 @@ def memory_used(pid: int, above: int) -> int:
     return resident if resident <= above else sum(map(_proportional, tree))
 
 
+def _children_of_thread(pid: int, thread: int | str) -> list[int]:
+    with suppress(OSError):
+        return [*map(int, _read(f"/proc/{pid}/task/{thread}/children").split())]
+    return []
+
+
 def _resident(pid: int) -> int:
-    try:
-        return int((PROC / str(pid) / "statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
-    except (OSError, IndexError):
-        return 0
+    with suppress(OSError, IndexError):
+        return int(_read(f"/proc/{pid}/statm").split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    return 0
 
 
 def _proportional(pid: int) -> int:
     with suppress(OSError):  # An old kernel, or a process that hides its memory: no less is known.
-        for line in (PROC / str(pid) / "smaps_rollup").read_text().splitlines():
-            if line.startswith("Pss:"):
+        for line in _read(f"/proc/{pid}/smaps_rollup").splitlines():
+            if line.startswith(b"Pss:"):
                 return int(line.split()[1]) * 1024
     return _resident(pid)
+
+
+def _read(path: str) -> bytes:
+    """All of a file that the kernel makes up, in few steps: it is done often."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        chunks = [os.read(descriptor, _READ_SIZE)]
+        while chunks[-1]:
+            chunks.append(os.read(descriptor, _READ_SIZE))
+    finally:
+        os.close(descriptor)
+    return b"".join(chunks)
 
 
 def describe_exit(code: int) -> str:

@@ -2,7 +2,7 @@
 
 The report goes through a pipe as lines of JSON, each an object with a key `type`:
 
-- `started`: the trial's clock starts here;
+- `started`: the trial's clock starts here (`pid`);
 - `log`: a line for the trial's log (`level`, `text`);
 - `returned` (`metric`, `extra`), `invalid` (`message`), `raised` (`message`, `traceback`,
   `memory`) or `exited` (`code`): how the objective ended, with its `duration`. A trial that got
@@ -90,6 +90,22 @@ class ReportHandler(logging.Handler):
             self.handleError(record)
 
 
+def prepare_trial_process() -> None:
+    """Do what can be done in a trial's process before it is known which trial it will be."""
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(Exception):  # A module may have replaced it while it was imported.
+            stream.reconfigure(  # type: ignore[union-attr]
+                encoding="utf-8", errors="backslashreplace", line_buffering=True
+            )
+    # A segmentation fault then leaves its Python traceback in the trial's log.
+    faulthandler.enable(file=2)
+    root = logging.getLogger()
+    if root.level == logging.WARNING:  # Python's default, which nobody chose.
+        root.setLevel(logging.INFO)
+    logging.captureWarnings(True)
+    _seed_global_generators(0)  # For the kernel: memory that was written to is copied by now.
+
+
 def run_trial_process(
     load: Callable[[], LoadedObjective], request: dict[str, Any], report: int, output: int
 ) -> NoReturn:
@@ -111,7 +127,7 @@ def run_trial_process(
 
     os.set_inheritable(report, False)
     _redirect_output(output)
-    _send_logs_to(pipe)
+    logging.getLogger().handlers = [ReportHandler(pipe)]
     _seed_global_generators(request["seed"])
     os.register_at_fork(after_in_child=lambda: _reset_termination(terminate))
     ending: dict[str, Any] = {}
@@ -150,7 +166,7 @@ def _run(
     def call() -> Returned:
         nonlocal started
         objective = load()
-        pipe.send({"type": "started"})
+        pipe.send({"type": "started", "pid": os.getpid()})
         started = time.monotonic()
         value = objective(request["params"], context)
         if inspect.iscoroutine(value):
@@ -193,21 +209,6 @@ def _redirect_output(output: int) -> None:
     os.dup2(output, 1)
     os.dup2(output, 2)
     os.close(output)
-    for stream in (sys.stdout, sys.stderr):
-        with suppress(Exception):  # A module may have replaced it while it was imported.
-            stream.reconfigure(  # type: ignore[union-attr]
-                encoding="utf-8", errors="backslashreplace", line_buffering=True
-            )
-    # A segmentation fault then leaves its Python traceback in the trial's log.
-    faulthandler.enable(file=2)
-
-
-def _send_logs_to(pipe: ReportPipe) -> None:
-    root = logging.getLogger()
-    root.handlers = [ReportHandler(pipe)]
-    if root.level == logging.WARNING:  # Python's default, which nobody chose.
-        root.setLevel(logging.INFO)
-    logging.captureWarnings(True)
 
 
 def _seed_global_generators(seed: int) -> None:

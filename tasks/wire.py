@@ -34,13 +34,12 @@ def send_bytes(connection: socket.socket, payload: bytes, descriptors: Sequence[
         ConnectionClosed: The other side is gone.
         TimeoutError: The connection's own time limit passed.
     """
-    header = len(payload).to_bytes(_LENGTH, "big")
+    frame = len(payload).to_bytes(_LENGTH, "big") + payload
     try:
-        if descriptors:
-            socket.send_fds(connection, [header], list(descriptors))
-        else:
-            connection.sendall(header)
-        connection.sendall(payload)
+        # One call where it can be: other threads may take the interpreter at each.
+        sent = socket.send_fds(connection, [frame], list(descriptors)) if descriptors else 0
+        if sent < len(frame):
+            connection.sendall(memoryview(frame)[sent:])
     except TimeoutError:
         raise
     except OSError as error:

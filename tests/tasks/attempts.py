@@ -143,6 +143,12 @@ def fork_server_of(launcher: Launcher) -> int:
     return launcher._shared._process.pid
 
 
+def processes_of(launcher: Launcher) -> list[int]:
+    """All processes of a launcher: its fork servers, and all that they or their trials started."""
+    servers = [server._process.pid for server in launcher._servers]
+    return servers + [pid for server in servers for pid in descendants(server)]
+
+
 @dataclass(frozen=True)
 class Held:
     """What this process holds."""
@@ -154,8 +160,8 @@ class Held:
     @staticmethod
     def now() -> Held:
         return Held(
-            # A fork server may have its spare, or not yet.
-            processes=sum(max(1, len(descendants(child))) for child in children(os.getpid())),
+            # A fork server may have its two spares, or not yet.
+            processes=sum(max(2, len(descendants(child))) for child in children(os.getpid())),
             threads={thread.ident for thread in threading.enumerate()},
             descriptors=len(os.listdir("/proc/self/fd")),  # noqa: PTH208
         )

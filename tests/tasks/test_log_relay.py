@@ -91,6 +91,27 @@ def test_levels_are_kept_and_lines_of_a_record_are_lines_of_the_log() -> None:
     assert log == [(logging.ERROR, "first"), (logging.ERROR, "second"), (logging.DEBUG, "third")]
 
 
+def test_the_opening_goes_before_all_others_once_and_not_without_need() -> None:
+    lines: list[str] = []
+
+    def relay() -> LogRelay:
+        lines.clear()
+        return LogRelay(lambda _, text: lines.append(text), opening="begun")
+
+    relay().close()
+    assert lines == []
+    with_lines = relay()
+    with_lines.write(b"one\ntwo\n")
+    with_lines.open()
+    assert lines == ["begun", "one", "two"]
+    early = relay()
+    early.open()
+    early.open()
+    early.write(b"one\n")
+    early.close()
+    assert lines == ["begun", "one"]
+
+
 @UNHURRIED
 @given(st.text(st.characters()))
 def test_a_text_made_printable_can_be_shown_and_stored(text: str) -> None:
