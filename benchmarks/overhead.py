@@ -1,0 +1,174 @@
+"""What a trial costs beyond its objective: `python benchmarks/overhead.py [--trials N]`.
+
+In turns, so that all meet the same machine, and each after a pause, in which Prefect and its server
+write down what there is to write of the one before:
+
+- a bare Prefect task, by `.submit().result()`;
+- a trial whose objective does nothing, in a module that imports nothing;
+- the same in a module that imports scikit-learn;
+- a task that does nothing, under Prefect's `ProcessPoolTaskRunner`, whose worker is warm.
+
+Uses the server of `PREFECT_API_URL`, or one of its own. Prefect's log goes to a file, as it would
+bury the table; what it costs to write it is part of what is measured.
+"""
+
+from __future__ import annotations
+
+import argparse
+import atexit
+import os
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from statistics import median, quantiles
+from typing import Any, NamedTuple
+
+PAUSE = 0.1
+"""Seconds."""
+
+MOST_PER_BARE_TASK = 3.0
+LEAST_PER_TRIAL = 10.0
+
+BARE = "bare Prefect task"
+LIGHT = "trial, module without imports"
+HEAVY = "trial, module with scikit-learn"
+POOLED = "task under ProcessPoolTaskRunner"
+
+MODULES = {
+    LIGHT: "def objective(params):\n    return 1.0\n",
+    HEAVY: (
+        "import sklearn.datasets, sklearn.ensemble, sklearn.model_selection\n\n\n"
+        "def objective(params):\n    return 1.0\n"
+    ),
+}
+
+
+class Measured(NamedTuple):
+    """Seconds of each call by what was called, and of the first call where it differs."""
+
+    seconds: dict[str, list[float]]
+    first: dict[str, float]
+
+
+def main() -> None:
+    """Measure, print the table, and exit with 1 if a trial costs more than it may."""
+    parser = argparse.ArgumentParser(description="What a trial costs beyond its objective.")
+    parser.add_argument("--trials", type=int, default=40, help="of each kind (default: 40)")
+    trials = parser.parse_args().trials
+    folder = Path(tempfile.mkdtemp(prefix="prefect-tuner-overhead-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    if "PREFECT_API_URL" not in os.environ:
+        os.environ["PREFECT_HOME"] = str(folder)
+        os.environ.setdefault("PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS", "120")
+    print(f"{trials} of each kind, in turns; starting ...", flush=True)
+    measured = logging_to(folder / "log", lambda: measure(folder, trials))
+    sys.exit(0 if report(measured) else 1)
+
+
+def measure(folder: Path, trials: int) -> Measured:
+    """Call everything in turns, inside one flow run."""
+    from prefect import flow, task
+    from prefect.task_runners import ProcessPoolTaskRunner, ThreadPoolTaskRunner
+
+    from prefect_tuner.tasks.attempt import TrialLimits
+    from prefect_tuner.tasks.launcher import close_launcher
+    from prefect_tuner.tasks.objective import ObjectiveSpec, describe_objective
+    from prefect_tuner.tasks.trial_task import RetryPolicy, TrialRequest, trial_task
+
+    bare = task(nothing)
+    trial = trial_task(RetryPolicy())
+
+    def run_trial(objective: ObjectiveSpec) -> None:
+        request = TrialRequest("overhead", 0, {"x": 1}, 0, objective, TrialLimits(600.0))
+        report: Any = trial.submit(request).result(raise_on_failure=False)
+        if report.metric != 1.0:
+            raise RuntimeError(f"the trial did not complete: {report}")
+
+    @flow(task_runner=ThreadPoolTaskRunner(max_workers=4))  # type: ignore[arg-type] # Never
+    def overhead() -> Measured:
+        objectives = {kind: describe_objective(path) for kind, path in paths.items()}
+        with ProcessPoolTaskRunner(max_workers=1) as pool:
+            calls: dict[str, Callable[[], object]] = {
+                BARE: lambda: bare.submit().result(),
+                LIGHT: lambda: run_trial(objectives[LIGHT]),
+                HEAVY: lambda: run_trial(objectives[HEAVY]),
+                POOLED: lambda: pool.submit(bare, parameters={}).result(),
+            }
+            try:
+                first = {kind: seconds(call) for kind, call in calls.items()}
+                for call in calls.values():  # What only the second call makes ready.
+                    call()
+                measured: dict[str, list[float]] = {kind: [] for kind in calls}
+                for _ in range(trials):
+                    for kind, call in calls.items():
+                        time.sleep(PAUSE)
+                        measured[kind].append(seconds(call))
+            finally:
+                for objective in objectives.values():
+                    close_launcher(objective)
+        return Measured(measured, first)
+
+    paths = {}
+    for number, (kind, code) in enumerate(MODULES.items()):
+        file = folder / f"objective_{number}.py"
+        file.write_text(code)
+        paths[kind] = f"{file}:objective"
+    return overhead()
+
+
+def nothing() -> None:
+    """What the tasks do."""
+
+
+def seconds(call: Callable[[], object]) -> float:
+    """How long a call takes."""
+    start = time.perf_counter()
+    call()
+    return time.perf_counter() - start
+
+
+def report(measured: Measured) -> bool:
+    """Print the table; whether a trial costs no more than it may."""
+    medians = {kind: median(times) for kind, times in measured.seconds.items()}
+    print(f"{'':34}{'median':>10}{'9 of 10':>10}{'per bare task':>15}{'first':>10}")
+    for kind, times in measured.seconds.items():
+        slow = quantiles(times, n=10)[-1]
+        ratio = medians[kind] / medians[BARE]
+        print(
+            f"{kind:34}{1e3 * medians[kind]:7.1f} ms{1e3 * slow:7.1f} ms{ratio:14.2f}x"
+            f"{measured.first[kind]:8.2f} s"
+        )
+    print()
+    met = True
+    for kind in (LIGHT, HEAVY):
+        to_bare, to_pooled = medians[kind] / medians[BARE], medians[POOLED] / medians[kind]
+        met &= to_bare <= MOST_PER_BARE_TASK and to_pooled >= LEAST_PER_TRIAL
+        print(
+            f"{kind}: {to_bare:.2f} times a bare task (at most {MOST_PER_BARE_TASK:g}), "
+            f"{to_pooled:.1f} times below ProcessPoolTaskRunner (at least {LEAST_PER_TRIAL:g})"
+        )
+    print("as it should be" if met else "more than it should be")
+    return met
+
+
+def logging_to(file: Path, call: Callable[[], Measured]) -> Measured:
+    """Call with the standard error, where Prefect logs to, in a file; show it if the call fails."""
+    sys.stderr.flush()
+    terminal = os.dup(2)
+    with file.open("wb") as log:
+        os.dup2(log.fileno(), 2)
+    try:
+        return call()
+    except BaseException:
+        os.write(terminal, file.read_bytes()[-10_000:])
+        raise
+    finally:
+        os.dup2(terminal, 2)
+        os.close(terminal)
+
+
+if __name__ == "__main__":
+    main()
