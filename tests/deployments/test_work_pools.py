@@ -131,15 +131,6 @@ def test_a_cancelled_run_stops_its_trials_and_keeps_what_had_finished(
     )
 
 
-def test_the_study_is_planned_for_every_night(deployed: None, rest: RestClient) -> None:
-    deployment = rest.deployment("tune/nightly")
-    (planned,) = deployment["schedules"]
-    assert planned["active"]
-    assert not deployment["paused"]
-    assert planned["schedule"]["cron"] == "0 2 * * *"
-    assert planned["schedule"]["timezone"] == "Europe/Berlin"
-
-
 def test_the_container_runs_in_the_folder_and_the_volume_of_its_image(
     deployed: None, rest: RestClient
 ) -> None:
