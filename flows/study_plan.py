@@ -64,11 +64,13 @@ def plan_study(
     except InvalidConfiguration as error:
         mistakes += error.mistakes
     built: Study | None = None
+    mistakes_in_options = _mistakes_in_options(strategy, strategy_options)
     try:
-        spec = _strategy_spec(strategy, strategy_options)
+        spec = strategy if mistakes_in_options else _strategy_spec(strategy, strategy_options)
         built = Study(space, strategy=spec, direction=direction, seed=seed)
     except InvalidConfiguration as error:
         mistakes += error.mistakes
+    mistakes += mistakes_in_options
     mistakes += _mistakes_in_name(study)
     checked: TunerConfig | None = None
     try:
@@ -85,19 +87,23 @@ def plan_study(
     return StudyPlan(objective, built, _strategy_name(strategy), checked, own)
 
 
-def _strategy_spec(strategy: Any, options: Any) -> StrategySpec:
-    """The strategy and its options in one, as the factory takes it."""
+def _mistakes_in_options(strategy: Any, options: Any) -> list[str]:
     if not isinstance(options, Mapping):
-        raise InvalidConfiguration(f"strategy_options: must be a mapping, got {options!r}")
+        return [f"strategy_options: must be a mapping, got {options!r}"]
+    taken = strategy.keys() if isinstance(strategy, Mapping) else {"name"}
+    return [
+        f"strategy_options: {name!r} is given in strategy already, leave one out"
+        for name in options
+        if name in taken
+    ]
+
+
+def _strategy_spec(strategy: Any, options: Mapping[str, Any]) -> StrategySpec:
+    """The strategy and its options in one, as the factory takes it."""
     if not options:
         spec: StrategySpec = strategy
         return spec
-    named = dict(strategy) if isinstance(strategy, Mapping) else {"name": strategy}
-    twice = sorted(named.keys() & options.keys())
-    if twice:
-        raise InvalidConfiguration(
-            f"strategy_options: {twice[0]!r} is given in strategy already, leave one out"
-        )
+    named = strategy if isinstance(strategy, Mapping) else {"name": strategy}
     return {**named, **options}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import traceback
 from pathlib import Path
 from types import TracebackType
@@ -9,7 +10,7 @@ from types import TracebackType
 TRACEBACK_LIMIT = 16_000
 """Characters of a traceback, its end."""
 
-_OURS = (str(Path(__file__).parent), "<frozen importlib")
+_OURS = (str(Path(__file__).parent), str(Path(importlib.__file__).parent), "<frozen importlib")
 
 
 def format_traceback(error: BaseException) -> str:

@@ -123,6 +123,15 @@ def test_an_option_given_twice_is_a_mistake() -> None:
     assert mistake == ("strategy_options: 'max_iters' is given in strategy already, leave one out")
 
 
+def test_a_mistake_in_the_options_does_not_hide_the_others() -> None:
+    found = mistakes_in(space={"x": []}, strategy_options=3, seed=-1)
+    assert [mistake.partition(":")[0] for mistake in found] == [
+        "space.x",
+        "seed",
+        "strategy_options",
+    ]
+
+
 @pytest.mark.parametrize(
     ("parameters", "mistake"),
     [

@@ -384,6 +384,7 @@ def test_a_missing_module_is_named() -> None:
     message = refusal("no.such.module:train")
     assert message.startswith("objective 'no.such.module:train': importing 'no.such.module' failed")
     assert "No module named 'no'" in message
+    assert 'File "' not in message
 
 
 def test_a_missing_file_is_named_with_the_folder(tmp_path: Path) -> None:
