@@ -12,7 +12,7 @@ from contextlib import suppress
 from dataclasses import asdict
 from typing import Any
 
-from prefect_tuner.errors import ObjectiveNotFound
+from prefect_tuner.errors import ObjectiveNotFound, TunerError
 from prefect_tuner.tasks.objective import ObjectiveSpec
 from prefect_tuner.tasks.process_tree import describe_exit
 from prefect_tuner.tasks.wire import ConnectionClosed, receive_frame, send_bytes, send_frame
@@ -24,11 +24,19 @@ _EXIT_TIMEOUT = 2.0
 class ForkServerProcess:
     """A fork server's process, as the flow's process sees it.
 
+    Raises:
+        TunerError: The system is not Linux, which alone kills a trial's processes for sure.
+
     Attributes:
         threads: How many threads importing the objective left running there.
     """
 
     def __init__(self) -> None:
+        if sys.platform != "linux":
+            raise TunerError(
+                f"trials run on Linux, this is {sys.platform}: use a worker or a container with "
+                "Linux, or WSL on Windows"
+            )
         self.threads = 0
         self._connection, theirs = socket.socketpair()
         with theirs:

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from prefect_tuner import Outcome, Params
-from prefect_tuner.errors import TuningCancelled
+from prefect_tuner.errors import TunerError, TuningCancelled
 from prefect_tuner.tasks.launcher import Launcher, close_launcher, open_launcher
 from prefect_tuner.tasks.objective import describe_objective
 from prefect_tuner.tasks.process_tree import children, memory_used
@@ -393,3 +393,10 @@ def await_file(file: Path) -> None:
         assert file.exists()
 
     eventually(exists, timeout=30, interval=0.01)
+
+
+def test_where_there_is_no_linux_no_process_is_started(monkeypatch: pytest.MonkeyPatch) -> None:
+    launcher = Launcher(describe_objective(float))
+    monkeypatch.setattr(sys, "platform", "darwin")
+    with pytest.raises(TunerError, match="run on Linux, this is darwin"):
+        launcher.load()
