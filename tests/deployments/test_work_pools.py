@@ -5,7 +5,9 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Iterator
+from datetime import datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -129,6 +131,21 @@ def test_a_cancelled_run_stops_its_trials_and_keeps_what_had_finished(
     assert_cancelling_stops_all_and_keeps_what_had_finished(
         rest, worker, "tune/nightly", "worker-cancelled"
     )
+
+
+def test_the_server_plans_the_nights_to_come(deployed: None, rest: RestClient) -> None:
+    night = ZoneInfo("Europe/Berlin")
+
+    def planned() -> list[datetime]:
+        by_deployment = {"id": {"any_": [rest.deployment("tune/nightly")["id"]]}}
+        runs = rest.filter("flow_runs", {"deployments": by_deployment})
+        starts = [run["expected_start_time"] for run in runs if run["auto_scheduled"]]
+        assert len(starts) >= 3
+        return [datetime.fromisoformat(start).astimezone(night) for start in starts]
+
+    starts = eventually(planned, timeout=90.0)
+    assert {(start.hour, start.minute) for start in starts} == {(2, 0)}
+    assert len({start.date() for start in starts}) == len(starts)
 
 
 def test_the_container_runs_in_the_folder_and_the_volume_of_its_image(
