@@ -44,7 +44,7 @@ def check_study_file(path: Path) -> StudyCheck:
     warning = ""
     if not any(mistake.startswith("objective:") for mistake in mistakes):
         try:
-            warning = _load(given["objective"], plan is not None and plan.config.fresh_interpreter)
+            warning = _load(given["objective"], plan is not None and plan.config.fresh_import)
         except ObjectiveNotFound as error:
             mistakes.append(str(error))
     if mistakes or plan is None:
@@ -58,8 +58,8 @@ def check_study_file(path: Path) -> StudyCheck:
     )
 
 
-def _load(objective: str, fresh_interpreter: bool) -> str:
-    launcher = Launcher(describe_objective(objective), fresh_interpreter=fresh_interpreter)
+def _load(objective: str, fresh_import: bool) -> str:
+    launcher = Launcher(describe_objective(objective), fresh_import=fresh_import)
     try:
         launcher.load()
         return launcher.warning

@@ -53,7 +53,7 @@ def run_study(plan: StudyPlan, name: str) -> TuningResult:
     built_in = [LogObserver(logger), ArtifactObserver(), EventObserver()]
     observing = ObserverThreads([*built_in, *plan.observers], logger)
     with _delivered_when_terminated(), observing as observers:
-        launcher = open_launcher(objective, fresh_interpreter=plan.config.fresh_interpreter)
+        launcher = open_launcher(objective, fresh_import=plan.config.fresh_import)
         try:
             cancellation.tell(launcher.stop)
             launcher.load()

@@ -169,7 +169,7 @@ class TrialLoop:
             objective=self._objective,
             limits=self._limits,
             retry=self._retry,
-            fresh_interpreter=self._config.fresh_interpreter,
+            fresh_import=self._config.fresh_import,
         )
         future = self._task.submit(request)
         self._in_flight[trial.number] = future

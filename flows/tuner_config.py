@@ -78,9 +78,9 @@ class TunerConfig(BaseModel):
         ge=1,
         description="Stop after this many trials without an improvement.",
     )
-    fresh_interpreter: bool = Field(
+    fresh_import: bool = Field(
         default=False,
-        description="Start a new Python for each trial: slower, for objectives whose modules start "
+        description="Import the objective anew in each trial: slower, for modules that start "
         "threads or open devices when they are imported.",
     )
 

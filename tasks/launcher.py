@@ -52,7 +52,7 @@ class Launcher:
 
     Args:
         objective: What the trials call.
-        fresh_interpreter: Load the objective in each trial's process anew rather than fork one
+        fresh_import: Load the objective in each trial's process anew rather than fork one
             that has it loaded: slower by the time its imports take, for modules that start threads
             or open devices when they are imported.
         load_timeout: Seconds that loading the objective may take.
@@ -68,17 +68,17 @@ class Launcher:
         self,
         objective: ObjectiveSpec,
         *,
-        fresh_interpreter: bool = False,
+        fresh_import: bool = False,
         load_timeout: float = LOAD_TIMEOUT,
     ) -> None:
         self.stopped = threading.Event()
         self.stop_reason = ""
-        self.start_timeout = _START_TIMEOUT + (load_timeout if fresh_interpreter else 0.0)
+        self.start_timeout = _START_TIMEOUT + (load_timeout if fresh_import else 0.0)
         self.warning = ""
         self._name = uuid.uuid4().hex
         self._numbers = itertools.count()
         self._objective = objective
-        self._fresh_interpreter = fresh_interpreter
+        self._fresh_import = fresh_import
         self._load_timeout = load_timeout
         self._loading = threading.Lock()
         self._lock = threading.Lock()
@@ -93,14 +93,14 @@ class Launcher:
         Raises:
             ObjectiveNotFound: It cannot be loaded.
         """
-        if self._fresh_interpreter:
+        if self._fresh_import:
             self._discard(self._new_server(load_in_each_trial=False))  # To see that it can be.
         server = self._shared_server()
         if server.threads:
             self.warning = (
                 f"importing the objective {self._objective.name!r} left {server.threads} "
                 "thread(s) running, which a forked trial does not have: if trials hang, set "
-                "fresh_interpreter=True"
+                "fresh_import=True"
             )
 
     def start(self, request: dict[str, Any]) -> TrialPipes:
@@ -187,7 +187,7 @@ class Launcher:
                 self._discard(self._shared)
                 self._shared = None
             if self._shared is None:
-                self._shared = self._new_server(load_in_each_trial=self._fresh_interpreter)
+                self._shared = self._new_server(load_in_each_trial=self._fresh_import)
             return self._shared
 
     def _new_server(self, *, load_in_each_trial: bool) -> ForkServerProcess:
@@ -220,7 +220,7 @@ _closed: set[str] = set()
 _launchers_lock = threading.Lock()
 
 
-def open_launcher(objective: ObjectiveSpec, *, fresh_interpreter: bool = False) -> Launcher:
+def open_launcher(objective: ObjectiveSpec, *, fresh_import: bool = False) -> Launcher:
     """The launcher of this process for an objective, made when first asked for.
 
     The flow opens it before the first trial. Trials find the same one by the objective's key; a
@@ -233,7 +233,7 @@ def open_launcher(objective: ObjectiveSpec, *, fresh_interpreter: bool = False) 
             launcher.stop()
             return launcher
         if objective.key not in _launchers:
-            _launchers[objective.key] = Launcher(objective, fresh_interpreter=fresh_interpreter)
+            _launchers[objective.key] = Launcher(objective, fresh_import=fresh_import)
         return _launchers[objective.key]
 
 

@@ -58,7 +58,7 @@ class TrialRequest:
         objective: What to call.
         limits: What the trial may take.
         retry: Whether to try again.
-        fresh_interpreter: Whether each attempt gets a new Python interpreter.
+        fresh_import: Whether each attempt imports the objective anew.
     """
 
     study: str
@@ -68,7 +68,7 @@ class TrialRequest:
     objective: ObjectiveSpec
     limits: TrialLimits
     retry: RetryPolicy = RetryPolicy()
-    fresh_interpreter: bool = False
+    fresh_import: bool = False
 
 
 class TrialAttemptFailed(Exception):
@@ -104,7 +104,7 @@ def run_trial(request: TrialRequest) -> State[AttemptReport]:
     """
     log = _trial_log()
     attempt = task_run.run_count or 1
-    launcher = open_launcher(request.objective, fresh_interpreter=request.fresh_interpreter)
+    launcher = open_launcher(request.objective, fresh_import=request.fresh_import)
     described = describe_params(request.params)
     if attempt > 1:
         log(logging.INFO, f"Attempt {attempt} follows in {request.retry.delay:g} s")

@@ -173,7 +173,7 @@ def test_what_may_go_wrong_with_an_objective_is_a_warning(tuner: Command, folder
     (folder / "objectives.py").write_text(threads + "def train(params): return 1.0")
     told = tuner("validate", "study.yaml")
     assert told.code == 0
-    assert "fresh_interpreter" in told.err
+    assert "fresh_import" in told.err
 
 
 def test_modules_of_the_working_directory_can_be_named(tuner: Command, folder: Path) -> None:

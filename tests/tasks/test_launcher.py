@@ -110,7 +110,7 @@ def test_stopping_twice_or_at_the_same_time_is_no_error(launcher: Launcher) -> N
 @pytest.mark.parametrize("fresh", [False, True])
 def test_stopping_while_the_objective_is_being_loaded(tmp_path: Path, fresh: bool) -> None:
     file = slow_module(tmp_path)
-    launcher = launcher_for(f"{file}:train", fresh_interpreter=fresh)
+    launcher = launcher_for(f"{file}:train", fresh_import=fresh)
     errors: list[BaseException] = []
 
     def load() -> None:
@@ -176,14 +176,14 @@ def test_threads_that_a_module_starts_are_warned_of(tmp_path: Path) -> None:
         "worker.start()\n"
         "def train(params): return float(len(threading.enumerate()))\n"
     )
-    forked, fresh = (launcher_for(f"{file}:train", fresh_interpreter=f) for f in (False, True))
+    forked, fresh = (launcher_for(f"{file}:train", fresh_import=f) for f in (False, True))
     forked.load()
     fresh.load()
     metrics = [attempt(launcher).report.metric for launcher in (forked, fresh, fresh)]
     forked.stop()
     fresh.stop()
     assert "left 1 thread(s) running" in forked.warning
-    assert "fresh_interpreter=True" in forked.warning
+    assert "fresh_import=True" in forked.warning
     assert fresh.warning == ""
     assert metrics == [1.0, 2.0, 2.0]
 
@@ -192,20 +192,20 @@ def test_no_thread_is_no_warning(launcher: Launcher) -> None:
     assert launcher.warning == ""
 
 
-def test_a_fresh_interpreter_imports_the_objective_in_each_trial(tmp_path: Path) -> None:
+def test_a_fresh_import_imports_the_objective_in_each_trial(tmp_path: Path) -> None:
     file = tmp_path / "counted.py"
     file.write_text(
         "import os\nPID = os.getpid()\ndef train(params): return float(PID == os.getpid())\n"
     )
     for fresh in (False, True):
-        launcher = launcher_for(f"{file}:train", fresh_interpreter=fresh)
+        launcher = launcher_for(f"{file}:train", fresh_import=fresh)
         launcher.load()
         assert [attempt(launcher).report.metric for _ in range(3)] == [float(fresh)] * 3
         launcher.stop()
 
 
-def test_a_fresh_interpreter_is_ended_like_any_other() -> None:
-    launcher = launcher_for(BY_NAME, fresh_interpreter=True)
+def test_a_fresh_import_is_ended_like_any_other() -> None:
+    launcher = launcher_for(BY_NAME, fresh_import=True)
     launcher.load()
     assert attempt(launcher, "hangs_with_children", timeout=5).report.outcome is Outcome.TIMED_OUT
     assert attempt(launcher, "segfaults").report.outcome is Outcome.CRASHED
@@ -219,7 +219,7 @@ def test_a_fresh_interpreter_is_ended_like_any_other() -> None:
 def test_a_module_that_breaks_between_two_fresh_trials_fails_the_second(tmp_path: Path) -> None:
     file = tmp_path / "changing.py"
     file.write_text("def train(params): return 1.0")
-    launcher = launcher_for(f"{file}:train", fresh_interpreter=True)
+    launcher = launcher_for(f"{file}:train", fresh_import=True)
     assert attempt(launcher).report.metric == 1.0
     file.write_text("raise ValueError('no longer')")
     report = attempt(launcher).report

@@ -460,7 +460,7 @@ def test_what_a_module_started_before_it_failed_is_ended(write: WriteModule) -> 
 def test_importing_is_not_part_of_the_trials_time(write: WriteModule) -> None:
     file = write("slow.py", "import time; time.sleep(1.5)\ndef train(params): return 1.0")
     for fresh in (False, True):
-        launcher = launcher_for(f"{file}:train", fresh_interpreter=fresh)
+        launcher = launcher_for(f"{file}:train", fresh_import=fresh)
         report = attempt(launcher, timeout=1.0).report
         launcher.stop()
         assert report.outcome is Outcome.COMPLETED
