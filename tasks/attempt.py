@@ -107,10 +107,10 @@ class _Supervision:
         self._pipes = pipes
         self._limits = limits
         self._relay = relay
-        self._reader = PipeReader(
+        self._reader = PipeReader(  # In this order where there is something in several.
             {
-                pipes.report: JsonLines(self._on_report).feed,
                 pipes.output: relay.write,
+                pipes.report: JsonLines(self._on_report).feed,
                 pipes.status: JsonLines(self._on_status).feed,
             }
         )

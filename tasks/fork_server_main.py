@@ -84,9 +84,9 @@ def _refuse(connection: socket.socket, message: str, cause: BaseException | None
 
 @contextmanager
 def _dying_with(connection: socket.socket) -> Iterator[None]:
-    """While nobody reads from the connection, have the kernel kill this process when it closes."""
+    """While nobody reads from the connection, have the kernel end this group when it closes."""
     flags = fcntl.fcntl(connection, fcntl.F_GETFL)
-    fcntl.fcntl(connection, fcntl.F_SETOWN, os.getpid())
+    fcntl.fcntl(connection, fcntl.F_SETOWN, -os.getpgrp())
     fcntl.fcntl(connection, fcntl.F_SETFL, flags | os.O_ASYNC)  # By SIGIO, whose default is that.
     try:
         if select.select([connection], [], [], 0)[0]:

@@ -7,6 +7,8 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import asdict
@@ -14,11 +16,12 @@ from typing import Any
 
 from prefect_tuner.errors import ObjectiveNotFound, TunerError
 from prefect_tuner.tasks.objective import ObjectiveSpec
-from prefect_tuner.tasks.process_tree import describe_exit
+from prefect_tuner.tasks.process_tree import describe_exit, kill_tree
 from prefect_tuner.tasks.wire import ConnectionClosed, receive_frame, send_bytes, send_frame
 
 _PROGRAM = "prefect_tuner.tasks.fork_server_main"
 _EXIT_TIMEOUT = 2.0
+_EXIT_POLL = 0.005
 
 
 class ForkServerProcess:
@@ -38,6 +41,8 @@ class ForkServerProcess:
                 "Linux, or WSL on Windows"
             )
         self.threads = 0
+        self._loading = False
+        self._closing = threading.RLock()
         self._connection, theirs = socket.socketpair()
         with theirs:
             self._process = subprocess.Popen(
@@ -57,6 +62,7 @@ class ForkServerProcess:
         header = {**asdict(objective), "load_in_each_trial": load_in_each_trial}
         pickled = header.pop("pickled")
         self._connection.settimeout(timeout)
+        self._loading = True
         try:
             send_frame(self._connection, header)
             send_bytes(self._connection, pickled)
@@ -66,21 +72,16 @@ class ForkServerProcess:
                 f"objective {objective.name!r}: loading it took longer than {timeout:g} s"
             ) from None
         except ConnectionClosed:
+            self._loading = False
             raise ObjectiveNotFound(
-                f"objective {objective.name!r}: the process that loads it {self._ending()}"
+                f"objective {objective.name!r}: the process that loads it {self._close()}"
             ) from None
         self._connection.settimeout(None)
         if "error" in reply:
             details = f"\n{reply['traceback']}" if reply["traceback"] else ""
             raise ObjectiveNotFound(reply["error"] + details)
         self.threads = reply["threads"]
-
-    def _ending(self) -> str:
-        try:
-            code = self._process.wait(_EXIT_TIMEOUT)
-        except subprocess.TimeoutExpired:
-            return "closed its connection"
-        return describe_exit(code)
+        self._loading = False
 
     def send(self, command: dict[str, Any], descriptors: Sequence[int] = ()) -> None:
         """Send a command; the caller sees to it that one thread sends at a time."""
@@ -89,7 +90,7 @@ class ForkServerProcess:
     def is_gone(self) -> bool:
         """Whether the process has ended, or is about to."""
         # The connection closes some moments before there is an exit status.
-        return self._process.poll() is not None or self._connection_is_closed()
+        return self._process.returncode is not None or self._connection_is_closed()
 
     def _connection_is_closed(self) -> bool:
         try:
@@ -101,17 +102,35 @@ class ForkServerProcess:
 
     def hang_up(self) -> None:
         """Close the connection, on which the server kills what still runs and exits."""
+        with self._closing:
+            if self._loading and self._process.returncode is None:
+                # It does not read from the connection, and may have started whatever it likes.
+                kill_tree(self._process.pid, signal.SIGKILL)
         with suppress(OSError):
             self._connection.shutdown(socket.SHUT_RDWR)  # Wakes a thread that waits for a reply.
 
     def close(self) -> None:
-        """Hang up and wait for the end."""
-        self.hang_up()
-        self._connection.close()
-        try:
-            self._process.wait(_EXIT_TIMEOUT)
-        except subprocess.TimeoutExpired:
-            # The group, for what the objective's module started when it was imported.
+        """Hang up and wait for the end, of what the objective's module started as well."""
+        self._close()
+
+    def _close(self) -> str:
+        """Close, and tell how the process ended, or that it would not."""
+        pid = self._process.pid
+        with self._closing:
+            if self._process.returncode is not None:
+                return describe_exit(self._process.returncode)
+            self.hang_up()
+            self._connection.close()
+            deadline = time.monotonic() + _EXIT_TIMEOUT
+            while not (ended := self._has_ended()) and time.monotonic() < deadline:
+                time.sleep(_EXIT_POLL)
+            # It is not reaped yet, so that its number is nobody else's. Of its group may be left
+            # what the objective's module started when it was imported.
             with suppress(ProcessLookupError):
-                os.killpg(self._process.pid, signal.SIGKILL)
-            self._process.wait()
+                os.killpg(pid, signal.SIGKILL)
+            code = self._process.wait()
+            return describe_exit(code) if ended else "had to be killed"
+
+    def _has_ended(self) -> bool:
+        flags = os.WEXITED | os.WNOHANG | os.WNOWAIT
+        return os.waitid(os.P_PID, self._process.pid, flags) is not None

@@ -3,6 +3,7 @@ from __future__ import annotations
 import logging
 from itertools import pairwise
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -14,6 +15,9 @@ from prefect_tuner.tasks.log_relay import (
     printable,
 )
 from tests.search_spaces import UNHURRIED
+
+# Prefect's threads draw random numbers, which hypothesis takes for the test's own doing.
+pytestmark = pytest.mark.filterwarnings("ignore:Do not use the `random` module inside strategies")
 
 PRINTABLE = st.text(st.characters(codec="utf-8", exclude_categories=["C", "Z"]), min_size=1)
 

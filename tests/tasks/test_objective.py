@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import functools
 import importlib.util
+import os
+import signal
 import sys
 import textwrap
 from collections.abc import Callable, Iterator
@@ -14,7 +16,7 @@ import pytest
 from prefect_tuner import InvalidConfiguration, Outcome, Params, TrainableModel, TrialContext
 from prefect_tuner.errors import ObjectiveNotFound
 from prefect_tuner.tasks.objective import ObjectiveSpec, check_objective, describe_objective
-from tests.tasks.attempts import Attempt, attempt, launcher_for
+from tests.tasks.attempts import Attempt, assert_gone, attempt, launcher_for, pids_in
 
 WriteModule = Callable[[str, str], Path]
 
@@ -439,22 +441,43 @@ def test_what_cannot_be_an_objective_is_refused_with_the_reason(
     assert told in message
 
 
+STARTS_PROCESSES = """
+    import pathlib, subprocess
+
+    with pathlib.Path(__file__).with_suffix(".pids").open("a") as pids:
+        for session in (False, True):
+            started = subprocess.Popen(["sleep", "1000"], start_new_session=session)
+            print("pid", started.pid, file=pids)
+"""
+
+
+def assert_what_it_started_is_gone(file: Path) -> None:
+    pids = pids_in(file.with_suffix(".pids").read_text().splitlines())
+    assert len(pids) == 2
+    assert_gone(pids)
+
+
 def test_a_module_that_never_finishes_importing_is_given_up(write: WriteModule) -> None:
-    file = write(
-        "slow.py",
-        """
-        import subprocess, time
-        subprocess.Popen(["sleep", "1000"])
-        time.sleep(1000)
-        """,
-    )
+    file = write("slow.py", STARTS_PROCESSES + "\n    import time; time.sleep(1000)")
     message = refusal(f"{file}:train", load_timeout=1.0)
     assert message == f"objective '{file}:train': loading it took longer than 1 s"
+    assert_what_it_started_is_gone(file)
 
 
-def test_what_a_module_started_before_it_failed_is_ended(write: WriteModule) -> None:
-    file = write("failing.py", "import subprocess\nsubprocess.Popen(['sleep', '1000'])\n1 / 0")
-    assert "ZeroDivisionError" in refusal(f"{file}:train")
+@pytest.mark.parametrize("failure", ["1 / 0", "import os; os._exit(1)"])
+def test_what_a_module_started_before_it_failed_is_ended(write: WriteModule, failure: str) -> None:
+    file = write("failing.py", STARTS_PROCESSES + f"\n    {failure}")
+    assert "failing.py" in refusal(f"{file}:train")
+    pids = pids_in(file.with_suffix(".pids").read_text().splitlines())
+    if "_exit" in failure:  # One that left the group, of a process that left no trace.
+        os.kill(pids.pop(), signal.SIGKILL)
+    assert_gone(pids)
+
+
+def test_what_a_module_started_ends_with_the_launcher(write: WriteModule) -> None:
+    file = write("helped.py", STARTS_PROCESSES + "\n    def train(params): return 1.0")
+    assert metric(f"{file}:train") == 1.0
+    assert_what_it_started_is_gone(file)
 
 
 def test_importing_is_not_part_of_the_trials_time(write: WriteModule) -> None:

@@ -21,6 +21,9 @@ from prefect_tuner.tasks.wire import (
 )
 from tests.search_spaces import UNHURRIED
 
+# Prefect's threads draw random numbers, which hypothesis takes for the test's own doing.
+pytestmark = pytest.mark.filterwarnings("ignore:Do not use the `random` module inside strategies")
+
 Pair = tuple[socket.socket, socket.socket]
 
 JSON = st.recursive(
