@@ -1,7 +1,6 @@
-"""What a trial costs beyond its objective: `python benchmarks/overhead.py [--trials N]`.
+"""What a trial costs beyond its objective: `python benchmarks/overhead.py`, with `--help` for more.
 
-In turns, so that all meet the same machine, and each after a pause, in which Prefect and its server
-write down what there is to write of the one before:
+In turns, so that all meet the same machine, and each waited for before the next one starts:
 
 - a bare Prefect task, by `.submit().result()`;
 - a trial whose objective does nothing, in a module that imports nothing;
@@ -28,8 +27,6 @@ from pathlib import Path
 from statistics import median, quantiles
 from typing import Any, NamedTuple
 
-PAUSE = 0.05  # Seconds.
-
 BARE = "bare Prefect task"
 LIGHT = "trial, module without imports"
 HEAVY = "trial, module with scikit-learn"
@@ -55,17 +52,20 @@ def main() -> None:
     """Measure, and print the table."""
     parser = argparse.ArgumentParser(description="What a trial costs beyond its objective.")
     parser.add_argument("--trials", type=int, default=40, help="of each kind (default: 40)")
-    trials = parser.parse_args().trials
+    parser.add_argument("--pause", type=float, default=0.0, help="seconds before each (default: 0)")
+    options = parser.parse_args()
+    if options.trials < 2:
+        parser.error("--trials: must be 2 or more")
     folder = Path(tempfile.mkdtemp(prefix="prefect-tuner-overhead-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     if "PREFECT_API_URL" not in os.environ:
         os.environ["PREFECT_HOME"] = str(folder)
         os.environ.setdefault("PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS", "120")
-    print(f"{trials} of each kind, in turns; starting ...", flush=True)
-    report(logging_to(folder / "log", lambda: measure(folder, trials)))
+    print(f"{options.trials} of each kind, in turns; starting ...", flush=True)
+    report(logging_to(folder / "log", lambda: measure(folder, options.trials, options.pause)))
 
 
-def measure(folder: Path, trials: int) -> Measured:
+def measure(folder: Path, trials: int, pause: float) -> Measured:
     """Call everything in turns, inside one flow run."""
     from prefect import flow, task
     from prefect.task_runners import ProcessPoolTaskRunner, ThreadPoolTaskRunner
@@ -101,7 +101,7 @@ def measure(folder: Path, trials: int) -> Measured:
                 measured: dict[str, list[float]] = {kind: [] for kind in calls}
                 for _ in range(trials):
                     for kind, call in calls.items():
-                        time.sleep(PAUSE)
+                        time.sleep(pause)
                         measured[kind].append(seconds(call))
             finally:
                 for objective in objectives.values():
