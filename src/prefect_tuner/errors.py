@@ -6,6 +6,8 @@ TunerError
 ├── ObjectiveNotFound      correct the objective's path, or make it importable
 ├── TrainingError          look at the failed trials
 │   └── TrialTimeout       allow more time, or make the objective faster (also a TimeoutError)
+├── StudyConflict          wait for the other run, or say what is to become of the old study
+├── LedgerError            see to the ledger's disk or store; what was recorded stays
 ├── TuningCancelled        nothing: somebody asked for it
 └── InternalTunerError     report a bug
 ```
@@ -48,6 +50,14 @@ class TrainingError(TunerError):
 
 class TrialTimeout(TrainingError, TimeoutError):
     """A trial ran past its time limit, in a study with `on_failure="raise"`."""
+
+
+class StudyConflict(TunerError):
+    """The study's name belongs to another study, or to a run that is still at it."""
+
+
+class LedgerError(TunerError):
+    """A study's ledger cannot be read, written or understood. What it holds is left as it is."""
 
 
 class TuningCancelled(TunerError):
