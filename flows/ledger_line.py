@@ -6,7 +6,7 @@ import json
 import zlib
 from typing import Any
 
-_SEAL = b',"crc":"%08x"}'
+_SEAL = b', "crc": "%08x"}'
 _SEAL_LENGTH = len(_SEAL % 0)
 
 
@@ -25,9 +25,9 @@ def seal(record: dict[str, Any]) -> bytes:
         assert unseal(line.replace(b"3", b"4").rstrip(b"\n")) is None
         ```
     """
-    body = json.dumps(
-        record, ensure_ascii=False, allow_nan=False, separators=(",", ":"), check_circular=False
-    ).encode("utf-8", "backslashreplace")[:-1]
+    text = json.dumps(record, ensure_ascii=False, allow_nan=False)
+    # A lone surrogate, which UTF-8 lacks, becomes the escape that JSON has for it.
+    body = text.encode("utf-8", "backslashreplace")[:-1]
     return body + _SEAL % zlib.crc32(body) + b"\n"
 
 

@@ -16,6 +16,7 @@ from prefect_tuner.parameters import HyperValue, Parameter
 from prefect_tuner.space import SearchSpace
 from prefect_tuner.strategies.factory import StrategySpec, strategy_names
 from prefect_tuner.tasks.objective import TrainableModel
+from prefect_tuner.trial import Trial
 
 ObjectiveParameter: TypeAlias = Annotated[
     str | Callable[..., Any] | TrainableModel,
@@ -36,6 +37,12 @@ StrategyParameter: TypeAlias = Annotated[
 
 SeedParameter: TypeAlias = Annotated[int, Field(ge=0)]
 """A whole number, at least 0."""
+
+InitialTrialsParameter: TypeAlias = Annotated[
+    Sequence[Trial | Mapping[str, Any]],
+    WithJsonSchema({"type": "array", "items": {"type": "object", "required": ["params"]}}),
+]
+"""Mappings with `params` and perhaps `metric`, or trials of another study."""
 
 ObserversParameter: TypeAlias = Annotated[
     Sequence[TuningObserver | type[TuningObserver] | str],

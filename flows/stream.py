@@ -14,12 +14,14 @@ from prefect_tuner.example import SPACE
 from prefect_tuner.flows.cancellation import Cancellation, cancellation_scope
 from prefect_tuner.flows.observer import TuningObserver
 from prefect_tuner.flows.parameter_form import (
+    InitialTrialsParameter,
     ObjectiveParameter,
     ObserversParameter,
     SeedParameter,
     SpaceParameter,
     StrategyParameter,
 )
+from prefect_tuner.flows.study_plan import OnConflict
 from prefect_tuner.flows.tune import DEFAULT_CONFIG, NO_OPTIONS, tune
 from prefect_tuner.flows.tuner_config import TunerConfig
 from prefect_tuner.flows.tuning_events import TuningEvent
@@ -37,6 +39,9 @@ def stream(
     study: str = "",
     config: TunerConfig = DEFAULT_CONFIG,
     observers: ObserversParameter = (),
+    storage: str = "",
+    on_conflict: OnConflict = "error",
+    initial_trials: InitialTrialsParameter = (),
 ) -> TuningStream:
     """Run `tune` in the background and hand over its events as they happen.
 
@@ -75,6 +80,9 @@ def stream(
             study=study,
             config=config,
             observers=[*observers, observer] if listed else observers,
+            storage=storage,
+            on_conflict=on_conflict,
+            initial_trials=initial_trials,
         )
 
     return TuningStream(run)

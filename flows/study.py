@@ -9,6 +9,7 @@ study.best_trial         -> the incumbent
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, final
@@ -17,7 +18,7 @@ import numpy as np
 
 from prefect_tuner.errors import InternalTunerError, InvalidConfiguration
 from prefect_tuner.history import History
-from prefect_tuner.parameters import Params
+from prefect_tuner.parameters import HyperValue, Params
 from prefect_tuner.space import SearchSpace
 from prefect_tuner.strategies.factory import StrategySpec, make_strategy
 from prefect_tuner.strategies.strategy import SearchStrategy
@@ -38,6 +39,9 @@ class Study:
             `SearchStrategy`.
         direction: `"minimize"` or `"maximize"`.
         seed: Everything random follows from it; at least 0.
+        lag: None lets every suggestion use all that was told. A number makes the study
+            reproducible with up to that many trials at a time: suggestion k is made from the
+            results of the trials up to k - lag alone, however many more are known.
 
     Attributes:
         history: All trials asked so far, running ones included. To be read only.
@@ -64,9 +68,17 @@ class Study:
         strategy: StrategySpec = "random",
         direction: Direction = "minimize",
         seed: int = 0,
+        lag: int | None = None,
     ) -> None:
+        if lag is not None and (isinstance(lag, bool) or not isinstance(lag, int) or lag < 1):
+            raise InvalidConfiguration(f"lag: must be None or a whole number above 0, got {lag!r}")
         self.strategy: SearchStrategy = make_strategy(strategy, space, direction, seed)
         self.history = History()
+        self.lag = lag
+        # What the strategy sees; with a lag, results reach it in the order of their trials.
+        self._visible = self.history if lag is None else History()
+        self._shown = 0
+        self._enqueued: deque[Params] = deque()
         self._best: Trial | None = None
 
     @property
@@ -99,18 +111,28 @@ class Study:
         """The metric of the best trial."""
         return None if self._best is None else self._best.metric
 
+    @property
+    def can_ask(self) -> bool:
+        """Whether `ask` may be called now: with a lag, not before what it depends on was told."""
+        return self._first_missing() is None
+
     def ask(self) -> Trial | None:
         """The next trial to run, None when the strategy is exhausted.
 
-        Any number of trials may be asked before the first is told.
+        Any number of trials may be asked before the first is told, up to the lag if there is one.
 
         Returns:
             A running trial, whose `params` are the caller's own copy.
 
         Raises:
+            InvalidConfiguration: The suggestion depends on a trial that was not told yet.
             InternalTunerError: The strategy gave values that are not in the search space.
         """
-        candidate = self.strategy.next_candidate(self.history)
+        self._show()
+        if self._enqueued:
+            candidate: Params | None = self._enqueued.popleft()
+        else:
+            candidate = self.strategy.next_candidate(self._visible)
         if candidate is None:
             return None
         if not isinstance(candidate, Mapping) or not self.space.contains(candidate):
@@ -121,8 +143,70 @@ class Study:
         number = len(self.history)
         params = {name: candidate[name] for name in self.space}
         trial = Trial(number=number, params=params, seed=_trial_seed(self.seed, number))
-        self.history.add(trial)
+        self._add(trial)
         return replace(trial, params=dict(params))
+
+    def enqueue(self, params: Mapping[str, HyperValue]) -> None:
+        """Have `ask` give these values next, before it asks the strategy again.
+
+        Raises:
+            InvalidConfiguration: They are not in the search space.
+
+        Example:
+            ```python
+            from prefect_tuner import Float, Study
+
+            study = Study({"x": Float(0.0, 1.0)})
+            study.enqueue({"x": 0.5})
+            assert study.ask().params == {"x": 0.5}
+            ```
+        """
+        if mistakes := self.space.mistakes_in(params):
+            raise InvalidConfiguration(*mistakes)
+        self._enqueued.append({name: params[name] for name in self.space})
+
+    def add_trial(self, trial: Trial) -> None:
+        """Put in a trial that was asked elsewhere: by this study before a break, or by another.
+
+        A running one is told later, like those that `ask` gives.
+
+        Args:
+            trial: Its number must be the next one, its `params` must lie in the search space.
+
+        Raises:
+            InvalidConfiguration: They do not, or the metric does not go with the outcome.
+
+        Example:
+            ```python
+            from prefect_tuner import Float, Study, Trial
+
+            study = Study({"x": Float(0.0, 1.0)})
+            study.add_trial(Trial(0, {"x": 0.5}, outcome="completed", metric=3.0))
+            assert study.best_metric == 3.0
+            assert study.ask().number == 1
+            ```
+        """
+        if trial.number != len(self.history):
+            raise InvalidConfiguration(
+                f"trial {trial.number}: the next trial must have the number {len(self.history)}"
+            )
+        if mistakes := self.space.mistakes_in(trial.params):
+            raise InvalidConfiguration(*(f"trial {trial.number}: {m}" for m in mistakes))
+        if trial.outcome is None:
+            self._add(trial)
+            return
+        ended = _outcome(trial.number, trial.outcome)
+        if (finite_metric(trial.metric) is not None) != (ended is Outcome.COMPLETED):
+            raise InvalidConfiguration(
+                f"trial {trial.number}: a completed trial has a finite metric and no other has "
+                f"one, got metric={trial.metric!r} with outcome={ended.value!r}"
+            )
+        self._add(replace(trial, outcome=None, metric=None))
+        finished = replace(trial, outcome=ended, metric=finite_metric(trial.metric))
+        self._finish(finished)
+        if self._visible is not self.history:  # It was known before anything was suggested.
+            self._visible.finish(finished)
+            self.strategy.report_result(finished)
 
     def tell(
         self,
@@ -186,13 +270,44 @@ class Study:
             attempts=attempts,
             message=message,
         )
-        self.history.finish(finished)
-        if value is not None and (
-            self.best_metric is None or is_better(value, self.best_metric, self.direction)
-        ):
-            self._best = finished
-        self.strategy.report_result(finished)
+        self._finish(finished)
         return finished
+
+    def _add(self, trial: Trial) -> None:
+        self.history.add(trial)
+        if self._visible is not self.history:
+            self._visible.add(trial)
+
+    def _finish(self, trial: Trial) -> None:
+        self.history.finish(trial)
+        if trial.metric is not None and (
+            self.best_metric is None or is_better(trial.metric, self.best_metric, self.direction)
+        ):
+            self._best = trial
+        if self._visible is self.history:
+            self.strategy.report_result(trial)
+
+    def _first_missing(self) -> int | None:
+        """The first trial that the next suggestion depends on and that was not told."""
+        if self.lag is None:
+            return None
+        needed = range(self._shown, len(self.history) - self.lag + 1)
+        return next((number for number in needed if self.history[number].is_running), None)
+
+    def _show(self) -> None:
+        """Let the strategy see the results that the next suggestion depends on, and no others."""
+        missing = self._first_missing()
+        if missing is not None:
+            raise InvalidConfiguration(
+                f"trial {len(self.history)} cannot be asked before trial {missing} is told: the "
+                f"study has a lag of {self.lag}"
+            )
+        while self.lag is not None and self._shown <= len(self.history) - self.lag:
+            if self._visible[self._shown].is_running:
+                trial = self.history[self._shown]
+                self._visible.finish(trial)
+                self.strategy.report_result(trial)
+            self._shown += 1
 
     def _running(self, trial: Trial | int) -> Trial:
         number = trial.number if isinstance(trial, Trial) else trial
@@ -211,13 +326,7 @@ class Study:
     def _misfit(self, candidate: object) -> str:
         if not isinstance(candidate, Mapping):
             return f"got {candidate!r}, which is no mapping of names to values"
-        if candidate.keys() != self.space.keys():
-            return f"got the parameters {list(candidate)}, the space has {list(self.space)}"
-        return ", ".join(
-            f"{name}={candidate[name]!r} ({type(candidate[name]).__name__}) is not of {parameter!r}"
-            for name, parameter in self.space.items()
-            if not parameter.contains(candidate[name])
-        )
+        return ", ".join(self.space.mistakes_in(candidate))
 
 
 def _outcome(number: int, outcome: Outcome | str | None) -> Outcome:

@@ -24,6 +24,9 @@ DEFAULTS: dict[str, Any] = {
     "study": "",
     "config": {},
     "observers": [],
+    "storage": "",
+    "on_conflict": "error",
+    "initial_trials": [],
 }
 """What holds where a file does not say; the same as in `tune`."""
 

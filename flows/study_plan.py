@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, Literal, TypeAlias, get_args
 
 from prefect.utilities.importtools import import_object
 
 from prefect_tuner.errors import InvalidConfiguration
+from prefect_tuner.flows.initial_trials import parse_initial_trials
+from prefect_tuner.flows.ledger_records import InitialTrial, StudyDefinition
+from prefect_tuner.flows.ledger_storage import check_storage
 from prefect_tuner.flows.observer import TuningObserver
 from prefect_tuner.flows.study import Study
 from prefect_tuner.flows.tuner_config import TunerConfig
-from prefect_tuner.strategies.factory import StrategySpec
-from prefect_tuner.tasks.objective import check_objective
+from prefect_tuner.strategies.factory import StrategySpec, parse_strategy
+from prefect_tuner.tasks.objective import check_objective, objective_label
 
 LONGEST_STUDY_NAME = 200
 """Characters of a study's name."""
+
+OnConflict: TypeAlias = Literal["error", "new", "adopt"]
+"""What to do when the study's name belongs to another one."""
 
 
 @dataclass(frozen=True)
@@ -29,6 +35,11 @@ class StudyPlan:
         strategy: The strategy's name.
         config: Budget, limits and stop rules.
         observers: The user's own.
+        observer_paths: Those of them that were given by path.
+        storage: Where the ledger is kept; empty for the default.
+        on_conflict: What to do when the study's name belongs to another one.
+        definition: What makes the study the study that it is.
+        spec: The strategy and its options, as the factory takes them.
     """
 
     objective: Any
@@ -36,6 +47,18 @@ class StudyPlan:
     strategy: str
     config: TunerConfig
     observers: list[TuningObserver]
+    observer_paths: list[str]
+    storage: str
+    on_conflict: OnConflict
+    definition: StudyDefinition
+    spec: StrategySpec
+
+    def with_lag(self, lag: int | None) -> StudyPlan:
+        """The same plan with another lag."""
+        built = self.study
+        study = Study(built.space, self.spec, built.direction, built.seed, lag)
+        definition = self.definition.model_copy(update={"lag": lag})
+        return replace(self, study=study, definition=definition)
 
 
 def plan_study(
@@ -49,6 +72,9 @@ def plan_study(
     study: Any,
     config: Any,
     observers: Any,
+    storage: Any,
+    on_conflict: Any,
+    initial_trials: Any,
 ) -> StudyPlan:
     """Check the parameters of a study, all of them, and build what they describe.
 
@@ -64,6 +90,7 @@ def plan_study(
     except InvalidConfiguration as error:
         mistakes += error.mistakes
     built: Study | None = None
+    spec: StrategySpec = strategy
     mistakes_in_options = _mistakes_in_options(strategy, strategy_options)
     try:
         spec = strategy if mistakes_in_options else _strategy_spec(strategy, strategy_options)
@@ -82,9 +109,35 @@ def plan_study(
         own = _observers(observers)
     except InvalidConfiguration as error:
         mistakes += error.mistakes
+    mistakes += _mistakes_in_storage(storage)
+    mistakes += _mistakes_in_on_conflict(on_conflict)
+    initial: list[InitialTrial] = []
+    try:
+        initial = parse_initial_trials(initial_trials, None if built is None else built.space)
+    except InvalidConfiguration as error:
+        mistakes += error.mistakes
     if mistakes or built is None or checked is None:
         raise InvalidConfiguration(*mistakes)
-    return StudyPlan(objective, built, _strategy_name(strategy), checked, own)
+    plan = StudyPlan(
+        objective=objective,
+        study=built,
+        strategy=_strategy_name(strategy),
+        config=checked,
+        observers=own,
+        observer_paths=[observer for observer in observers if isinstance(observer, str)],
+        storage=storage,
+        on_conflict=on_conflict,
+        definition=StudyDefinition(
+            objective=objective_label(objective),
+            space=built.space.to_json(),
+            strategy=_recorded_strategy(spec),
+            direction=built.direction,
+            seed=built.seed,
+            initial_trials=initial,
+        ),
+        spec=spec,
+    )
+    return plan.with_lag(checked.lag or checked.max_concurrency) if checked.reproducible else plan
 
 
 def _mistakes_in_options(strategy: Any, options: Any) -> list[str]:
@@ -110,6 +163,30 @@ def _strategy_spec(strategy: Any, options: Mapping[str, Any]) -> StrategySpec:
 def _strategy_name(strategy: Any) -> str:
     named = strategy.get("name") if isinstance(strategy, Mapping) else strategy
     return named if isinstance(named, str) else str(getattr(named, "__name__", named))
+
+
+def _recorded_strategy(spec: StrategySpec) -> dict[str, Any]:
+    """The strategy and those of its options that are not the default."""
+    strategy, options = parse_strategy(spec)
+    named = spec.get("name") if isinstance(spec, Mapping) else spec
+    name = named if isinstance(named, str) else f"{strategy.__module__}:{strategy.__qualname__}"
+    return {"name": name, **options.model_dump(mode="json", exclude_defaults=True)}
+
+
+def _mistakes_in_storage(storage: Any) -> list[str]:
+    try:
+        check_storage(storage)
+    except InvalidConfiguration as error:
+        return list(error.mistakes)
+    return []
+
+
+def _mistakes_in_on_conflict(on_conflict: Any) -> list[str]:
+    known = get_args(OnConflict)
+    if isinstance(on_conflict, str) and on_conflict in known:
+        return []
+    listed = f"{', '.join(map(repr, known[:-1]))} or {known[-1]!r}"
+    return [f"on_conflict: must be {listed}, got {on_conflict!r}"]
 
 
 def _config(config: Any) -> TunerConfig:

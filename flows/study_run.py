@@ -11,19 +11,24 @@ from prefect.events.worker import EventsWorker
 from prefect.exceptions import TerminationSignal
 from prefect.logging import get_run_logger
 from prefect.logging.handlers import APILogWorker
+from prefect.runtime import flow_run
 
 from prefect_tuner.errors import TrainingError
 from prefect_tuner.flows.artifact_observer import ArtifactObserver
-from prefect_tuner.flows.cancellation import current_cancellation
+from prefect_tuner.flows.cancellation import Cancellation, current_cancellation
+from prefect_tuner.flows.claim import Holder
 from prefect_tuner.flows.event_observer import EventObserver
 from prefect_tuner.flows.log_observer import LogObserver
 from prefect_tuner.flows.observer import ObserverThreads
+from prefect_tuner.flows.study_digest import study_digest
+from prefect_tuner.flows.study_opening import OpenStudy, open_study
 from prefect_tuner.flows.study_plan import StudyPlan
 from prefect_tuner.flows.trial_loop import TrialLoop
 from prefect_tuner.flows.tuning_events import (
     StudyCompleted,
     StudyFailed,
     StudyStarted,
+    describe_error,
     describe_failure,
     is_cancellation,
 )
@@ -36,13 +41,16 @@ DELIVERY_TIMEOUT = 5.0
 
 
 def run_study(plan: StudyPlan, name: str) -> TuningResult:
-    """Run a study to its end, inside a flow run.
+    """Run a study to its end, inside a flow run; go on with it where it was begun before.
 
     Args:
         plan: The study, checked.
-        name: Its name.
+        name: Its name; empty for one that belongs to the flow run alone.
 
     Raises:
+        StudyConflict: The name belongs to another study, or another run holds it; no trial was
+            started.
+        LedgerError: The study's ledger cannot be read or written.
         ObjectiveNotFound: The objective cannot be loaded; no trial was started.
         TrainingError: No trial has a metric, or one failed and `on_failure` is `"raise"`.
         TuningCancelled: The study was cancelled by another thread.
@@ -52,23 +60,32 @@ def run_study(plan: StudyPlan, name: str) -> TuningResult:
     cancellation = current_cancellation()
     built_in = [LogObserver(logger), ArtifactObserver(), EventObserver()]
     observing = ObserverThreads([*built_in, *plan.observers], logger)
-    with _delivered_when_terminated(), observing as observers:
+    claim_lost = Cancellation()
+    holder = Holder.of_this_process(str(flow_run.name or ""), str(flow_run.id or ""))
+    opened = open_study(plan, name, holder, claim_lost.cancel)
+    with opened.ledger, _delivered_when_terminated(), observing as observers:
+        for note in opened.notes:
+            logger.warning("%s", note)
         launcher = open_launcher(objective, fresh_import=plan.config.fresh_import)
         try:
-            cancellation.tell(launcher.stop)
-            launcher.load()
-            if launcher.warning:
-                logger.warning(launcher.warning)
             loop = TrialLoop(
-                name=name,
-                study=plan.study,
+                name=opened.name,
+                study=opened.study,
                 objective=objective,
                 launcher=launcher,
                 config=plan.config,
                 notify=observers.notify,
             )
+            cancellation.tell(launcher.stop)
+            complete = loop.resume()
+            if complete is None:
+                launcher.load()
+                opened.study.begin(*opened.records)
+                if launcher.warning:
+                    logger.warning(launcher.warning)
             cancellation.tell(loop.interrupt)
-            return _observed_run(plan, name, objective.name, loop, observers)
+            claim_lost.tell(loop.interrupt)
+            return _observed_run(opened, objective.name, loop, observers, complete)
         finally:
             close_launcher(objective)
 
@@ -92,14 +109,18 @@ def _delivered_when_terminated() -> Iterator[None]:
 
 
 def _observed_run(
-    plan: StudyPlan, name: str, objective: str, loop: TrialLoop, observers: ObserverThreads
+    opened: OpenStudy,
+    objective: str,
+    loop: TrialLoop,
+    observers: ObserverThreads,
+    complete: StopReason | None,
 ) -> TuningResult:
     """The study from the event that it starts to the event that it has ended."""
-    study = plan.study
+    plan, study = opened.plan, opened.plan.study
     try:
         observers.notify(
             StudyStarted(
-                study=name,
+                study=opened.name,
                 objective=objective,
                 space=study.space,
                 strategy=plan.strategy,
@@ -108,26 +129,33 @@ def _observed_run(
                 history=study.history,
             )
         )
-        reason = loop.run()
-        result = _result(plan, name, reason, loop.elapsed())
+        reason = loop.run() if complete is None else complete
+        result = _result(opened, reason, loop.progress.elapsed)
+        if complete is None:
+            opened.study.stop("completed", reason.value)
     except BaseException as error:
-        observers.notify(StudyFailed(name, error, is_cancellation(error), loop.progress))
+        cancelled = is_cancellation(error)
+        if complete is None:
+            opened.study.stop("cancelled" if cancelled else "failed", describe_error(error))
+        observers.notify(StudyFailed(opened.name, error, cancelled, loop.progress))
         raise
     observers.notify(StudyCompleted(result, loop.progress))
     return result
 
 
-def _result(plan: StudyPlan, name: str, reason: StopReason, elapsed: float) -> TuningResult:
-    best = plan.study.best_trial
-    if best is None:
-        raise TrainingError(_why_there_is_no_metric(plan, reason))
+def _result(opened: OpenStudy, reason: StopReason, elapsed: float) -> TuningResult:
+    study = opened.plan.study
+    if study.best_trial is None:
+        raise TrainingError(_why_there_is_no_metric(opened.plan, reason))
+    trials = opened.study.shown_trials()
     return TuningResult(
-        study=name,
-        direction=plan.study.direction,
+        study=opened.name,
+        direction=study.direction,
         stop_reason=reason,
-        best_trial=best,
-        trials=list(plan.study.history),
+        best_trial=study.best_trial,
+        trials=trials,
         duration=elapsed,
+        digest=study_digest(trials),
     )
 
 

@@ -7,7 +7,8 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import partial
 from typing import TypeAlias
 
 from prefect.client.schemas.objects import State
@@ -15,9 +16,15 @@ from prefect.context import FlowRunContext
 from prefect.exceptions import Pause
 from prefect.futures import PrefectFuture
 
-from prefect_tuner.errors import TrainingError, TrialTimeout, TuningCancelled
+from prefect_tuner.errors import (
+    LedgerError,
+    StudyConflict,
+    TrainingError,
+    TrialTimeout,
+    TuningCancelled,
+)
+from prefect_tuner.flows.recorded_study import RecordedStudy, Told
 from prefect_tuner.flows.stop_rules import stop_reason
-from prefect_tuner.flows.study import Study
 from prefect_tuner.flows.tuner_config import TunerConfig
 from prefect_tuner.flows.tuning_events import (
     BestImproved,
@@ -55,7 +62,7 @@ class TrialLoop:
 
     Args:
         name: The study's name.
-        study: Whom to ask and to tell.
+        study: Whom to ask and to tell, with its ledger.
         objective: What the trials call.
         launcher: Holds the processes of the trials.
         config: Budget, limits and stop rules.
@@ -66,7 +73,7 @@ class TrialLoop:
         self,
         *,
         name: str,
-        study: Study,
+        study: RecordedStudy,
         objective: ObjectiveSpec,
         launcher: Launcher,
         config: TunerConfig,
@@ -89,26 +96,31 @@ class TrialLoop:
         self._in_flight: dict[int, _TrialFuture] = {}
         self._arrivals: queue.SimpleQueue[int | _Interruption] = queue.SimpleQueue()
         self._exhausted = False
-        self._started = time.monotonic()
-        self._progress = Progress()
 
     @property
     def progress(self) -> Progress:
         """How far the study is."""
-        return replace(
-            self._progress,
-            elapsed=self.elapsed(),
-            asked=len(self._study.history),
-            running=len(self._in_flight),
-        )
-
-    def elapsed(self) -> float:
-        """Seconds since the loop was made."""
-        return time.monotonic() - self._started
+        return self._study.progress
 
     def interrupt(self, reason: str) -> None:
         """Have `run` stop the trials and raise `TuningCancelled`; may be called by any thread."""
         self._arrivals.put(_Interruption(reason))
+
+    def resume(self) -> StopReason | None:
+        """Take in what an earlier run has left.
+
+        Returns:
+            Why the study is complete; None when there are trials to run.
+        """
+        while (reason := self._stop_reason()) is None:
+            if self._study.tell_next() is not None:
+                continue
+            trial = self._study.ask()
+            if trial is None:
+                return StopReason.EXHAUSTED
+            self._study.put_back(trial)
+            return None
+        return reason
 
     def run(self) -> StopReason:
         """Run trials until a rule stops the study; none is running afterwards.
@@ -119,20 +131,28 @@ class TrialLoop:
         Raises:
             TuningCancelled: `interrupt` was called.
             TrainingError: A trial failed and `on_failure` is `"raise"`.
+            LedgerError: The ledger cannot be written any more.
+            StudyConflict: Another run has taken the study over.
         """
         try:
             reason = self._run_trials()
         except BaseException as error:
             try:
-                self._stop_trials(describe_error(error))
+                self._stop_trials(describe_error(error), counting=True)
             except Exception as another:  # noqa: BLE001 - it shall not hide what came first
                 error.add_note(f"Stopping the trials then failed: {another!r}")
             raise
-        self._stop_trials(reason.sentence)
+        # In a reproducible study, what came in ahead of the trial that stopped it does not count:
+        # with fewer at a time it would not have been run. A deadline is never reproducible.
+        ordered = self._study.lag is not None and reason is not StopReason.MAX_DURATION
+        self._stop_trials(reason.sentence, counting=not ordered)
         return reason
 
     def _run_trials(self) -> StopReason:
         while (reason := self._stop_reason()) is None:
+            if (told := self._study.tell_next()) is not None:
+                self._hear(told)
+                continue
             self._start_trials()
             if not self._in_flight:
                 return StopReason.EXHAUSTED
@@ -140,19 +160,19 @@ class TrialLoop:
         return reason
 
     def _stop_reason(self) -> StopReason | None:
-        return stop_reason(self._config, self._study.direction, self.progress)
+        return stop_reason(self._config, self._study.study.direction, self.progress)
 
     def _seconds_left(self) -> float | None:
         if self._config.max_duration is None:
             return None
-        left = self._config.max_duration - self.elapsed()
+        left = self._config.max_duration - self.progress.elapsed
         return min(max(0.0, left), threading.TIMEOUT_MAX)
 
     def _start_trials(self) -> None:
         while (
             not self._exhausted
             and len(self._in_flight) < self._config.max_concurrency
-            and len(self._study.history) < self._config.max_trials
+            and self._study.can_ask(self._config.max_trials)
         ):
             trial = self._study.ask()
             if trial is None:
@@ -170,87 +190,89 @@ class TrialLoop:
             limits=self._limits,
             retry=self._retry,
             fresh_import=self._config.fresh_import,
+            on_retry=partial(self._study.retry, trial.number),
         )
+        self._study.start(trial)
         future = self._task.submit(request)
         self._in_flight[trial.number] = future
         self._notify(TrialStarted(trial, self.progress))
         future.add_done_callback(lambda _: self._arrivals.put(trial.number))
 
     def _take_arrival(self, timeout: float | None) -> None:
-        """Wait for the next trial to end, and tell the study."""
+        """Wait for the next trial to end."""
         try:
             arrival = self._arrivals.get(timeout=timeout)
         except queue.Empty:
             return
         if isinstance(arrival, _Interruption):
+            self._study.check_ledger()
             raise TuningCancelled(arrival.reason)
-        trial = self._finish(arrival)
+        self._finish(arrival)
+
+    def _hear(self, told: Told) -> None:
+        """Have everybody told of a trial, and end the study if it is to end with it."""
+        if not told.is_news:
+            return
+        self._notify_of(told)
+        trial = told.trial
         if self._config.on_failure == "raise" and trial.outcome and trial.outcome.is_failure:
             kind = TrialTimeout if trial.outcome is Outcome.TIMED_OUT else TrainingError
             raise kind(f"trial {trial.number} {describe_failure(trial)}")
 
-    def _finish(self, number: int) -> Trial:
-        try:
-            report = _report(self._in_flight[number])
-        except Pause:  # The flow run is to be suspended, but the trial has ended.
-            self._record(number, _report_of_suspended(self._in_flight[number]))
-            raise
-        return self._record(number, report)
+    def _notify_of(self, told: Told) -> None:
+        event = TrialCompleted if told.trial.outcome is Outcome.COMPLETED else TrialFailed
+        self._notify(event(told.trial, self.progress))
+        if told.improved:
+            self._notify(BestImproved(told.trial, told.previous, self.progress))
 
-    def _record(self, number: int, report: AttemptReport) -> Trial:
-        """Take a trial out of flight, tell the study, then everybody else."""
-        self._in_flight.pop(number, None)
+    def _finish(self, number: int) -> None:
+        """Take a trial out of flight, and write down what came of it."""
+        future = self._in_flight.pop(number)
         _release_results()
-        previous = self._study.best_trial
-        trial = self._study.tell(
-            number,
-            report.metric,
-            outcome=report.outcome,
-            extra=report.extra,
-            duration=report.duration,
-            attempts=report.attempt,
-            message=report.message,
-        )
-        best = self._study.best_trial
-        improved = best is not previous
-        completed = trial.outcome is Outcome.COMPLETED
-        failed = trial.outcome is not None and trial.outcome.is_failure
-        self._progress = replace(
-            self._progress,
-            completed=self._progress.completed + completed,
-            failed=self._progress.failed + failed,
-            since_best=0 if improved else self._progress.since_best + (completed or failed),
-            best_trial=best,
-        )
-        event = TrialCompleted if completed else TrialFailed
-        self._notify(event(trial, self.progress))
-        if improved:
-            self._notify(BestImproved(trial, previous, self.progress))
-        return trial
+        try:
+            report = _report(future)
+        except Pause:  # The flow run is to be suspended, but the trial has ended.
+            self._study.finish(number, _report_of_suspended(future))
+            raise
+        self._study.finish(number, report)
 
-    def _stop_trials(self, reason: str) -> None:
-        """Stop what still runs and tell the study of it."""
-        if not self._study.history.running:
-            return
-        self._launcher.stop(reason)
+    def _stop_trials(self, reason: str, *, counting: bool) -> None:
+        """Stop what still runs and tell the study of it.
+
+        Args:
+            reason: Why, in a sentence.
+            counting: Whether the results count that came in since.
+        """
+        if self._in_flight or self._study.not_started():
+            self._launcher.stop(reason)
+        self._await_stopped()
+        for number in list(self._in_flight):  # Their task runs hang.
+            message = self._launcher.describe_stop("and did not hear of the trial's end")
+            del self._in_flight[number]
+            self._study.finish(number, AttemptReport(Outcome.CANCELLED, message))
+        for trial in self._study.not_started():
+            message = self._launcher.describe_stop("before the trial started")
+            self._study.finish(trial.number, AttemptReport(Outcome.CANCELLED, message, attempt=0))
+        for told in self._study.tell_rest(counting=counting):
+            self._notify_of(told)
+
+    def _await_stopped(self) -> None:
+        """Take in what is stopped, until all is or `STOP_TIMEOUT` is over."""
+        failure: LedgerError | StudyConflict | None = None
         deadline = time.monotonic() + STOP_TIMEOUT
         while self._in_flight and (left := deadline - time.monotonic()) > 0:
             try:
                 arrival = self._arrivals.get(timeout=left)
+                if not isinstance(arrival, _Interruption):
+                    self._finish(arrival)
             except queue.Empty:
                 break
-            if not isinstance(arrival, _Interruption):
-                with suppress(Pause):
-                    self._finish(arrival)
-        # Those whose task run hangs, and one that was asked for and could not be submitted.
-        for trial in self._study.history.running:
-            submitted = trial.number in self._in_flight
-            when = (
-                "and did not hear of the trial's end" if submitted else "before the trial started"
-            )
-            message = self._launcher.describe_stop(when)
-            report = AttemptReport(Outcome.CANCELLED, message, attempt=int(submitted))
-            self._record(trial.number, report)
+            except Pause:
+                continue  # It was said before.
+            except (LedgerError, StudyConflict) as error:
+                failure = error  # The other trials are to end all the same.
+        if failure is not None:
+            raise failure
 
 
 def _release_results() -> None:

@@ -3,10 +3,10 @@
 from typing import Any
 
 from prefect import flow
-from prefect.runtime import flow_run
 
 from prefect_tuner.example import SPACE
 from prefect_tuner.flows.parameter_form import (
+    InitialTrialsParameter,
     ObjectiveParameter,
     ObserversParameter,
     SeedParameter,
@@ -14,7 +14,7 @@ from prefect_tuner.flows.parameter_form import (
     StrategyParameter,
 )
 from prefect_tuner.flows.result_serializer import RESULT_SERIALIZER
-from prefect_tuner.flows.study_plan import plan_study
+from prefect_tuner.flows.study_plan import OnConflict, plan_study
 from prefect_tuner.flows.study_run import run_study
 from prefect_tuner.flows.tuner_config import TunerConfig
 from prefect_tuner.flows.tuning_result import TuningResult
@@ -42,6 +42,9 @@ def tune(
     study: str = "",
     config: TunerConfig = DEFAULT_CONFIG,
     observers: ObserversParameter = (),
+    storage: str = "",
+    on_conflict: OnConflict = "error",
+    initial_trials: InitialTrialsParameter = (),
 ) -> TuningResult:
     """Find the parameters with the best metric.
 
@@ -56,11 +59,19 @@ def tune(
         strategy_options: Options of the strategy, such as {"points": 5} for "grid".
         direction: Whether a larger or a smaller metric is better.
         seed: The same seed gives the same candidates.
-        study: A name for the study, from which its artifacts and events get theirs. Empty: the
-            flow run's name.
+        study: A name for the study, from which its ledger, artifacts and events get theirs. A
+            study of that name that was interrupted is continued, a complete one gives its result.
+            Empty: a study of the flow run's own, continued when the flow run is retried.
         config: Budget, limits, retries and stop rules.
         observers: Who else is told what happens: paths of subclasses of TuningObserver, like that
             of the objective. From Python also such objects.
+        storage: The folder of the study's ledger, or the URL of one, such as "s3://bucket/studies".
+            Empty: a folder under Prefect's home.
+        on_conflict: What to do when the name belongs to a study of another space, objective,
+            direction, strategy or seed: "error", "new" goes on as name-2, name-3, …, "adopt" keeps
+            the old trials that lie in the new space.
+        initial_trials: What to start from: {"params": {...}, "metric": ...} for a result that is
+            known, {"params": {...}} for values to try first.
 
     Returns:
         The best parameters and their metric, all trials, and why the study stopped.
@@ -68,6 +79,8 @@ def tune(
     Raises:
         InvalidConfiguration: Lists all the mistakes; no trial was started.
         ObjectiveNotFound: The objective cannot be loaded; no trial was started.
+        StudyConflict: The name belongs to another study, or to a run that is still at it.
+        LedgerError: The study's ledger cannot be read or written; what it holds stays.
         TrainingError: No trial has a metric, or one failed and `on_failure` is "raise".
 
     Example:
@@ -94,5 +107,8 @@ def tune(
         study=study,
         config=config,
         observers=observers,
+        storage=storage,
+        on_conflict=on_conflict,
+        initial_trials=initial_trials,
     )
-    return run_study(plan, study or str(flow_run.name))
+    return run_study(plan, study)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, Self, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from prefect_tuner.errors import InvalidConfiguration
 from prefect_tuner.validation import mistakes_from
@@ -78,11 +78,30 @@ class TunerConfig(BaseModel):
         ge=1,
         description="Stop after this many trials without an improvement.",
     )
+    reproducible: bool = Field(
+        default=False,
+        description="Let the same seed give the same trials however many run at a time and however "
+        "long each takes: a suggestion uses no results newer than the lag.",
+    )
+    lag: int | None = Field(
+        default=None,
+        ge=1,
+        description="In a reproducible study, how many trials before it a suggestion does not wait "
+        "for: no more than that run at a time. max_concurrency when left out.",
+    )
     fresh_import: bool = Field(
         default=False,
         description="Import the objective anew in each trial: slower, for modules that start "
         "threads or open devices when they are imported.",
     )
+
+    @model_validator(mode="after")
+    def _check_lag(self) -> Self:
+        if self.lag is not None and not self.reproducible:
+            raise InvalidConfiguration(
+                f"config.lag: is of use with reproducible=true only, got {self.lag}"
+            )
+        return self
 
     if not TYPE_CHECKING:  # The generated signature serves type checkers better.
 

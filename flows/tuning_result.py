@@ -48,7 +48,8 @@ class TuningResult(BaseModel):
         stop_reason: Why the study stopped.
         best_trial: The completed trial with the best metric.
         trials: All trials in the order asked.
-        duration: Seconds from the first trial's start to the study's end.
+        duration: Seconds that the study ran, in all its runs.
+        digest: Of parameters and metrics in trial order: equal where all of them are equal.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -59,6 +60,7 @@ class TuningResult(BaseModel):
     best_trial: Trial
     trials: list[Trial]
     duration: float
+    digest: str
 
     @computed_field  # type: ignore[prop-decorator]
     @property

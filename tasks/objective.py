@@ -117,6 +117,31 @@ def describe_objective(objective: object) -> ObjectiveSpec:
     )
 
 
+def objective_label(objective: object) -> str:
+    """What an objective is called in a study's ledger: its path, where it has one.
+
+    A function of a module has the same label as its path. What another process could not import
+    by it, such as a lambda or an instance, has a label of the same kind all the same.
+
+    Example:
+        ```python
+        import json
+
+        from prefect_tuner.tasks.objective import objective_label
+
+        assert objective_label(json.loads) == objective_label("json:loads")
+        ```
+    """
+    if isinstance(objective, str):
+        return objective
+    objective = _undecorated(objective)
+    if isinstance(objective, functools.partial):
+        return f"{objective_label(objective.func)} (partial)"
+    is_instance = not hasattr(objective, "__qualname__")
+    named: Any = type(objective) if is_instance else objective
+    return f"{named.__module__}:{named.__qualname__}{' (instance)' if is_instance else ''}"
+
+
 def load_objective(spec: ObjectiveSpec) -> LoadedObjective:
     """The objective as a function of parameters and context, in the process that runs trials.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
@@ -59,6 +59,7 @@ class TrialRequest:
         limits: What the trial may take.
         retry: Whether to try again.
         fresh_import: Whether each attempt imports the objective anew.
+        on_retry: Told of an attempt that failed before the next one begins.
     """
 
     study: str
@@ -69,6 +70,7 @@ class TrialRequest:
     limits: TrialLimits
     retry: RetryPolicy = RetryPolicy()
     fresh_import: bool = False
+    on_retry: Callable[[AttemptReport], None] | None = field(default=None, repr=False)
 
 
 class TrialAttemptFailed(Exception):
@@ -125,9 +127,11 @@ def run_trial(request: TrialRequest) -> State[AttemptReport]:
     )
     message = describe_report(report)
     if report.traceback:
-        log(logging.ERROR, report.traceback)
+        log(logging.ERROR, report.traceback.rstrip().replace("\n", "\n  "))
     # What came of it is not logged here: Prefect does so, from the exception or the state.
     if attempt <= request.retry.retries and report.outcome in request.retry.outcomes:
+        if request.on_retry is not None:
+            request.on_retry(report)
         raise TrialAttemptFailed(message)
     kind, name = _STATES.get(report.outcome, (StateType.FAILED, "Failed"))
     return _state(kind, name, f"{message} with {described}", report)

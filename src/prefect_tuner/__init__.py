@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from prefect_tuner.errors import InvalidConfiguration as InvalidConfiguration
+    from prefect_tuner.errors import LedgerError as LedgerError
     from prefect_tuner.errors import ObjectiveNotFound as ObjectiveNotFound
+    from prefect_tuner.errors import StudyConflict as StudyConflict
     from prefect_tuner.errors import TrainingError as TrainingError
     from prefect_tuner.errors import TrialTimeout as TrialTimeout
     from prefect_tuner.errors import TunerError as TunerError
@@ -56,6 +58,7 @@ _HOMES = {
     "HyperValue": "prefect_tuner.parameters",
     "Int": "prefect_tuner.parameters",
     "InvalidConfiguration": "prefect_tuner.errors",
+    "LedgerError": "prefect_tuner.errors",
     "ObjectiveNotFound": "prefect_tuner.errors",
     "Outcome": "prefect_tuner.trial",
     "Params": "prefect_tuner.parameters",
@@ -65,6 +68,7 @@ _HOMES = {
     "StopReason": "prefect_tuner.flows.tuning_result",
     "Study": "prefect_tuner.flows.study",
     "StudyCompleted": "prefect_tuner.flows.tuning_events",
+    "StudyConflict": "prefect_tuner.errors",
     "StudyFailed": "prefect_tuner.flows.tuning_events",
     "StudyStarted": "prefect_tuner.flows.tuning_events",
     "TrainableModel": "prefect_tuner.tasks.objective",

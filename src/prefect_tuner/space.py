@@ -83,6 +83,26 @@ class SearchSpace(Mapping[str, Parameter]):
             self[name].contains(value) for name, value in params.items()
         )
 
+    def mistakes_in(self, params: Mapping[str, HyperValue]) -> list[str]:
+        """What keeps `params` from being a candidate of this space; empty when it is one.
+
+        Example:
+            ```python
+            from prefect_tuner import Int, SearchSpace
+
+            space = SearchSpace({"depth": Int(2, 10)})
+            assert space.mistakes_in({"depth": 3}) == []
+            assert "depth=1 (int)" in space.mistakes_in({"depth": 1})[0]
+            ```
+        """
+        if params.keys() != self.keys():
+            return [f"got the parameters {list(params)}, the space has {list(self)}"]
+        return [
+            f"{name}={params[name]!r} ({type(params[name]).__name__}) is not of {parameter!r}"
+            for name, parameter in self.items()
+            if not parameter.contains(params[name])
+        ]
+
     def to_json(self) -> dict[str, dict[str, Any]]:
         """The space as plain JSON data, which `SearchSpace` takes back."""
         return {name: parameter.to_json() for name, parameter in self.items()}

@@ -1,0 +1,166 @@
+"""From a study's plan to the study itself, rebuilt from its ledger where it has one."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from prefect_tuner import __version__
+from prefect_tuner.errors import LedgerError, StudyConflict
+from prefect_tuner.flows.claim import Holder, utc_now
+from prefect_tuner.flows.ledger import Ledger, read_state
+from prefect_tuner.flows.ledger_records import Record, RunRecord, StudyRecord
+from prefect_tuner.flows.ledger_storage import open_store
+from prefect_tuner.flows.recorded_study import RecordedStudy
+from prefect_tuner.flows.study_conflict import differences
+from prefect_tuner.flows.study_name import study_slug
+from prefect_tuner.flows.study_plan import StudyPlan
+from prefect_tuner.flows.study_state import StudyState
+
+_ID = 8
+
+
+@dataclass(frozen=True)
+class OpenStudy:
+    """A study that this run holds.
+
+    Attributes:
+        name: Its name.
+        plan: What it is, with the lag that it has.
+        ledger: Claimed.
+        study: Rebuilt.
+        records: What the ledger is to hold before the first trial of this run.
+        notes: What a person should know about how it was opened, a sentence each.
+    """
+
+    name: str
+    plan: StudyPlan
+    ledger: Ledger
+    study: RecordedStudy
+    records: list[Record]
+    notes: list[str]
+
+
+def open_study(
+    plan: StudyPlan, name: str, holder: Holder, on_lost: Callable[[str], None]
+) -> OpenStudy:
+    """Claim a study's ledger and rebuild the study from it. Nothing is written yet.
+
+    Args:
+        plan: The study, checked.
+        name: Its name; empty for one that belongs to the flow run alone.
+        holder: This run.
+        on_lost: Called with a sentence, by another thread, when the claim was lost.
+
+    Raises:
+        StudyConflict: The name belongs to another study, or another run holds it.
+        LedgerError: The ledger cannot be read or written.
+    """
+    for candidate in _candidates(plan, name, holder):
+        store = open_store(plan.storage, study_slug(candidate))
+        try:
+            ledger = Ledger(store, holder, on_lost)
+        except StudyConflict as error:
+            raise StudyConflict(
+                f"study {candidate!r} is {error}. Wait until that run has ended, or give this "
+                "study another name"
+            ) from None
+        try:
+            _check_name(ledger.state, candidate, store.location)
+            opened = _open(plan, candidate, ledger)
+        except _Taken:
+            ledger.close()
+            continue
+        except BaseException:
+            ledger.close()
+            raise
+        return opened
+    raise AssertionError("there is always another name")  # pragma: no cover
+
+
+class _Taken(Exception):
+    """The name belongs to another study, and the next one is to be tried."""
+
+
+def _candidates(plan: StudyPlan, name: str, holder: Holder) -> Iterator[str]:
+    """The names to try, the first that is free or the same study's being the right one."""
+    if not name:
+        # The names of flow runs are not unique: another may have had it before.
+        own = holder.flow_run
+        for candidate in (own, f"{own}-{holder.flow_run_id[:_ID]}"):
+            state = _glance(plan, candidate)
+            if state is None or not state.runs or state.runs[0].flow_run_id == holder.flow_run_id:
+                yield candidate
+        return
+    yield name
+    if plan.on_conflict == "new":
+        for number in itertools.count(2):
+            yield f"{name}-{number}"
+
+
+def _glance(plan: StudyPlan, name: str) -> StudyState | None:
+    return read_state(open_store(plan.storage, study_slug(name)))
+
+
+def _check_name(state: StudyState | None, name: str, location: str) -> None:
+    if state is not None and state.study != name:
+        raise LedgerError(f"{location} belongs to study {state.study!r}, not to {name!r}")
+
+
+def _open(plan: StudyPlan, name: str, ledger: Ledger) -> OpenStudy:
+    state = ledger.state
+    records: list[Record] = []
+    notes = [ledger.mended] if ledger.mended else []
+    if plan.config.reproducible and plan.config.lag is None and state is not None:
+        # The number of trials at a time may change from run to run, what they are may not.
+        plan = plan.with_lag(state.definition.lag or plan.definition.lag)
+    if state is None:
+        records.append(_study_record(plan, name))
+    elif changed := differences(state.definition, plan.definition):
+        if plan.on_conflict == "new":
+            raise _Taken
+        if plan.on_conflict == "error":
+            raise StudyConflict(_conflict(name, changed, ledger.store.location))
+        adoption = _study_record(plan, name)
+        before = len(state.finished)
+        state.take(adoption)
+        records.append(adoption)
+        notes.append(
+            f"Study {name!r} was adopted: {len(state.trials)} of {before} finished trials lie in "
+            f"the search space; changed: {'; '.join(changed)}"
+        )
+    if ledger.taken_over is not None:
+        notes.append(f"Took the study over from {ledger.taken_over}, which has died")
+    study = RecordedStudy(plan.study, ledger, state, plan.definition.initial_trials)
+    records.append(_run_record(plan, ledger))
+    return OpenStudy(name, plan, ledger, study, records, notes)
+
+
+def _study_record(plan: StudyPlan, name: str) -> StudyRecord:
+    return StudyRecord(at=utc_now(), study=name, definition=plan.definition)
+
+
+def _run_record(plan: StudyPlan, ledger: Ledger) -> RunRecord:
+    holder = ledger.holder
+    return RunRecord(
+        at=utc_now(),
+        flow_run=holder.flow_run,
+        flow_run_id=holder.flow_run_id,
+        host=holder.host,
+        pid=holder.pid,
+        version=__version__,
+        config=plan.config.model_dump(mode="json"),
+        observers=plan.observer_paths,
+        taken_over="" if ledger.taken_over is None else str(ledger.taken_over),
+        elapsed=ledger.elapsed,
+    )
+
+
+def _conflict(name: str, changed: list[str], location: str) -> str:
+    listed = "\n".join(f"- {difference}" for difference in changed)
+    return (
+        f"study {name!r} is another one in its ledger ({location}):\n{listed}\n"
+        "Give this study another name, or set on_conflict: 'new' goes on under the first free of "
+        f"'{name}-2', '{name}-3', …; 'adopt' keeps the old trials that lie in the new space"
+    )
