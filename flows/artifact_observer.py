@@ -14,6 +14,7 @@ from prefect.artifacts import (
 )
 
 from prefect_tuner.flows.leaderboard import failure_rows, leaderboard_rows, summary_markdown
+from prefect_tuner.flows.markdown_text import markdown_text
 from prefect_tuner.flows.observer import TuningObserver
 from prefect_tuner.flows.study_name import study_slug
 from prefect_tuner.flows.tuning_events import (
@@ -55,7 +56,7 @@ class ArtifactObserver(TuningObserver):
         created = create_progress_artifact(
             progress=0.0,
             key=self._key("progress"),
-            description=f"Trials of study `{event.study}` that have finished",
+            description=f"Trials of study {markdown_text(event.study)} that have finished",
         )
         # Prefect's type allows for its asynchronous callers, which this is not.
         self._progress_artifact = created if isinstance(created, UUID) else None
@@ -96,19 +97,20 @@ class ArtifactObserver(TuningObserver):
         create_markdown_artifact(
             markdown=summary_markdown(study.study, study.direction, progress, state),
             key=self._key("best-parameters"),
-            description=f"What study `{study.study}` has found",
+            description=f"What study {markdown_text(study.study)} has found",
         )
+        name = markdown_text(study.study)
         trials = list(study.history)
         create_table_artifact(
             table=leaderboard_rows(trials, study.direction),
             key=self._key("leaderboard"),
-            description=f"The best trials of study `{study.study}`, best first",
+            description=f"The best trials of study {name}, best first",
         )
         if failures := failure_rows(trials):
             create_table_artifact(
                 table=failures,
                 key=self._key("failed-trials"),
-                description=f"The latest trials of study `{study.study}` without a metric",
+                description=f"The latest trials of study {name} without a metric",
             )
         # The last, since it alone needs one that is there already, and may have been deleted.
         if self._progress_artifact is not None:

@@ -10,12 +10,13 @@ from __future__ import annotations
 import heapq
 import json
 import math
-import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from prefect_tuner.flows.markdown_text import markdown_text
 from prefect_tuner.flows.tuning_events import Progress
 from prefect_tuner.flows.tuning_result import trial_row
+from prefect_tuner.printable_text import printable
 from prefect_tuner.trial import Direction, Outcome, Trial
 
 BEST_SHOWN = 20
@@ -94,9 +95,9 @@ def summary_markdown(study: str, direction: Direction, progress: Progress, endin
         f"{progress.asked} in all, {progress.elapsed:.1f} s)"
     )
     lines = [
-        f"## {_escape(study)}",
+        f"## {_short(study)}",
         "",
-        f"{_escape(ending)} {counts}.",
+        f"{_short(ending)} {counts}.",
         "",
     ]
     best = progress.best_trial
@@ -107,7 +108,7 @@ def summary_markdown(study: str, direction: Direction, progress: Progress, endin
         "",
         "| parameter | value |",
         "| --- | --- |",
-        *(f"| {_escape(name)} | {_escape(repr(v))} |" for name, v in best.params.items()),
+        *(f"| {_short(name)} | {_short(repr(v))} |" for name, v in best.params.items()),
         "",
         "```json",
         json.dumps(best.params, indent=2).replace("```", "'''"),
@@ -134,19 +135,17 @@ def _uniform(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     extras = [name for name in columns if name.startswith("extra.")]
     left_out = set(extras[EXTRAS_SHOWN:])
     columns = [name for name in columns if name not in left_out]
-    return [{name: _cell(row.get(name)) for name in columns} for row in rows]
+    return [{printable(name): _cell(row.get(name)) for name in columns} for row in rows]
 
 
 def _cell(value: Any) -> Any:
     if isinstance(value, float) and not math.isfinite(value):
         return str(value)
-    if isinstance(value, str) and len(value) > LONGEST_TEXT:
-        return value[: LONGEST_TEXT - 1] + "…"
+    if isinstance(value, str):
+        value = printable(value[: LONGEST_TEXT + 1])
+        return value if len(value) <= LONGEST_TEXT else value[: LONGEST_TEXT - 1] + "…"
     return value
 
 
-def _escape(text: str) -> str:
-    """Text that markdown and HTML leave alone, on one line."""
-    text = " ".join(text.split())[:LONGEST_TEXT]
-    text = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    return re.sub(r"([\\`*_{}\[\]()#+!|~$-])", r"\\\1", text)
+def _short(text: str) -> str:
+    return markdown_text(text[:LONGEST_TEXT])

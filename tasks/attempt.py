@@ -11,8 +11,9 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from prefect_tuner.errors import ObjectiveNotFound, TuningCancelled
+from prefect_tuner.printable_text import printable, printable_line, printable_paragraph
 from prefect_tuner.tasks.launcher import TERMINATION_GRACE, Launcher, TrialPipes
-from prefect_tuner.tasks.log_relay import LogRelay, printable
+from prefect_tuner.tasks.log_relay import LogRelay
 from prefect_tuner.tasks.pipe_reader import JsonLines, PipeReader
 from prefect_tuner.tasks.process_tree import describe_exit, kill_marked, kill_tree, memory_used
 from prefect_tuner.trial import Outcome
@@ -167,19 +168,21 @@ class _Supervision:
                 return AttemptReport(
                     Outcome.COMPLETED,
                     metric=ending["metric"],
-                    extra=ending["extra"],
+                    extra={
+                        printable_line(name): number for name, number in ending["extra"].items()
+                    },
                     duration=duration,
                 )
             case "invalid":
-                message = printable(ending["message"])
+                message = printable_paragraph(ending["message"])
                 return AttemptReport(Outcome.INVALID_METRIC, message, duration=duration)
             case "exited":
-                message = f"the objective called sys.exit({printable(ending['code'])})"
+                message = f"the objective called sys.exit({printable_line(ending['code'])})"
                 return AttemptReport(Outcome.CRASHED, message, duration=duration)
             case _:
                 return AttemptReport(
                     Outcome.OUT_OF_MEMORY if ending["memory"] else Outcome.FAILED,
-                    printable(ending["message"]),
+                    printable_paragraph(ending["message"]),
                     duration=duration,
                     traceback=printable(ending["traceback"]),
                 )

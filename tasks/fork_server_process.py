@@ -15,6 +15,7 @@ from dataclasses import asdict
 from typing import Any
 
 from prefect_tuner.errors import ObjectiveNotFound, TunerError
+from prefect_tuner.printable_text import printable_paragraph
 from prefect_tuner.tasks.objective import ObjectiveSpec
 from prefect_tuner.tasks.process_tree import describe_exit, kill_tree
 from prefect_tuner.tasks.wire import ConnectionClosed, receive_frame, send_bytes, send_frame
@@ -79,7 +80,7 @@ class ForkServerProcess:
         self._connection.settimeout(None)
         if "error" in reply:
             details = f"\n{reply['traceback']}" if reply["traceback"] else ""
-            raise ObjectiveNotFound(reply["error"] + details)
+            raise ObjectiveNotFound(printable_paragraph(reply["error"] + details))
         self.threads = reply["threads"]
         self._loading = False
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import codecs
 import logging
-import re
 from collections import deque
 from collections.abc import Callable
+
+from prefect_tuner.printable_text import printable
 
 HEAD_LINES = 200
 """Lines of a trial that are passed on as they come."""
@@ -16,9 +17,6 @@ TAIL_LINES = 50
 
 LINE_LENGTH = 2_000
 """Characters of a line."""
-
-# Those of ECMA-48 that set colours and move the cursor, and those that set a window's title.
-_ESCAPE_SEQUENCE = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\))")
 
 
 class LogRelay:
@@ -96,22 +94,6 @@ class LogRelay:
         self.open()
         self._log(level, line)
         return True
-
-
-def printable(text: str) -> str:
-    r"""A text without control characters, colours and what a database would not store.
-
-    Example:
-        ```python
-        from prefect_tuner.tasks.log_relay import printable
-
-        assert printable("\x1b[31mred\x1b[0m\tone\ntwo\x00") == "red\tone\ntwo�"
-        ```
-    """
-    if text.isprintable():
-        return text
-    text = _ESCAPE_SEQUENCE.sub("", text)
-    return "".join(c if c.isprintable() or c in "\t\n" else "�" for c in text)
 
 
 def _overwritten(line: str) -> str:

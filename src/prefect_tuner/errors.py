@@ -15,6 +15,8 @@ TunerError
 
 from __future__ import annotations
 
+from prefect_tuner.printable_text import printable
+
 
 class TunerError(Exception):
     """Root of all errors that prefect-tuner raises on purpose."""
@@ -31,8 +33,9 @@ class InvalidConfiguration(TunerError, ValueError):
     """
 
     def __init__(self, *mistakes: str) -> None:
-        super().__init__(*mistakes)
-        self.mistakes = mistakes
+        # The names in what was given may hold anything; the values are quoted as they come.
+        self.mistakes = tuple(map(printable, mistakes))
+        super().__init__(*self.mistakes)
 
     def __str__(self) -> str:
         if len(self.mistakes) == 1:

@@ -12,7 +12,6 @@ from prefect_tuner.tasks.log_relay import (
     LINE_LENGTH,
     TAIL_LINES,
     LogRelay,
-    printable,
 )
 from tests.search_spaces import UNHURRIED
 
@@ -114,12 +113,3 @@ def test_the_opening_goes_before_all_others_once_and_not_without_need() -> None:
     early.write(b"one\n")
     early.close()
     assert lines == ["begun", "one"]
-
-
-@UNHURRIED
-@given(st.text(st.characters()))
-def test_a_text_made_printable_can_be_shown_and_stored(text: str) -> None:
-    clean = printable(text)
-    assert all(c.isprintable() or c in "\t\n" for c in clean)
-    assert clean.encode().decode() == clean
-    assert printable(clean) == clean
