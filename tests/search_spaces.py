@@ -15,6 +15,9 @@ UNHURRIED = settings(deadline=None)
 
 _WHOLE = st.integers(-(2**63), 2**63 - 1)
 _REAL = st.floats(allow_nan=False, allow_infinity=False)
+_NAME = st.text(
+    st.characters(exclude_categories=["C", "Z"], include_characters=" "), min_size=1
+)  # Of printable characters.
 _VALUE: st.SearchStrategy[HyperValue] = st.one_of(st.booleans(), _WHOLE, _REAL, st.text())
 
 UNITS = st.floats(0.0, 1.0)
@@ -62,15 +65,13 @@ def parameters() -> st.SearchStrategy[Parameter]:
 
 def spaces() -> st.SearchStrategy[SearchSpace]:
     """Spaces of up to 5 parameters of every kind."""
-    return st.dictionaries(st.text(min_size=1), parameters(), min_size=1, max_size=5).map(
-        SearchSpace
-    )
+    return st.dictionaries(_NAME, parameters(), min_size=1, max_size=5).map(SearchSpace)
 
 
 def small_grids() -> st.SearchStrategy[SearchSpace]:
     """Spaces of up to 4 finite parameters, with few values each."""
     few = st.one_of(stepped_floats(most=4), ints(most=4), categoricals(most=4))
-    return st.dictionaries(st.text(min_size=1), few, min_size=1, max_size=4).map(SearchSpace)
+    return st.dictionaries(_NAME, few, min_size=1, max_size=4).map(SearchSpace)
 
 
 def same(left: object, right: object) -> bool:

@@ -40,8 +40,10 @@ class SearchSpace(Mapping[str, Parameter]):
         self._parameters: dict[str, Parameter] = {}
         mistakes: list[str] = []
         for name, declared in parameters.items():
-            if not isinstance(name, str) or not name:
-                mistakes.append(f"space: a name must be a non-empty string, got {name!r}")
+            if not isinstance(name, str) or not name or not name.isprintable():
+                mistakes.append(
+                    f"space: a name must be a string of printable characters, got {name!r}"
+                )
                 continue
             try:
                 self._parameters[name] = parse_parameter(declared)

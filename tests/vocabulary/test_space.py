@@ -66,8 +66,16 @@ def test_spaces_that_differ_in_order_differ() -> None:
     [
         ({}, ["space: must hold at least one parameter, got {}"]),
         ([Float(0.0, 1.0)], ["space: must be a mapping of names to parameters"]),
-        ({3: [1]}, ["space: a name must be a non-empty string, got 3"]),
-        ({"": [1]}, ["space: a name must be a non-empty string, got ''"]),
+        ({3: [1]}, ["space: a name must be a string of printable characters, got 3"]),
+        ({"": [1]}, ["space: a name must be a string of printable characters, got ''"]),
+        (
+            {"a\x1b[2J": [1]},
+            ["space: a name must be a string of printable characters, got 'a\\x1b[2J'"],
+        ),
+        (
+            {"a\nb": [1]},
+            ["space: a name must be a string of printable characters, got 'a\\nb'"],
+        ),
         ({"lr": {"type": "float", "low": 1, "high": 0}}, ["space.lr: ", "low must not be above"]),
         ({"lr": {"type": "float", "low": 0, "high": 1, "log": True}}, ["space.lr: ", "above 0"]),
         ({"lr": {"type": "float", "low": 0, "high": 1, "step": 0.3}}, ["space.lr: ", "fit"]),
