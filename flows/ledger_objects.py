@@ -1,0 +1,242 @@
+"""A ledger in an object store: written in segments, merged, claimed by numbered objects."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from typing import final
+
+from prefect_tuner.errors import InternalTunerError, LedgerError, StudyConflict
+from prefect_tuner.flows.claim import LEASE, RENEWAL, Holder
+from prefect_tuner.flows.ledger_segments import (
+    FAN,
+    MissingAppend,
+    Piece,
+    Segment,
+    cover,
+    lines_of,
+    merged,
+    pieces_of,
+    unfinished_blocks,
+)
+from prefect_tuner.flows.ledger_store import LedgerLine, LedgerStore
+from prefect_tuner.flows.object_claim import ObjectClaim
+from prefect_tuner.flows.object_claim_record import (
+    claim_generations,
+    newest_start,
+    read_claim,
+    segments_among,
+)
+from prefect_tuner.flows.object_filesystem import without_secrets
+from prefect_tuner.flows.object_folder import ObjectFolder
+
+_READINGS = 8
+_PAUSE = 0.05
+
+
+@final
+class LedgerObjects(LedgerStore):
+    r"""A ledger in the objects below `<url>/<slug>/`.
+
+    Each append writes one object, and then looks whether the claim still holds: two requests. An
+    append that ends in an error may have been written or not, which nobody can tell once the
+    answer is lost; nothing more is written after it by this claim.
+
+    Args:
+        url: An address that fsspec knows, such as `s3://bucket/prefix`, without credentials.
+        slug: The study's key, see `study_slug`.
+        lease: Seconds after which a holder elsewhere that has not renewed its claim is dead.
+        renewal: Seconds between two calls of `renew`.
+
+    Example:
+        ```python
+        from prefect_tuner.flows.claim import Holder
+        from prefect_tuner.flows.ledger_objects import LedgerObjects
+
+        ledger = LedgerObjects("memory://studies", "churn")
+        ledger.claim(Holder.of_this_process())
+        ledger.append(b'{"type":"asked"}\n')
+        ledger.release()
+        assert [line.text for line in ledger.read()] == [b'{"type":"asked"}']
+        ```
+
+    Raises:
+        InvalidConfiguration: Nothing is known of such an address.
+    """
+
+    def __init__(
+        self, url: str, slug: str, *, lease: float = LEASE, renewal: float = RENEWAL
+    ) -> None:
+        self.location = f"{without_secrets(url).rstrip('/')}/{slug}"
+        self._folder = ObjectFolder(url, slug, self.location)
+        self._lease = lease
+        self._renewal = renewal
+        self._claim = ObjectClaim(self._folder, lease, renewal)
+        self._segments: list[Segment] = []
+        self._recent: dict[str, bytes] = {}
+        self._next = 0
+        self._doubt = ""
+
+    def exists(self) -> bool:
+        """Whether there are objects with lines."""
+        return bool(segments_among(self._folder.list()))
+
+    def read(self) -> Iterator[LedgerLine]:
+        """Yield the lines of all objects that count.
+
+        Objects that are merged while they are read are looked up again.
+        """
+        for reading in range(_READINGS):
+            objects = self._folder.list()
+            generation, start = newest_start(self._folder, objects)
+            try:
+                pieces = cover(segments_among(objects), generation, start)
+                contents = self._contents(pieces)
+                break
+            except MissingAppend as missing:
+                if reading == _READINGS - 1:
+                    raise LedgerError(f"{self.location} is damaged: {missing}") from missing
+            time.sleep(_PAUSE)
+        else:
+            raise InternalTunerError("a loop ended that is left before")
+        for piece in pieces:
+            where = f"{self.location}/{piece.segment.name}"
+            for number, lines in lines_of(piece, contents[piece.segment.name], where):
+                for behind, line in enumerate(lines):
+                    yield LedgerLine(line, where, number + behind)
+
+    def holder(self) -> Holder | None:
+        """Who made the newest claim, unless it was given back or its holder is dead."""
+        for generation in claim_generations(self._folder.list())[:1]:
+            claim = read_claim(self._folder, generation)
+            if claim is None or claim.released or claim.holder is None:
+                return None
+            if claim.holder.is_neighbour(Holder.of_this_process()):
+                return claim.holder if claim.holder.is_alive_here() else None
+            return claim.holder if claim.holder.age < self._lease else None
+        return None
+
+    def claim(self, holder: Holder) -> Holder | None:
+        """Make the claim with the next number.
+
+        A holder on another machine is watched for as long as its lease, unless its claim is many
+        leases old.
+        """
+        previous = self._claim.take(holder)
+        try:
+            self._segments = segments_among(self._folder.list())
+        except BaseException:
+            self._claim.release()
+            raise
+        self._next = self._claim.start[1]
+        self._recent = {}
+        self._doubt = ""
+        return previous
+
+    def mend(self) -> str:
+        """Remove what interrupted runs have left: objects that were merged, or came too late."""
+        generation, start = self._claim.start
+        self._segments = segments_among(self._folder.list())
+        try:
+            pieces = cover(self._segments, generation, start)
+        except MissingAppend:
+            return ""  # Who reads it is told.
+        used = {piece.segment for piece in pieces}
+        left = sorted(segment for segment in self._segments if segment not in used)
+        if not left:
+            return ""
+        self._folder.delete(segment.name for segment in left)
+        self._segments = sorted(used)
+        return (
+            f"{self.location} had {len(left)} objects that an interrupted run had left and that "
+            f"are no part of it; they were removed: {', '.join(s.name for s in left[:3])}"
+            f"{', ...' if len(left) > 3 else ''}"
+        )
+
+    def renew(self, elapsed: float) -> None:
+        """Write the time into the claim."""
+        self._claim.renew(elapsed)
+
+    def append(self, text: bytes) -> None:
+        """Write an object, and then make sure that the claim held until then."""
+        generation, _ = self._claim.start
+        if self._doubt:
+            raise LedgerError(self._doubt)
+        self._claim.stay_fresh()
+        segment = Segment(self._next, 1, generation, len(text))
+        try:
+            is_ours = self._folder.make(segment.name, text)
+            # Only what was written before the next claim was made is seen by its holder.
+            self._claim.check()
+        except LedgerError as error:
+            self._doubt = (
+                f"{error}; what was recorded before is there and can be read, and nothing more "
+                "is written by this run"
+            )
+            raise LedgerError(self._doubt) from error
+        if not is_ours:
+            self._doubt = f"{self.location}/{segment.name} was written by somebody else"
+            raise StudyConflict(self._doubt)
+        self._next += 1
+        self._segments.append(segment)
+        self._recent[segment.name] = text
+        if self._next % FAN == 0:
+            # The append is done, whatever becomes of this; it is made up for later.
+            with suppress(LedgerError):
+                self._merge()
+            self._recent = {}
+
+    def release(self) -> None:
+        """Write into the claim that it was given back."""
+        self._claim.release()
+
+    def delete(self) -> None:
+        """Remove all objects, the newest first: what is left at any moment is a ledger."""
+        self._claim.check()
+        lines = segments_among(self._folder.list())
+        self._folder.delete(segment.name for segment in sorted(lines, reverse=True))
+        objects = self._folder.list()
+        if segments_among(objects):
+            raise LedgerError(f"{self.location} cannot be removed: some objects are still there")
+        self._claim.forget()
+        self._folder.delete(objects)
+
+    def _merge(self) -> None:
+        generation, start = self._claim.start
+        try:
+            pieces = cover(self._segments, generation, start)
+            for first, last in unfinished_blocks(pieces):
+                self._merge_block(pieces_of(pieces, first, last), first, last)
+        except MissingAppend:
+            # Another run has merged before it lost its claim.
+            self._segments = segments_among(self._folder.list())
+
+    def _merge_block(self, pieces: Sequence[Piece], first: int, last: int) -> None:
+        """Write an object with all appends of a block before those that it replaces go."""
+        contents = self._contents(pieces)
+        appends: list[list[bytes]] = []
+        for piece in pieces:
+            part = Piece(piece.segment, max(piece.first, first), min(piece.last, last))
+            name = piece.segment.name
+            found = lines_of(part, contents[name], f"{self.location}/{name}")
+            appends.extend(lines for _, lines in found)
+        content = merged(appends)
+        generation, _ = self._claim.start
+        whole = Segment(last, len(appends), generation, len(content))
+        self._folder.write(whole.name, content, self._renewal)
+        replaced = [s for s in self._segments if first <= s.first and s.last <= last and s != whole]
+        self._segments = [s for s in self._segments if s not in set(replaced)]
+        if whole not in self._segments:
+            self._segments.append(whole)
+        self._folder.delete((s.name for s in replaced), self._renewal)
+
+    def _contents(self, pieces: Sequence[Piece]) -> dict[str, bytes]:
+        """The content of each piece's segment, by its name."""
+        names = [piece.segment.name for piece in pieces]
+        there = {name: self._recent[name] for name in names if name in self._recent}
+        there |= self._folder.read([name for name in names if name not in there])
+        gone = next((name for name in names if name not in there), None)
+        if gone is not None:
+            raise MissingAppend(f"{gone} is missing")
+        return there
