@@ -15,6 +15,7 @@ from prefect_tuner.flows.ledger_storage import check_storage
 from prefect_tuner.flows.observer import TuningObserver
 from prefect_tuner.flows.study import Study
 from prefect_tuner.flows.tuner_config import TunerConfig
+from prefect_tuner.redaction import redacted
 from prefect_tuner.strategies.factory import StrategySpec, parse_strategy
 from prefect_tuner.tasks.objective import check_objective, objective_label
 
@@ -142,7 +143,7 @@ def plan_study(
 
 def _mistakes_in_options(strategy: Any, options: Any) -> list[str]:
     if not isinstance(options, Mapping):
-        return [f"strategy_options: must be a mapping, got {options!r}"]
+        return [f"strategy_options: must be a mapping, got {redacted(options)}"]
     taken = strategy.keys() if isinstance(strategy, Mapping) else {"name"}
     return [
         f"strategy_options: {name!r} is given in strategy already, leave one out"
@@ -194,7 +195,9 @@ def _config(config: Any) -> TunerConfig:
         return config
     if isinstance(config, Mapping):
         return TunerConfig(**{str(name): value for name, value in config.items()})
-    raise InvalidConfiguration(f"config: must be a TunerConfig or a mapping, got {config!r}")
+    raise InvalidConfiguration(
+        f"config: must be a TunerConfig or a mapping, got {redacted(config)}"
+    )
 
 
 def _mistakes_in_name(study: object) -> list[str]:
@@ -207,7 +210,7 @@ def _mistakes_in_name(study: object) -> list[str]:
 
 def _observers(observers: Any) -> list[TuningObserver]:
     if not isinstance(observers, list | tuple):
-        raise InvalidConfiguration(f"observers: must be a list, got {observers!r}")
+        raise InvalidConfiguration(f"observers: must be a list, got {redacted(observers)}")
     built: list[TuningObserver] = []
     mistakes: list[str] = []
     for i, observer in enumerate(observers):
@@ -233,7 +236,7 @@ def _observer(observer: Any, field: str) -> TuningObserver:
     if not isinstance(found, TuningObserver):
         raise InvalidConfiguration(
             f"{field}: must be a TuningObserver, a subclass of it or the path of one, "
-            f"got {observer!r}"
+            f"got {redacted(observer)}"
         )
     return found
 
@@ -244,5 +247,5 @@ def _imported(path: str, field: str) -> Any:
     except Exception as error:
         raise InvalidConfiguration(
             f'{field}: must look like "package.module:attribute" or "path/to/file.py:attribute" '
-            f"and be importable, got {path!r} ({error!r})"
+            f"and be importable, got {redacted(path)} ({error!r})"
         ) from error

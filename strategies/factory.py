@@ -19,6 +19,7 @@ import numpy as np
 from pydantic import BaseModel, ValidationError
 
 from prefect_tuner.errors import InvalidConfiguration
+from prefect_tuner.redaction import redacted
 from prefect_tuner.space import SearchSpace
 from prefect_tuner.strategies.strategy import SearchStrategy
 from prefect_tuner.trial import Direction
@@ -149,14 +150,16 @@ def _split(spec: Any) -> tuple[Any, Mapping[str, Any]]:
     if isinstance(spec, Mapping):
         if "name" not in spec:
             names = ", ".join(map(repr, strategy_names()))
-            raise InvalidConfiguration(f"strategy: name is required, one of {names}, got {spec!r}")
+            raise InvalidConfiguration(
+                f"strategy: name is required, one of {names}, got {redacted(spec)}"
+            )
         name, given = spec["name"], {key: spec[key] for key in spec if key != "name"}
     else:
         name, given = spec, {}
     if not isinstance(name, str | type):
         raise InvalidConfiguration(
             "strategy: must be a name, a mapping with a name and options, or a subclass of "
-            f"SearchStrategy, got {spec!r}"
+            f"SearchStrategy, got {redacted(spec)}"
         )
     return name, given
 

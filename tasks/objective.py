@@ -20,6 +20,7 @@ from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 from prefect_tuner.errors import InvalidConfiguration, ObjectiveNotFound
 from prefect_tuner.parameters import Params
+from prefect_tuner.redaction import redacted
 from prefect_tuner.tasks.trial_context import TrialContext
 
 LoadedObjective: TypeAlias = Callable[[Params, TrialContext], Any]
@@ -81,12 +82,12 @@ def check_objective(objective: object) -> None:
         if not location or not attribute.replace(".", "").isidentifier():
             raise InvalidConfiguration(
                 'objective: must look like "package.module:attribute" or '
-                f'"path/to/file.py:attribute", got {objective!r}'
+                f'"path/to/file.py:attribute", got {redacted(objective)}'
             )
     elif not callable(objective) and not callable(getattr(objective, "train", None)):
         raise InvalidConfiguration(
             "objective: must be a callable, an object with a method train, or a string with the "
-            f"path of one, got {objective!r} ({type(objective).__name__})"
+            f"path of one, got {redacted(objective)} ({type(objective).__name__})"
         )
 
 

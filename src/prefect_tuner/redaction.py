@@ -1,0 +1,119 @@
+"""Values from outside as they may be shown in messages and logs: without the secrets in them."""
+
+from __future__ import annotations
+
+import re
+from itertools import pairwise
+from typing import Any
+
+HIDDEN = "***"
+"""What stands for a secret."""
+
+# Words of a name, such as those of `api_key`, `apiKey` and `X-Api-Key`, that say it is a secret.
+_SECRET_WORDS = frozenset(
+    {
+        "accesskey",
+        "apikey",
+        "auth",
+        "authorization",
+        "bearer",
+        "credential",
+        "credentials",
+        "passphrase",
+        "passwd",
+        "password",
+        "passwords",
+        "privatekey",
+        "pwd",
+        "secret",
+        "secretkey",
+        "secrets",
+        "sig",
+        "signature",
+        "token",
+    }
+)
+_SECRET_KEYS = frozenset({"access", "account", "api", "encryption", "private", "secret", "shared"})
+"""Words before the word `key` that make a secret of it."""
+
+_WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
+_USER_INFO = re.compile(r"(?<=://)[^/@\s]*:[^\s]*@|(?<=://)[^/@\s]+@")
+# `token=...` in a query or a connection string, `"token": "..."` in JSON and the like.
+_ASSIGNED = re.compile(r"([\w.-]+)=(\"[^\"]*\"|'[^']*'|[^\s&#;,'\")}\]]*)")
+_QUOTED_NAME = re.compile(r"([\"'])([\w.-]+)\1(\s*:\s*)(\"[^\"]*\"|'[^']*'|[^\s,}\]]+)")
+_BEARER = re.compile(r"\b(Bearer|Basic)\s+[\w.~+/=-]{8,}", re.IGNORECASE)
+
+
+class _Hidden:
+    def __repr__(self) -> str:
+        return HIDDEN
+
+
+_HIDDEN = _Hidden()
+
+
+def redacted(value: object) -> str:
+    """The `repr` of a value, with `***` in the place of what looks like a secret.
+
+    Secrets are the values under names such as `password`, `api_key` and `token`, in mappings, query
+    strings and connection strings, and the users and passwords in addresses. A secret under a name
+    that does not say so is shown: a mapping's name decides, not what the value looks like.
+
+    Example:
+        ```python
+        from prefect_tuner.redaction import redacted
+
+        assert redacted({"api_key": "x7", "n": 3}) == "{'api_key': ***, 'n': 3}"
+        assert redacted("s3://key:x7@bucket/studies") == "'s3://***@bucket/studies'"
+        ```
+    """
+    try:
+        hidden = _without_secrets(value)
+        text = repr(hidden)
+    except Exception:  # noqa: BLE001 - a user's __repr__ may raise anything, a cycle has no end
+        return f"a {type(value).__name__} whose repr() raises"
+    # What objects show of themselves was not looked into.
+    return text if isinstance(hidden, str) else _without_secrets_in_text(text)
+
+
+def names_secret(name: str) -> bool:
+    """Whether what bears this name is a secret.
+
+    Example:
+        ```python
+        from prefect_tuner.redaction import names_secret
+
+        assert names_secret("aws_secret_access_key")
+        assert not names_secret("max_tokens")
+        ```
+    """
+    words = [word.lower() for word in _WORD.findall(name)]
+    return any(word in _SECRET_WORDS for word in words) or any(
+        first in _SECRET_KEYS and second in ("key", "keys") for first, second in pairwise(words)
+    )
+
+
+def _without_secrets(value: Any) -> Any:
+    if isinstance(value, str):
+        return _without_secrets_in_text(value)
+    if type(value) is dict:
+        return {
+            name: _HIDDEN
+            if isinstance(name, str) and names_secret(name)
+            else _without_secrets(item)
+            for name, item in value.items()
+        }
+    if type(value) in (list, tuple, set, frozenset):
+        return type(value)(map(_without_secrets, value))
+    return value
+
+
+def _without_secrets_in_text(text: str) -> str:
+    text = _USER_INFO.sub(f"{HIDDEN}@", text)
+    text = _ASSIGNED.sub(
+        lambda m: f"{m[1]}={HIDDEN}" if m[2] and names_secret(m[1]) else m[0], text
+    )
+    text = _QUOTED_NAME.sub(
+        lambda m: f"{m[1]}{m[2]}{m[1]}{m[3]}{HIDDEN}" if names_secret(m[2]) else m[0], text
+    )
+    return _BEARER.sub(rf"\1 {HIDDEN}", text)
