@@ -87,6 +87,7 @@ class RecordedStudy:
         self._ended: dict[int, Trial] = {}
         self._old: set[int] = set()
         self._interruptions: dict[int, str] = {}
+        self._begun = False
         self._known = 0
         self._given = 0
         self._told = 0
@@ -121,6 +122,7 @@ class RecordedStudy:
         self._ledger.append(*records, *self._unwritten)
         self._unwritten = []
         self._ledger.start_clock()
+        self._begun = True
 
     def can_ask(self, max_trials: int) -> bool:
         """Whether there may be a trial to run now.
@@ -249,7 +251,14 @@ class RecordedStudy:
             yield self._tell(trial)
 
     def stop(self, ending: str, reason: str) -> None:
-        """Write down that the run has ended; a ledger that has failed before keeps silent."""
+        """Write down that the run has ended, if it was written that it has begun.
+
+        Raises:
+            LedgerError: The ledger cannot be written. Only where the study was completed: any
+                other ending has a reason of its own, which counts.
+        """
+        if not self._begun:
+            return
         record = StoppedRecord.model_validate(
             {
                 "at": utc_now(),

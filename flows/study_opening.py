@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import logging
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -31,7 +32,9 @@ class OpenStudy:
         ledger: Claimed.
         study: Rebuilt.
         records: What the ledger is to hold before the first trial of this run.
-        notes: What a person should know about how it was opened, a sentence each.
+        is_adopted: Whether it was another study until now.
+        notes: What a person should know about how it was opened: the level of the log line, and a
+            sentence.
     """
 
     name: str
@@ -39,7 +42,8 @@ class OpenStudy:
     ledger: Ledger
     study: RecordedStudy
     records: list[Record]
-    notes: list[str]
+    is_adopted: bool
+    notes: list[tuple[int, str]]
 
 
 def open_study(
@@ -111,7 +115,8 @@ def _check_name(state: StudyState | None, name: str, location: str) -> None:
 def _open(plan: StudyPlan, name: str, ledger: Ledger) -> OpenStudy:
     state = ledger.state
     records: list[Record] = []
-    notes = [ledger.mended] if ledger.mended else []
+    notes = [(logging.WARNING, ledger.mended)] if ledger.mended else []
+    is_adopted = False
     if plan.config.reproducible and plan.config.lag is None and state is not None:
         # The number of trials at a time may change from run to run, what they are may not.
         plan = plan.with_lag(state.definition.lag or plan.definition.lag)
@@ -126,15 +131,27 @@ def _open(plan: StudyPlan, name: str, ledger: Ledger) -> OpenStudy:
         before = len(state.finished)
         state.take(adoption)
         records.append(adoption)
-        notes.append(
+        is_adopted = True
+        adopted = (
             f"Study {name!r} was adopted: {len(state.trials)} of {before} finished trials lie in "
             f"the search space; changed: {'; '.join(changed)}"
         )
+        notes.append((logging.WARNING, adopted))
+    else:
+        notes.append((logging.INFO, _continuation(name, state)))
     if ledger.taken_over is not None:
-        notes.append(f"Took the study over from {ledger.taken_over}, which has died")
+        taken_over = f"Took the study over from {ledger.taken_over}, which has died"
+        notes.append((logging.WARNING, taken_over))
     study = RecordedStudy(plan.study, ledger, state, plan.definition.initial_trials)
     records.append(_run_record(plan, ledger))
-    return OpenStudy(name, plan, ledger, study, records, notes)
+    return OpenStudy(name, plan, ledger, study, records, is_adopted, notes)
+
+
+def _continuation(name: str, state: StudyState) -> str:
+    sentence = f"Study {name!r} has a ledger: {len(state.finished)} trials have finished"
+    if state.in_flight:
+        sentence += f", {len(state.in_flight)} were in flight and run again"
+    return f"{sentence}; {state.elapsed:.1f} s of its time are spent"
 
 
 def _study_record(plan: StudyPlan, name: str) -> StudyRecord:

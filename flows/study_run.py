@@ -64,8 +64,8 @@ def run_study(plan: StudyPlan, name: str) -> TuningResult:
     holder = Holder.of_this_process(str(flow_run.name or ""), str(flow_run.id or ""))
     opened = open_study(plan, name, holder, claim_lost.cancel)
     with opened.ledger, _delivered_when_terminated(), observing as observers:
-        for note in opened.notes:
-            logger.warning("%s", note)
+        for level, note in opened.notes:
+            logger.log(level, "%s", note)
         launcher = open_launcher(objective, fresh_import=plan.config.fresh_import)
         try:
             loop = TrialLoop(
@@ -80,9 +80,10 @@ def run_study(plan: StudyPlan, name: str) -> TuningResult:
             complete = loop.resume()
             if complete is None:
                 launcher.load()
-                opened.study.begin(*opened.records)
                 if launcher.warning:
                     logger.warning(launcher.warning)
+            if complete is None or opened.is_adopted:
+                opened.study.begin(*opened.records)
             cancellation.tell(loop.interrupt)
             claim_lost.tell(loop.interrupt)
             return _observed_run(opened, objective.name, loop, observers, complete)
@@ -131,12 +132,10 @@ def _observed_run(
         )
         reason = loop.run() if complete is None else complete
         result = _result(opened, reason, loop.progress.elapsed)
-        if complete is None:
-            opened.study.stop("completed", reason.value)
+        opened.study.stop("completed", reason.value)
     except BaseException as error:
         cancelled = is_cancellation(error)
-        if complete is None:
-            opened.study.stop("cancelled" if cancelled else "failed", describe_error(error))
+        opened.study.stop("cancelled" if cancelled else "failed", describe_error(error))
         observers.notify(StudyFailed(opened.name, error, cancelled, loop.progress))
         raise
     observers.notify(StudyCompleted(result, loop.progress))
