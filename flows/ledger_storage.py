@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from glob import has_magic
 from pathlib import Path
@@ -14,6 +15,9 @@ from prefect_tuner.flows.ledger_store import LedgerStore
 from prefect_tuner.flows.object_filesystem import open_filesystem, without_secrets
 from prefect_tuner.flows.object_folder import ObjectFolder
 
+STORAGE_VARIABLE = "PREFECT_TUNER_STORAGE"
+"""The environment variable with the `storage` of studies that name none."""
+
 _EXAMPLES = "such as '~/studies', 's3://bucket/studies' or 'gs://bucket/studies'"
 _SECRETS = re.compile(r"key|secret|token|passw|credential|signature|^sig$|^sas", re.IGNORECASE)
 _SLUG = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
@@ -23,14 +27,16 @@ def open_store(storage: str, slug: str) -> LedgerStore:
     """The ledger of one study; nothing is read or written yet.
 
     Args:
-        storage: A folder, or any address that fsspec knows; empty for Prefect's home. Local files
-            are appended to, in anything else each append is an object.
+        storage: A folder, or any address that fsspec knows; empty for that of the environment
+            variable PREFECT_TUNER_STORAGE, or Prefect's home. Local files are appended to, in
+            anything else each append is an object.
         slug: The study's key, see `study_slug`.
 
     Raises:
         InvalidConfiguration: As `check_storage`.
     """
     check_storage(storage)
+    storage = _chosen(storage)
     folder = _local_folder(storage)
     return LedgerObjects(storage, slug) if folder is None else LedgerFile(folder, slug)
 
@@ -50,6 +56,7 @@ def list_slugs(storage: str) -> list[str]:
         LedgerError: The storage cannot be read.
     """
     check_storage(storage)
+    storage = _chosen(storage)
     folder = _local_folder(storage)
     if folder is None:
         inside = ObjectFolder(storage, "", without_secrets(storage)).folders()
@@ -75,6 +82,7 @@ def check_storage(storage: object) -> None:
         raise InvalidConfiguration(
             f"storage: must be a folder or an address, {_EXAMPLES}, not a {type(storage).__name__}"
         )
+    storage = _chosen(storage)
     if _local_folder(storage) is not None:
         return
     shown = without_secrets(storage)
@@ -94,6 +102,10 @@ def check_storage(storage: object) -> None:
             "not be seen"
         )
     open_filesystem(storage)
+
+
+def _chosen(storage: str) -> str:
+    return storage or os.environ.get(STORAGE_VARIABLE, "")
 
 
 def _local_folder(storage: str) -> Path | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import settings
@@ -30,6 +31,14 @@ def prefect_server() -> Iterator[PrefectServer]:
     """The running Prefect server that this process and its children talk to."""
     with _SERVER as server:
         yield server
+
+
+@pytest.fixture(autouse=True)
+def ledgers(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder of this test's own for ledgers: its studies are not those of another."""
+    folder = tmp_path_factory.mktemp("ledgers")
+    monkeypatch.setenv("PREFECT_TUNER_STORAGE", str(folder))
+    return folder
 
 
 def pytest_report_header() -> str | None:

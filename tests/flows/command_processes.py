@@ -70,7 +70,7 @@ def call(folder: Path, environment: Mapping[str, str], *arguments: str) -> Told:
     process = subprocess.run(
         [*COMMAND, *arguments],
         cwd=folder,
-        env=environment,
+        env={**environment, "PREFECT_TUNER_STORAGE": str(folder / "ledgers")},
         capture_output=True,
         text=True,
         check=False,
@@ -85,7 +85,12 @@ def call_in_terminal(folder: Path, environment: Mapping[str, str], *arguments: s
     with subprocess.Popen(
         [*COMMAND, *arguments],
         cwd=folder,
-        env={**environment, "TERM": "xterm", "COLUMNS": "80"},
+        env={
+            **environment,
+            "PREFECT_TUNER_STORAGE": str(folder / "ledgers"),
+            "TERM": "xterm",
+            "COLUMNS": "80",
+        },
         stdin=subprocess.DEVNULL,
         stdout=theirs,
         stderr=theirs,
@@ -137,7 +142,7 @@ def hanging(folder: Path, environment: Mapping[str, str]) -> Iterator[Hanging]:
         subprocess.Popen(
             [*COMMAND, "run", "study.yaml"],
             cwd=folder,
-            env=environment,
+            env={**environment, "PREFECT_TUNER_STORAGE": str(folder / "ledgers")},
             stdin=subprocess.DEVNULL,
             stdout=out,
             stderr=err,
