@@ -17,6 +17,7 @@ from prefect_tuner.flows.study import Study
 from prefect_tuner.flows.tuner_config import TunerConfig
 from prefect_tuner.redaction import redacted
 from prefect_tuner.strategies.factory import StrategySpec, parse_strategy
+from prefect_tuner.tasks.allowed_objectives import check_allowed, check_definition
 from prefect_tuner.tasks.objective import check_objective, objective_label
 
 LONGEST_STUDY_NAME = 200
@@ -242,10 +243,13 @@ def _observer(observer: Any, field: str) -> TuningObserver:
 
 
 def _imported(path: str, field: str) -> Any:
+    check_allowed(path, field)
     try:
-        return import_object(path)
+        found = import_object(path)
     except Exception as error:
         raise InvalidConfiguration(
             f'{field}: must look like "package.module:attribute" or "path/to/file.py:attribute" '
             f"and be importable, got {redacted(path)} ({error!r})"
         ) from error
+    check_definition(path, found, field)
+    return found

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import functools
 import importlib
-import importlib.util
 import inspect
 import os
 import sys
-import textwrap
 import uuid
 from collections.abc import Callable
 from contextlib import suppress
@@ -21,6 +19,8 @@ from typing import Any, Protocol, TypeAlias, runtime_checkable
 from prefect_tuner.errors import InvalidConfiguration, ObjectiveNotFound
 from prefect_tuner.parameters import Params
 from prefect_tuner.redaction import redacted
+from prefect_tuner.tasks.allowed_objectives import check_allowed
+from prefect_tuner.tasks.objective_import import import_objective, undecorated
 from prefect_tuner.tasks.trial_context import TrialContext
 
 LoadedObjective: TypeAlias = Callable[[Params, TrialContext], Any]
@@ -75,15 +75,18 @@ def check_objective(objective: object) -> None:
         objective: A callable, an object with a method `train`, or a string with the path of one.
 
     Raises:
-        InvalidConfiguration: It is none of these.
+        InvalidConfiguration: It is none of these, or may not be run here (see
+            `prefect_tuner.tasks.allowed_objectives`).
     """
     if isinstance(objective, str):
         location, _, attribute = objective.rpartition(":")
-        if not location or not attribute.replace(".", "").isidentifier():
+        well_formed = location and objective.isprintable()
+        if not well_formed or not attribute.replace(".", "").isidentifier():
             raise InvalidConfiguration(
                 'objective: must look like "package.module:attribute" or '
                 f'"path/to/file.py:attribute", got {redacted(objective)}'
             )
+        check_allowed(objective, "objective")
     elif not callable(objective) and not callable(getattr(objective, "train", None)):
         raise InvalidConfiguration(
             "objective: must be a callable, an object with a method train, or a string with the "
@@ -108,7 +111,7 @@ def describe_objective(objective: object) -> ObjectiveSpec:
         return ObjectiveSpec(
             name=objective, path=objective, sys_path=sys_path, directory=str(Path.cwd())
         )
-    objective = _undecorated(objective)
+    objective = undecorated(objective)
     name = getattr(objective, "__qualname__", type(objective).__qualname__)
     return ObjectiveSpec(
         name=name,
@@ -135,7 +138,7 @@ def objective_label(objective: object) -> str:
     """
     if isinstance(objective, str):
         return objective
-    objective = _undecorated(objective)
+    objective = undecorated(objective)
     if isinstance(objective, functools.partial):
         return f"{objective_label(objective.func)} (partial)"
     is_instance = not hasattr(objective, "__qualname__")
@@ -149,7 +152,7 @@ def load_objective(spec: ObjectiveSpec) -> LoadedObjective:
     Raises:
         ObjectiveNotFound: It cannot be imported, unpickled or called.
     """
-    objective = _undecorated(_import(spec.path) if spec.path else _unpickle(spec))
+    objective = undecorated(import_objective(spec.path) if spec.path else _unpickle(spec))
     if inspect.isclass(objective) and hasattr(objective, "train"):
         try:
             objective = objective()
@@ -169,13 +172,6 @@ def load_objective(spec: ObjectiveSpec) -> LoadedObjective:
         with_context: LoadedObjective = function
         return with_context
     return lambda params, _: function(params)
-
-
-def _undecorated(objective: Any) -> Any:
-    """The function in a Prefect task or flow: a trial has a task run already."""
-    if type(objective).__module__.partition(".")[0] == "prefect" and hasattr(objective, "fn"):
-        return objective.fn
-    return objective
 
 
 def _pickle(objective: object, name: str) -> bytes:
@@ -254,54 +250,6 @@ def _unpickle(spec: ObjectiveSpec) -> Any:
         raise ObjectiveNotFound(
             f"objective {spec.name!r}: cannot be loaded in the trials' process: {error!r}"
         ) from error
-
-
-def _import(path: str) -> Any:
-    location, _, attribute = path.rpartition(":")
-    is_file = location.endswith(".py")
-    if is_file and not Path(location).expanduser().is_file():
-        raise ObjectiveNotFound(
-            f"objective {path!r}: there is no file {location!r} in {str(Path.cwd())!r}"
-        )
-    try:
-        found: Any = _import_file(location) if is_file else importlib.import_module(location)
-    except (Exception, SystemExit) as error:
-        raise ObjectiveNotFound(
-            f"objective {path!r}: importing {location!r} failed: {error!r}"
-        ) from error
-    for name in attribute.split("."):
-        if not hasattr(found, name):
-            known = ", ".join(n for n in dir(found) if not n.startswith("_")) or "none"
-            raise ObjectiveNotFound(
-                f"objective {path!r}: {location!r} has no attribute {attribute!r}, it has "
-                + textwrap.shorten(known, 300, placeholder=" …")
-            )
-        found = getattr(found, name)
-    return found
-
-
-def _import_file(location: str) -> ModuleType:
-    file = Path(location).expanduser().resolve()
-    name = file.stem
-    # As `python file.py` does: the file's neighbours can be imported, and what it defines can be
-    # found by its module's name in processes that the objective starts. But a file `queue.py`
-    # must not be what others get when they import `queue`.
-    if name in sys.stdlib_module_names:
-        sys.path.append(str(file.parent))
-    else:
-        sys.path.insert(0, str(file.parent))
-    known = sys.modules.get(name)
-    if known is not None and getattr(known, "__file__", None) == str(file):
-        return known
-    if known is not None or name in sys.stdlib_module_names:
-        name += f"_{uuid.uuid5(uuid.NAMESPACE_URL, str(file)).hex}"
-    spec = importlib.util.spec_from_file_location(name, file)
-    if spec is None or spec.loader is None:
-        raise ImportError(f"{location!r} is not a Python file")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    spec.loader.exec_module(module)
-    return module
 
 
 def _takes_context(function: Callable[..., Any], name: str) -> bool:

@@ -1,0 +1,90 @@
+"""Objectives by path: from a module or a file to what is called."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import sys
+import textwrap
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from prefect_tuner.errors import InvalidConfiguration, ObjectiveNotFound
+from prefect_tuner.tasks.allowed_objectives import check_allowed, check_definition
+
+
+def import_objective(path: str) -> Any:
+    """What a path names, in the process that runs trials; it must be allowed there.
+
+    Raises:
+        ObjectiveNotFound: It cannot be imported, or not be run here.
+    """
+    # Checked before there was this process, and again where nothing can come in between.
+    with _refused_as_not_found(path):
+        check_allowed(path, "objective")
+    location, _, attribute = path.rpartition(":")
+    is_file = location.endswith(".py")
+    if is_file and not Path(location).expanduser().is_file():
+        raise ObjectiveNotFound(
+            f"objective {path!r}: there is no file {location!r} in {str(Path.cwd())!r}"
+        )
+    try:
+        found: Any = _import_file(location) if is_file else importlib.import_module(location)
+    except (Exception, SystemExit) as error:
+        raise ObjectiveNotFound(
+            f"objective {path!r}: importing {location!r} failed: {error!r}"
+        ) from error
+    for name in attribute.split("."):
+        if not hasattr(found, name):
+            known = ", ".join(n for n in dir(found) if not n.startswith("_")) or "none"
+            raise ObjectiveNotFound(
+                f"objective {path!r}: {location!r} has no attribute {attribute!r}, it has "
+                + textwrap.shorten(known, 300, placeholder=" …")
+            )
+        found = getattr(found, name)
+    with _refused_as_not_found(path):
+        check_definition(path, undecorated(found), "objective")
+    return found
+
+
+@contextmanager
+def _refused_as_not_found(path: str) -> Iterator[None]:
+    try:
+        yield
+    except InvalidConfiguration as error:
+        raise ObjectiveNotFound(f"objective {path!r}: {error}") from None
+
+
+def undecorated(objective: Any) -> Any:
+    """The function in a Prefect task or flow: a trial has a task run already."""
+    if type(objective).__module__.partition(".")[0] == "prefect" and hasattr(objective, "fn"):
+        return objective.fn
+    return objective
+
+
+def _import_file(location: str) -> ModuleType:
+    file = Path(location).expanduser().resolve()
+    name = file.stem
+    # As `python file.py` does: the file's neighbours can be imported, and what it defines can be
+    # found by its module's name in processes that the objective starts. But a file `queue.py`
+    # must not be what others get when they import `queue`.
+    if name in sys.stdlib_module_names:
+        sys.path.append(str(file.parent))
+    else:
+        sys.path.insert(0, str(file.parent))
+    known = sys.modules.get(name)
+    if known is not None and getattr(known, "__file__", None) == str(file):
+        return known
+    if known is not None or name in sys.stdlib_module_names:
+        name += f"_{uuid.uuid5(uuid.NAMESPACE_URL, str(file)).hex}"
+    spec = importlib.util.spec_from_file_location(name, file)
+    if spec is None or spec.loader is None:
+        raise ImportError(f"{location!r} is not a Python file")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    spec.loader.exec_module(module)
+    return module
