@@ -15,6 +15,7 @@ from prefect_tuner.flows.claim import LEASE, RENEWAL, Holder
 from prefect_tuner.flows.ledger_line import unseal
 from prefect_tuner.flows.ledger_store import LedgerLine, LedgerStore
 
+_BEGINNING = b'{"type": "study", '
 _OWNER_ONLY = 0o600
 _OWNERS_FOLDER = 0o700
 
@@ -179,11 +180,14 @@ class LedgerFile(LedgerStore):
 
     def _text(self) -> bytes:
         try:
-            return self._path.read_bytes()
+            text = self._path.read_bytes()
         except FileNotFoundError:
             return b""
         except OSError as error:
             raise _unreadable(self._path, error) from error
+        if b"\n" not in text and not _may_begin_a_ledger(text):
+            raise LedgerError(f"{self._path} is no ledger; nothing was written to it")
+        return text
 
     def _writable(self) -> int:
         if self._file is None:
@@ -198,7 +202,14 @@ def _whole(text: bytes) -> int:
         return end
     # A disk may have kept a line's length and end without what is between them.
     start = text.rfind(b"\n", 0, max(0, end - 1)) + 1
+    if start == 0:  # It may be no ledger at all: for the reader to say.
+        return end
     return end if unseal(text[start : end - 1]) is not None else start
+
+
+def _may_begin_a_ledger(text: bytes) -> bool:
+    """Whether a text without a whole line is what a first record left that was cut short."""
+    return text.rstrip(b"\0").startswith(_BEGINNING[: len(text.rstrip(b"\0"))])
 
 
 def _write_all(file: int, text: bytes) -> None:

@@ -60,7 +60,7 @@ class TuningResult(BaseModel):
     best_trial: Trial
     trials: list[Trial]
     duration: float
-    digest: str
+    digest: str = ""
 
     @computed_field  # type: ignore[prop-decorator]
     @property

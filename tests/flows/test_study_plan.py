@@ -34,6 +34,9 @@ def plan(**parameters: Any) -> StudyPlan:
             "study": "",
             "config": TunerConfig(),
             "observers": (),
+            "storage": "",
+            "on_conflict": "error",
+            "initial_trials": (),
             **parameters,
         }
     )
@@ -145,6 +148,21 @@ def test_a_mistake_in_the_options_does_not_hide_the_others() -> None:
         ({"observers": [3]}, "observers.0: must be a TuningObserver, a subclass of it or the path"),
         ({"observers": [Named]}, "observers.0: Named must be made without arguments, or be given"),
         ({"observers": [dict]}, "observers.0: must be a TuningObserver"),
+        ({"storage": 7}, "storage: must be a folder or an address"),
+        ({"on_conflict": "ignore"}, "on_conflict: must be 'error', 'new' or 'adopt', got 'ignore'"),
+        ({"initial_trials": {"x": 0.5}}, "initial_trials: must be a list, got {'x': 0.5}"),
+        ({"initial_trials": [0.5]}, "initial_trials.0: must be a mapping with params"),
+        ({"initial_trials": [{"metric": 0.5}]}, "initial_trials.0.params: is required"),
+        ({"initial_trials": [{"params": {"x": 2.0}}]}, "initial_trials.0.params: x=2.0 (float)"),
+        ({"initial_trials": [{"params": {"y": 0.5}}]}, "initial_trials.0.params: got the param"),
+        (
+            {"initial_trials": [{"params": {"x": 0.5}, "metric": "0.5"}]},
+            "initial_trials.0.metric: must be a finite number, got '0.5'",
+        ),
+        (
+            {"initial_trials": [{"params": {"x": 0.5}, "metrics": 0.5}]},
+            "initial_trials.0.metrics: is not known, did you mean 'metric'?",
+        ),
         ({"study": 7}, "study: must be a name of at most 200 printable characters, got 7"),
         ({"study": "a\nb"}, "study: must be a name of at most 200 printable characters"),
         ({"study": "\ud800"}, "study: must be a name of at most 200 printable characters"),

@@ -33,6 +33,9 @@ WRONG: list[tuple[str, Any, str]] = [
     ("target_metric", math.nan, "must be a finite number, got nan"),
     ("target_metric", True, "must be a valid number, got True"),
     ("patience", 0, "must be greater than or equal to 1, got 0"),
+    ("reproducible", 1, "must be a valid boolean, got 1"),
+    ("lag", 0, "must be greater than or equal to 1, got 0"),
+    ("lag", 4, "is of use with reproducible=true only, got 4"),
     ("fresh_import", 1, "must be a valid boolean, got 1"),
 ]
 
