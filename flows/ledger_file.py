@@ -18,6 +18,7 @@ from prefect_tuner.flows.ledger_store import LedgerLine, LedgerStore
 _BEGINNING = b'{"type": "study", '
 _OWNER_ONLY = 0o600
 _OWNERS_FOLDER = 0o700
+_MOMENT = 0.5
 
 
 @final
@@ -84,7 +85,7 @@ class LedgerFile(LedgerStore):
         except OSError as error:
             raise _unwritable(self._claim_path, error) from error
         try:
-            fcntl.flock(claim, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            _lock(claim)
             previous = _recorded_holder(claim)
             if previous is not None and _may_live(previous):
                 _watch(claim, previous)
@@ -235,6 +236,19 @@ def _may_live(holder: Holder) -> bool:
     if holder.is_neighbour(me) or holder.host == me.host:
         return False  # The kernel would show its lock.
     return holder.age < LEASE
+
+
+def _lock(claim: int) -> None:
+    """Take the lock; whoever looks who has it holds it for a moment."""
+    deadline = time.monotonic() + _MOMENT
+    while True:
+        try:
+            fcntl.flock(claim, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return
+        except BlockingIOError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(_MOMENT / 50)
 
 
 def _watch(claim: int, previous: Holder) -> None:

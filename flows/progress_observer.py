@@ -15,6 +15,7 @@ from rich import progress as rich_progress
 from rich.console import Console
 
 from prefect_tuner.flows.observer import TuningObserver
+from prefect_tuner.flows.plain_console import is_live, plain_console
 from prefect_tuner.flows.study_sentence import study_sentence
 from prefect_tuner.flows.tuning_events import (
     Progress,
@@ -169,17 +170,6 @@ class _Lines:
             self._console.print(self._latest, soft_wrap=True, markup=False)
             self._shown = self._latest
         self._next = self._clock() + LINE_INTERVAL
-
-
-def plain_console(*, stderr: bool = False) -> Console:
-    """A console that shows every text as it is."""
-    return Console(stderr=stderr, highlight=False, markup=False, emoji=False)
-
-
-def is_live(console: Console) -> bool:
-    """Whether what was shown can be changed: on a terminal that can move its cursor."""
-    # Environments that ask for colour make rich believe in a terminal where there is a file.
-    return console.is_interactive and console.file.isatty()
 
 
 def _done(progress: Progress) -> int:

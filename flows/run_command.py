@@ -22,7 +22,8 @@ from rich.text import Text
 from prefect_tuner.errors import InvalidConfiguration, ObjectiveNotFound, TunerError
 from prefect_tuner.flows.embedded_server import start_embedded_server, wait_until_recorded
 from prefect_tuner.flows.observer import TuningObserver
-from prefect_tuner.flows.progress_observer import ProgressObserver, is_live, plain_console
+from prefect_tuner.flows.plain_console import is_live, plain_console
+from prefect_tuner.flows.progress_observer import ProgressObserver
 from prefect_tuner.flows.study_file import load_study_file, plan_study_file
 from prefect_tuner.flows.study_summary import interim_sentence, run_page, summary_table
 from prefect_tuner.flows.tune import tune

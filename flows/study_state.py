@@ -41,7 +41,10 @@ class StudyState:
             trials of before it was adopted.
         known: Those of them that are results from elsewhere, which cost no budget.
         interruptions: Why trials in flight were stopped, by their numbers.
+        started: When the objective was last called for each trial (ISO 8601, UTC), by its number.
+        ended: When each trial ended or was stopped with its run, likewise.
         runs: All runs, the last one last.
+        endings: How each of them ended; None where a run died, and while the last one runs.
         begun: Whether a run has begun since the study was made or adopted.
         stopped: How the last run ended; None while it runs, and when it died.
         elapsed: Seconds that the study has run, in all its runs.
@@ -56,7 +59,10 @@ class StudyState:
     given: set[int] = field(default_factory=set)
     known: set[int] = field(default_factory=set)
     interruptions: dict[int, str] = field(default_factory=dict)
+    started: dict[int, str] = field(default_factory=dict)
+    ended: dict[int, str] = field(default_factory=dict)
     runs: list[RunRecord] = field(default_factory=list)
+    endings: list[StoppedRecord | None] = field(default_factory=list)
     begun: bool = False
     stopped: StoppedRecord | None = None
     elapsed: float = 0.0
@@ -136,6 +142,7 @@ class StudyState:
                 self._adopt(record)
             case RunRecord():
                 self.runs.append(record)
+                self.endings.append(None)
                 self.begun = True
                 self.stopped = None
                 self.elapsed = record.elapsed
@@ -150,20 +157,26 @@ class StudyState:
                 self.finished.append(record.number)
                 self.given.add(record.number)
                 self.known.add(record.number)
+                self.started[record.number] = self.ended[record.number] = record.at
             case AskedRecord():
                 self.trials.append(Trial(self._next(record.number), record.params, record.seed))
             case AttemptRecord():
                 running = self._running(record.number)
                 self.trials[running.number] = replace(running, attempts=record.attempt)
                 self.interruptions.pop(running.number, None)
+                self.started[running.number] = record.at
+                self.ended.pop(running.number, None)
             case FinishedRecord():
                 self._finish(record)
             case InterruptedRecord():
                 running = self._running(record.number)
                 self.trials[running.number] = replace(running, attempts=record.attempts)
                 self.interruptions[running.number] = record.message
+                self.ended[running.number] = record.at
             case StoppedRecord():
                 self.stopped = record
+                if self.endings:
+                    self.endings[-1] = record
                 self.elapsed = record.elapsed
             case RetriedRecord() | BestRecord():
                 pass  # They follow from the others; they are there to be read.
@@ -181,6 +194,7 @@ class StudyState:
             message=record.message,
         )
         self.finished.append(running.number)
+        self.ended[running.number] = record.at
         self.interruptions.pop(running.number, None)
         self.elapsed = max(self.elapsed, record.elapsed)
 
@@ -193,6 +207,8 @@ class StudyState:
         self.finished = [numbers[number] for number in self.finished if number in numbers]
         self.given = set(self.finished)
         self.known = {numbers[number] for number in self.known if number in numbers}
+        self.started = {numbers[n]: at for n, at in self.started.items() if n in numbers}
+        self.ended = {numbers[n]: at for n, at in self.ended.items() if n in numbers}
         self.interruptions = {}
         self.begun = False
         self.stopped = None

@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from prefect.exceptions import Pause, TerminationSignal
-
 from prefect_tuner.errors import TuningCancelled
 from prefect_tuner.flows.tuner_config import TunerConfig
 from prefect_tuner.flows.tuning_result import TuningResult
@@ -160,6 +158,8 @@ def describe_error(error: BaseException) -> str:
         assert describe_error(KeyboardInterrupt()) == "interrupted (Ctrl-C)"
         ```
     """
+    from prefect.exceptions import Pause, TerminationSignal
+
     match error:
         case KeyboardInterrupt():
             return "interrupted (Ctrl-C)"
