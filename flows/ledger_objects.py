@@ -12,12 +12,8 @@ from prefect_tuner.flows.claim import LEASE, RENEWAL, Holder
 from prefect_tuner.flows.ledger_segments import (
     FAN,
     MissingAppend,
-    Piece,
     Segment,
     cover,
-    lines_of,
-    merged,
-    pieces_of,
     unfinished_blocks,
 )
 from prefect_tuner.flows.ledger_store import LedgerLine, LedgerStore
@@ -91,8 +87,8 @@ class LedgerObjects(LedgerStore):
             objects = self._folder.list()
             generation, start = newest_start(self._folder, objects)
             try:
-                pieces = cover(segments_among(objects), generation, start)
-                contents = self._contents(pieces)
+                chosen = cover(segments_among(objects), generation, start)
+                contents = self._contents(chosen)
                 break
             except MissingAppend as missing:
                 if reading == _READINGS - 1:
@@ -100,11 +96,10 @@ class LedgerObjects(LedgerStore):
             time.sleep(_PAUSE)
         else:
             raise InternalTunerError("a loop ended that is left before")
-        for piece in pieces:
-            where = f"{self.location}/{piece.segment.name}"
-            for number, lines in lines_of(piece, contents[piece.segment.name], where):
-                for behind, line in enumerate(lines):
-                    yield LedgerLine(line, where, number + behind)
+        for segment, content in zip(chosen, contents, strict=True):
+            where = f"{self.location}/{segment.name}"
+            for number, line in enumerate(content.removesuffix(b"\n").split(b"\n"), start=1):
+                yield LedgerLine(line, where, number)
 
     def holder(self) -> Holder | None:
         """Who made the newest claim, unless it was given back or its holder is dead."""
@@ -139,10 +134,9 @@ class LedgerObjects(LedgerStore):
         generation, start = self._claim.start
         self._segments = segments_among(self._folder.list())
         try:
-            pieces = cover(self._segments, generation, start)
+            used = set(cover(self._segments, generation, start))
         except MissingAppend:
             return ""  # Who reads it is told.
-        used = {piece.segment for piece in pieces}
         left = sorted(segment for segment in self._segments if segment not in used)
         if not left:
             return ""
@@ -205,38 +199,28 @@ class LedgerObjects(LedgerStore):
     def _merge(self) -> None:
         generation, start = self._claim.start
         try:
-            pieces = cover(self._segments, generation, start)
-            for first, last in unfinished_blocks(pieces):
-                self._merge_block(pieces_of(pieces, first, last), first, last)
+            for parts in unfinished_blocks(cover(self._segments, generation, start)):
+                self._merge_block(parts)
         except MissingAppend:
             # Another run has merged before it lost its claim.
             self._segments = segments_among(self._folder.list())
 
-    def _merge_block(self, pieces: Sequence[Piece], first: int, last: int) -> None:
+    def _merge_block(self, parts: Sequence[Segment]) -> None:
         """Write an object with all appends of a block before those that it replaces go."""
-        contents = self._contents(pieces)
-        appends: list[list[bytes]] = []
-        for piece in pieces:
-            part = Piece(piece.segment, max(piece.first, first), min(piece.last, last))
-            name = piece.segment.name
-            found = lines_of(part, contents[name], f"{self.location}/{name}")
-            appends.extend(lines for _, lines in found)
-        content = merged(appends)
-        generation, _ = self._claim.start
-        whole = Segment(last, len(appends), generation, len(content))
+        content = b"".join(self._contents(parts))
+        count = sum(part.count for part in parts)
+        whole = Segment(parts[-1].last, count, self._claim.start[0], len(content))
         self._folder.write(whole.name, content, self._renewal)
-        replaced = [s for s in self._segments if first <= s.first and s.last <= last and s != whole]
-        self._segments = [s for s in self._segments if s not in set(replaced)]
-        if whole not in self._segments:
-            self._segments.append(whole)
-        self._folder.delete((s.name for s in replaced), self._renewal)
+        replaced = set(parts)
+        self._segments = [s for s in self._segments if s not in replaced and s != whole]
+        self._segments.append(whole)
+        self._folder.delete((part.name for part in parts), self._renewal)
 
-    def _contents(self, pieces: Sequence[Piece]) -> dict[str, bytes]:
-        """The content of each piece's segment, by its name."""
-        names = [piece.segment.name for piece in pieces]
+    def _contents(self, segments: Sequence[Segment]) -> list[bytes]:
+        names = [segment.name for segment in segments]
         there = {name: self._recent[name] for name in names if name in self._recent}
         there |= self._folder.read([name for name in names if name not in there])
-        gone = next((name for name in names if name not in there), None)
-        if gone is not None:
-            raise MissingAppend(f"{gone} is missing")
-        return there
+        for name in names:
+            if name not in there:
+                raise MissingAppend(f"{name} is missing")
+        return [there[name] for name in names]

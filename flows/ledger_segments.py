@@ -14,14 +14,13 @@ the objects in the order of their names while some are being merged sees the par
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from prefect_tuner.errors import LedgerError
-from prefect_tuner.flows.ledger_line import seal, unseal
 
 FAN = 32
-"""Objects that are merged into one."""
+"""Objects that are merged into one; a power of two, whatever it becomes."""
 
 _LARGEST = 32 << 20
 _NAME = re.compile(r"appends-(\d{12})-(\d{12})-(\d{12})\.jsonl")
@@ -60,15 +59,6 @@ class Segment:
         return self.last - self.count + 1
 
 
-@dataclass(frozen=True, slots=True)
-class Piece:
-    """The appends `first` to `last` of a segment, which are read from there."""
-
-    segment: Segment
-    first: int
-    last: int
-
-
 class MissingAppend(LedgerError):
     """No object holds an append, though there are later ones."""
 
@@ -85,100 +75,54 @@ def end_of(segments: Iterable[Segment], generation: int, start: int) -> int:
     return max(ends, default=-1) + 1
 
 
-def cover(segments: Sequence[Segment], generation: int, start: int) -> list[Piece]:
-    """Where each append is read, in order.
+def cover(segments: Iterable[Segment], generation: int, start: int) -> list[Segment]:
+    """The objects that hold all appends, each once and in order.
 
-    An append that several objects hold is read from the newest generation's, as an older one may
-    have gone on writing after it had lost its claim: of the appends from `start` on, nothing
-    that is older than `generation` counts.
+    An older generation may have gone on writing after it had lost its claim: one append at most,
+    as it looks for a newer claim before it takes that for done, or merges it. So an object of
+    several appends holds the right ones, and of two with one append the newer generation's
+    counts; none from `start` on that is older than `generation`.
 
     Raises:
         MissingAppend: An object is gone.
     """
-    end = end_of(segments, generation, start)
-    pieces: list[Piece] = []
+    known = [s for s in segments if s.generation >= generation or s.last < start]
+    end = end_of(known, generation, start)
+    at_first: dict[int, Segment] = {}
+    for segment in known:
+        best = at_first.setdefault(segment.first, segment)
+        if (segment.count, segment.generation) > (best.count, best.generation):
+            at_first[segment.first] = segment
+    chosen: list[Segment] = []
     at = 0
     while at < end:
-        here = [
-            s
-            for s in segments
-            if s.first <= at <= s.last and (s.generation >= generation or at < start)
-        ]
-        if not here:
+        if at not in at_first:
             raise MissingAppend(f"append {at} of {end} is missing")
-        best = max(here, key=lambda s: (s.generation, s.count))
-        stops = [s.first for s in segments if s.generation > best.generation and s.first > at]
-        if best.generation < generation:
-            stops.append(start)
-        last = min([best.last, *(stop - 1 for stop in stops)])
-        pieces.append(Piece(best, at, last))
-        at = last + 1
-    return pieces
+        chosen.append(at_first[at])
+        at = chosen[-1].last + 1
+    return chosen
 
 
-def unfinished_blocks(pieces: Sequence[Piece]) -> Iterator[tuple[int, int]]:
-    """The blocks, as first and last append, that are whole and in several objects.
+def unfinished_blocks(chosen: Sequence[Segment]) -> list[list[Segment]]:
+    """The blocks that are whole and in several objects.
 
-    The largest come first: what they hold need not be merged on its own.
+    The largest ones alone: what is in them need not be merged on its own.
     """
-    end = pieces[-1].last + 1 if pieces else 0
-    done: list[tuple[int, int]] = []
+    end = chosen[-1].last + 1 if chosen else 0
     width = FAN
     while width * FAN <= end:
         width *= FAN
+    found: list[list[Segment]] = []
+    done: set[Segment] = set()
     while width >= FAN:
-        for first in range(0, end - width + 1, width):
-            last = first + width - 1
-            parts = pieces_of(pieces, first, last)
-            if (
-                len(parts) > 1
-                and sum(part.segment.size for part in parts) <= _LARGEST
-                and not any(a <= first and last <= b for a, b in done)
-            ):
-                done.append((first, last))
-                yield first, last
+        blocks: dict[int, list[Segment]] = {}
+        for segment in chosen:
+            block = segment.last // width
+            if segment.count < width and segment not in done and (block + 1) * width <= end:
+                blocks.setdefault(block, []).append(segment)
+        for parts in blocks.values():
+            if sum(part.size for part in parts) <= _LARGEST:
+                found.append(parts)
+                done.update(parts)
         width //= FAN
-
-
-def pieces_of(pieces: Iterable[Piece], first: int, last: int) -> list[Piece]:
-    """The pieces that hold something of a block."""
-    return [piece for piece in pieces if piece.first <= last and piece.last >= first]
-
-
-def lines_of(piece: Piece, content: bytes, where: str) -> Iterator[tuple[int, list[bytes]]]:
-    """The appends of a piece: the number of the first line in the object, and the lines.
-
-    Args:
-        piece: Which ones.
-        content: Of the segment.
-        where: The segment's address.
-
-    Raises:
-        LedgerError: The object is damaged.
-    """
-    lines = content.split(b"\n")
-    if lines.pop() or not lines:
-        raise LedgerError(f"{where} is damaged: it does not end in a whole line")
-    counts = [len(lines)]
-    number = 1
-    if piece.segment.count > 1:
-        index = unseal(lines[0])
-        if index is None:
-            raise LedgerError(f"{where}:1 is damaged")
-        counts = index["lines"]
-        number = 2
-        if len(counts) != piece.segment.count or sum(counts) != len(lines) - 1:
-            raise LedgerError(f"{where} is damaged: it does not hold the lines that line 1 tells")
-    for at, count in enumerate(counts, start=piece.segment.first):
-        if piece.first <= at <= piece.last:
-            yield number, lines[number - 1 : number - 1 + count]
-        number += count
-
-
-def merged(appends: Sequence[Sequence[bytes]]) -> bytes:
-    """The content of an object that holds several appends.
-
-    Its first line tells how many lines each of them has.
-    """
-    index = seal({"type": "merged", "lines": [len(lines) for lines in appends]})
-    return index + b"".join(line + b"\n" for lines in appends for line in lines)
+    return found

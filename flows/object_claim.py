@@ -30,6 +30,9 @@ from prefect_tuner.flows.object_folder import PATIENCE, ObjectFolder
 _TOLERANCE = 5
 """Leases after which a claim is dead by its time alone, however wrong the clocks may be."""
 
+_KEPT = 64
+"""Claims that are kept: a holder that slept while others came and went looks for the next one."""
+
 _mine: set[str] = set()
 """The tokens of the claims that this process holds."""
 
@@ -231,7 +234,7 @@ class ObjectClaim:
         begun = replace(mine, start=end_of(known, generation, start))
         self._folder.write(begun.name, begun.to_bytes())
         with suppress(LedgerError):  # Old claims are in nobody's way.
-            self._folder.delete([claim_name(each) for each in claims[1:]], self._renewal)
+            self._folder.delete([claim_name(each) for each in claims[_KEPT:]], self._renewal)
         return begun
 
     def _withdraw(self, mine: Claim) -> None:

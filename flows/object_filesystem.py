@@ -25,10 +25,10 @@ def open_filesystem(url: str) -> tuple[fsspec.AbstractFileSystem, str]:
         # It would try for minutes; how long is decided here.
         configured = fsspec.config.conf.get("s3", {}).get("config_kwargs", {})
         options["config_kwargs"] = {"retries": {"total_max_attempts": 1}, **configured}
+        # Otherwise it asks for an object's size, and then for the folder's, before it reads one.
+        options["max_concurrency"] = 1
     try:
-        filesystem, path = fsspec.core.url_to_fs(
-            url, use_listings_cache=False, skip_instance_cache=True, **options
-        )
+        filesystem, path = fsspec.core.url_to_fs(url, use_listings_cache=False, **options)
     except ImportError as error:
         extra = _EXTRAS.get(protocol)
         remedy = f'install it with: pip install "prefect-tuner[{extra}]"' if extra else str(error)
@@ -38,7 +38,7 @@ def open_filesystem(url: str) -> tuple[fsspec.AbstractFileSystem, str]:
     except ValueError as error:
         raise InvalidConfiguration(f"storage: {error}") from error
     if protocol in {"s3", "s3a"}:
-        filesystem.retries = 1
+        filesystem.retries = 1  # Of an instance that is shared by those with these options alone.
     return filesystem, str(path).rstrip("/")
 
 
