@@ -105,6 +105,11 @@ class Ledger:
         """Have the time count from now on."""
         self._started = time.monotonic()
 
+    @property
+    def is_broken(self) -> bool:
+        """Whether it has failed; then it takes no more records."""
+        return self._broken is not None
+
     def check(self) -> None:
         """Raise what the ledger failed by, if it did."""
         if self._broken is not None:

@@ -164,6 +164,7 @@ class InterruptedRecord(_Record):
     type: Literal["interrupted"] = "interrupted"
     number: int
     message: str
+    duration: float | None = None
     attempts: int
 
 

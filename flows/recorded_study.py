@@ -35,6 +35,10 @@ AHEAD_OF_THE_STOP = "ran ahead of the trial that stopped the study; the ledger h
 """The message of a trial of a reproducible study that ended after the last one that counts."""
 
 
+IN_FLIGHT = "was in flight when the run of its study died"
+"""The message of a trial that an earlier run has left and that the budget no longer holds."""
+
+
 @dataclass(frozen=True)
 class Told:
     """A trial whose end the study was told.
@@ -86,7 +90,7 @@ class RecordedStudy:
         # Those that have ended and were not told, in the order of arrival.
         self._ended: dict[int, Trial] = {}
         self._old: set[int] = set()
-        self._interruptions: dict[int, str] = {}
+        self._interruptions: dict[int, Trial] = {}
         self._begun = False
         self._known = 0
         self._given = 0
@@ -210,7 +214,11 @@ class RecordedStudy:
         elif number in self._attempts:  # Otherwise the ledger does not know of the trial.
             self._ledger.append(
                 InterruptedRecord(
-                    at=utc_now(), number=number, message=report.message, attempts=attempts
+                    at=utc_now(),
+                    number=number,
+                    message=report.message,
+                    duration=report.duration,
+                    attempts=attempts,
                 )
             )
 
@@ -221,10 +229,12 @@ class RecordedStudy:
     def shown_trials(self) -> list[Trial]:
         """All trials in the order asked; those that were stopped with an earlier run, cancelled."""
         return [
-            replace(t, outcome=Outcome.CANCELLED, message=self._interruptions.get(t.number, ""))
-            if t.outcome is None
-            else t
-            for t in self.study.history
+            self._interruptions.get(
+                trial.number, replace(trial, outcome=Outcome.CANCELLED, message=IN_FLIGHT)
+            )
+            if trial.outcome is None
+            else trial
+            for trial in self.study.history
         ]
 
     def tell_next(self) -> Told | None:
@@ -250,14 +260,19 @@ class RecordedStudy:
                 )
             yield self._tell(trial)
 
-    def stop(self, ending: str, reason: str) -> None:
+    def stop(self, ending: str, reason: str, elapsed: float) -> None:
         """Write down that the run has ended, if it was written that it has begun.
+
+        Args:
+            ending: `completed`, `failed` or `cancelled`.
+            reason: Why.
+            elapsed: Seconds that the study has run, in all its runs.
 
         Raises:
             LedgerError: The ledger cannot be written. Only where the study was completed: any
                 other ending has a reason of its own, which counts.
         """
-        if not self._begun:
+        if not self._begun or (self._ledger.is_broken and ending != "completed"):
             return
         record = StoppedRecord.model_validate(
             {
@@ -266,7 +281,7 @@ class RecordedStudy:
                 "reason": reason,
                 "trials": len(self.study.history),
                 "digest": study_digest(self.study.history),
-                "elapsed": self._ledger.elapsed,
+                "elapsed": elapsed,
             }
         )
         try:

@@ -132,10 +132,11 @@ def _observed_run(
         )
         reason = loop.run() if complete is None else complete
         result = _result(opened, reason, loop.progress.elapsed)
-        opened.study.stop("completed", reason.value)
+        opened.study.stop("completed", reason.value, result.duration)
     except BaseException as error:
         cancelled = is_cancellation(error)
-        opened.study.stop("cancelled" if cancelled else "failed", describe_error(error))
+        ending = "cancelled" if cancelled else "failed"
+        opened.study.stop(ending, describe_error(error), loop.progress.elapsed)
         observers.notify(StudyFailed(opened.name, error, cancelled, loop.progress))
         raise
     observers.notify(StudyCompleted(result, loop.progress))

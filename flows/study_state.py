@@ -40,7 +40,8 @@ class StudyState:
         given: The numbers of the trials that the study started from: results from elsewhere, and
             trials of before it was adopted.
         known: Those of them that are results from elsewhere, which cost no budget.
-        interruptions: Why trials in flight were stopped, by their numbers.
+        interruptions: The trials in flight that were stopped with their run, as cancelled ones,
+            by their numbers.
         started: When the objective was last called for each trial (ISO 8601, UTC), by its number.
         ended: When each trial ended or was stopped with its run, likewise.
         runs: All runs, the last one last.
@@ -58,7 +59,7 @@ class StudyState:
     finished: list[int] = field(default_factory=list)
     given: set[int] = field(default_factory=set)
     known: set[int] = field(default_factory=set)
-    interruptions: dict[int, str] = field(default_factory=dict)
+    interruptions: dict[int, Trial] = field(default_factory=dict)
     started: dict[int, str] = field(default_factory=dict)
     ended: dict[int, str] = field(default_factory=dict)
     runs: list[RunRecord] = field(default_factory=list)
@@ -124,12 +125,7 @@ class StudyState:
 
     def shown_trials(self) -> list[Trial]:
         """All trials, those that were stopped with their run as cancelled."""
-        return [
-            replace(t, outcome=Outcome.CANCELLED, message=self.interruptions[t.number])
-            if t.outcome is None and t.number in self.interruptions
-            else t
-            for t in self.trials
-        ]
+        return [self.interruptions.get(trial.number, trial) for trial in self.trials]
 
     def take(self, record: Record) -> None:
         """Take the next record in.
@@ -171,16 +167,25 @@ class StudyState:
             case InterruptedRecord():
                 running = self._running(record.number)
                 self.trials[running.number] = replace(running, attempts=record.attempts)
-                self.interruptions[running.number] = record.message
+                self.interruptions[running.number] = replace(
+                    running,
+                    outcome=Outcome.CANCELLED,
+                    duration=record.duration,
+                    attempts=record.attempts,
+                    message=record.message,
+                )
                 self.ended[running.number] = record.at
             case StoppedRecord():
-                self.stopped = record
-                if self.endings:
-                    self.endings[-1] = record
-                self.elapsed = record.elapsed
+                self._stop(record)
             case RetriedRecord() | BestRecord():
                 pass  # They follow from the others; they are there to be read.
         self.updated = record.at
+
+    def _stop(self, record: StoppedRecord) -> None:
+        self.stopped = record
+        self.elapsed = record.elapsed
+        if self.endings:
+            self.endings[-1] = record
 
     def _finish(self, record: FinishedRecord) -> None:
         running = self._running(record.number)

@@ -112,14 +112,20 @@ class TrialLoop:
         Returns:
             Why the study is complete; None when there are trials to run.
         """
-        while (reason := self._stop_reason()) is None:
-            if self._study.tell_next() is not None:
-                continue
+        ordered = self._study.lag is not None
+        while self._study.tell_next() is not None:
+            # Time has passed since; what had ended before it did counts all the same.
+            if ordered and self._stop_reason(deadline=False) is not None:
+                break
+        reason = self._stop_reason()
+        if reason is None:
             trial = self._study.ask()
-            if trial is None:
-                return StopReason.EXHAUSTED
-            self._study.put_back(trial)
-            return None
+            if trial is not None:
+                self._study.put_back(trial)
+                return None
+            reason = StopReason.EXHAUSTED
+        for _ in self._study.tell_rest(counting=self._all_count(reason)):
+            pass  # They are no news.
         return reason
 
     def run(self) -> StopReason:
@@ -142,11 +148,16 @@ class TrialLoop:
             except Exception as another:  # noqa: BLE001 - it shall not hide what came first
                 error.add_note(f"Stopping the trials then failed: {another!r}")
             raise
-        # In a reproducible study, what came in ahead of the trial that stopped it does not count:
-        # with fewer at a time it would not have been run. A deadline is never reproducible.
-        ordered = self._study.lag is not None and reason is not StopReason.MAX_DURATION
-        self._stop_trials(reason.sentence, counting=not ordered)
+        self._stop_trials(reason.sentence, counting=self._all_count(reason))
         return reason
+
+    def _all_count(self, reason: StopReason) -> bool:
+        """Whether the results count that came in ahead of the trial that stopped the study.
+
+        Not in a reproducible study: with fewer trials at a time they would not have been run. But
+        a deadline is never reproducible.
+        """
+        return self._study.lag is None or reason is StopReason.MAX_DURATION
 
     def _run_trials(self) -> StopReason:
         while (reason := self._stop_reason()) is None:
@@ -159,8 +170,11 @@ class TrialLoop:
             self._take_arrival(self._seconds_left())
         return reason
 
-    def _stop_reason(self) -> StopReason | None:
-        return stop_reason(self._config, self._study.study.direction, self.progress)
+    def _stop_reason(self, *, deadline: bool = True) -> StopReason | None:
+        config = self._config
+        if not deadline:
+            config = config.model_copy(update={"max_duration": None})
+        return stop_reason(config, self._study.study.direction, self.progress)
 
     def _seconds_left(self) -> float | None:
         if self._config.max_duration is None:

@@ -113,7 +113,7 @@ class SimulatedRun:
                     steps -= 1
                     if steps < 0:
                         raise Killed
-            self.study.stop("completed", "max_trials")
+            self.study.stop("completed", "max_trials", self.ledger.elapsed)
             return list(self.study.study.history)
         finally:
             self.ledger.close()
