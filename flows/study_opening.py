@@ -148,10 +148,10 @@ def _open(plan: StudyPlan, name: str, ledger: Ledger) -> OpenStudy:
 
 
 def _continuation(name: str, state: StudyState) -> str:
-    sentence = f"Study {name!r} has a ledger: {len(state.finished)} trials have finished"
+    sentence = f"Study {name!r} goes on from its ledger. Trials finished: {len(state.finished)}"
     if state.in_flight:
-        sentence += f", {len(state.in_flight)} were in flight and run again"
-    return f"{sentence}; {state.elapsed:.1f} s of its time are spent"
+        sentence += f", in flight when its last run ended: {len(state.in_flight)}"
+    return f"{sentence}, time spent: {state.elapsed:.1f} s"
 
 
 def _study_record(plan: StudyPlan, name: str) -> StudyRecord:
