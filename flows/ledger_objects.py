@@ -20,6 +20,7 @@ from prefect_tuner.flows.ledger_store import LedgerLine, LedgerStore
 from prefect_tuner.flows.object_claim import ObjectClaim
 from prefect_tuner.flows.object_claim_record import (
     claim_generations,
+    claim_name,
     newest_start,
     read_claim,
     segments_among,
@@ -194,7 +195,8 @@ class LedgerObjects(LedgerStore):
         if segments_among(objects):
             raise LedgerError(f"{self.location} cannot be removed: some objects are still there")
         self._claim.forget()
-        self._folder.delete(objects)
+        # Not all that is there: another storage may be in this folder.
+        self._folder.delete(claim_name(generation) for generation in claim_generations(objects))
 
     def _merge(self) -> None:
         generation, start = self._claim.start

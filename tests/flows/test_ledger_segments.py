@@ -205,6 +205,28 @@ def test_what_a_killed_run_left_of_a_merge_is_removed_by_the_next() -> None:
     world.check()
 
 
+def test_nothing_is_written_after_an_append_that_failed() -> None:
+    register()
+    ledger = LedgerObjects(f"faulty://{uuid.uuid4().hex}", "study")
+    connection = FaultyFileSystem.latest
+    ledger.claim(Holder.of_this_process())
+    ledger.append(b"first\n")
+
+    def refuse() -> None:
+        raise PermissionError("the key was withdrawn")
+
+    connection.countdown, connection.accident = 0, refuse
+    for text in (b"second\n", b"third\n"):
+        with pytest.raises(LedgerError, match=r"cannot be written: the key was withdrawn; what"):
+            ledger.append(text)
+    assert [line.text for line in ledger.read()] == [b"first"]
+    # A new claim knows what is there, and goes on.
+    ledger.release()
+    ledger.claim(Holder.of_this_process())
+    ledger.append(b"fourth\n")
+    assert [line.text for line in ledger.read()] == [b"first", b"fourth"]
+
+
 def test_an_object_that_is_gone_is_an_error_and_not_a_shorter_ledger() -> None:
     world = World()
     ledger = LedgerObjects(f"memory://{world.bucket}", "study")
