@@ -210,7 +210,7 @@ def test_no_grandchild_of_a_fork_bomb_is_left(quick: FaultyStudy) -> None:
 
 
 VANISHING = """
-import os, pathlib, signal
+import os, pathlib, signal, time
 
 def train(params, trial):
     pathlib.Path(__file__).unlink(missing_ok=True)
@@ -219,6 +219,7 @@ def train(params, trial):
 def train_and_kill_the_fork_server(params, trial):
     if trial.number == 1:
         os.kill(os.getppid(), signal.SIGKILL)
+        time.sleep(1000)
     return train(params, trial)
 """
 
