@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -35,6 +36,7 @@ class PrefectServer:
     is imported anywhere; the server itself starts with `with`.
 
     Attributes:
+        port: Where it listens on this machine.
         home: The `PREFECT_HOME` of the server and of the session.
         ui_url: Where the UI is, without a slash at the end.
         api_url: What `PREFECT_API_URL` is.
@@ -43,10 +45,10 @@ class PrefectServer:
     def __init__(self) -> None:
         self._taken = socket.socket()
         self._taken.bind(("127.0.0.1", 0))
-        self._port: int = self._taken.getsockname()[1]
+        self.port: int = self._taken.getsockname()[1]
         self._process: subprocess.Popen[bytes] | None = None
         self.home = Path(tempfile.mkdtemp(prefix="prefect-tuner-tests-"))
-        self.ui_url = f"http://127.0.0.1:{self._port}"
+        self.ui_url = f"http://127.0.0.1:{self.port}"
         self.api_url = f"{self.ui_url}/api"
 
     @property
@@ -66,8 +68,13 @@ class PrefectServer:
         environment.update(self.environment)
 
     def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def start(self) -> None:
+        """Start it, once more after `kill`: same port, same database. It is healthy on return."""
         self._taken.close()
-        with self._log.open("wb") as log:
+        with self._log.open("ab") as log:
             self._process = subprocess.Popen(
                 ["sh", "-c", _UNTIL_INPUT_CLOSES, "server", *self._command],
                 cwd=self.home,
@@ -89,7 +96,25 @@ class PrefectServer:
         except BaseException:
             self._stop()
             raise
-        return self
+
+    def kill(self) -> None:
+        """Have it vanish, as in a loss of power."""
+        self._signal(signal.SIGKILL)
+        if self._process is not None and self._process.stdin is not None:
+            self._process.wait()
+            self._process.stdin.close()
+
+    def freeze(self) -> None:
+        """Have it take connections and answer nothing, until `thaw`."""
+        self._signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """Have it go on."""
+        self._signal(signal.SIGCONT)
+
+    def _signal(self, number: signal.Signals) -> None:
+        if self._process is not None and self._process.poll() is None:
+            os.killpg(self._process.pid, number)
 
     def __exit__(
         self,
@@ -131,7 +156,7 @@ class PrefectServer:
     @property
     def _command(self) -> list[str]:
         prefect = [sys.executable, "-m", "prefect"]
-        return [*prefect, "server", "start", "--host", "127.0.0.1", "--port", str(self._port)]
+        return [*prefect, "server", "start", "--host", "127.0.0.1", "--port", str(self.port)]
 
     @property
     def _log(self) -> Path:

@@ -1,0 +1,358 @@
+"""Kills a study at random moments, resumes it each time, and looks whether anything was lost.
+
+    python -m tests.chaos [--seed N] [--kills 40] [--trials 60] [--concurrency 4]
+
+By turns in random order SIGKILL hits the flow's process, the process of a trial, the fork server
+and the Prefect server. The seed, printed first, settles order and moments, as far as the clock
+lets it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections import Counter
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from random import Random, SystemRandom
+
+from prefect_tuner.flows.ledger import read_state
+from prefect_tuner.flows.ledger_file import LedgerFile
+from prefect_tuner.flows.study_state import StudyState
+from prefect_tuner.tasks.process_tree import children
+from prefect_tuner.trial import Outcome
+from tests.flows import counted_study
+from tests.flows.counted_study import callers, calls_by_number
+from tests.marked_processes import MarkedProcesses
+from tests.prefect_server import PrefectServer
+
+TARGETS = ("flow", "trial", "fork server", "server")
+STUDY = "chaos"
+UNDISTURBED = "undisturbed"
+DURING_THE_START = 0.2
+"""Share of the kills of the flow that come while it starts, before it runs a trial."""
+
+_LONGEST_START = 5.0
+_LONGEST_WAIT = 0.1
+_LONGEST_WAIT_WHEN_LATE = 0.03
+_PATIENCE = 120.0
+
+
+@dataclass
+class Report:
+    """What was done to a study, and what came of it.
+
+    Attributes:
+        kills: How often each target was hit.
+        starts: How often the program was started.
+        failed_starts: How often it ended by itself with an error, since the server was away.
+        in_flight: For each kill of the flow the trials in flight.
+        retried: How often an attempt at each trial was followed by another in the same run.
+        calls: How often each trial was run.
+        seconds: How long it took.
+        digest: That of the study, and of the one that was left in peace.
+    """
+
+    kills: Counter[str] = field(default_factory=Counter)
+    starts: int = 0
+    failed_starts: int = 0
+    in_flight: list[set[int]] = field(default_factory=list)
+    retried: Counter[int] = field(default_factory=Counter)
+    calls: dict[int, int] = field(default_factory=dict)
+    seconds: float = 0.0
+    digest: tuple[str, str] = ("", "")
+
+    def __str__(self) -> str:
+        again = sum(self.calls.values()) - len(self.calls)
+        return (
+            f"{sum(self.kills.values())} kills ({dict(self.kills)}), {self.starts} starts "
+            f"({self.failed_starts} failed without a server), {len(self.calls)} trials, "
+            f"{again} calls repeated ({sum(map(len, self.in_flight))} in flight at a kill of the "
+            f"flow, {self.retried.total()} retried), {self.seconds:.0f} s, digest {self.digest[0]}"
+        )
+
+
+class Chaos:
+    """A study, and what is to be done to it.
+
+    Args:
+        server: It runs, also afterwards.
+        folder: Where all is written.
+        seed: Of the order and the moments of the kills.
+        trials: How many the study has.
+        concurrency: How many run at a time.
+    """
+
+    def __init__(
+        self, server: PrefectServer, folder: Path, *, seed: int, trials: int, concurrency: int
+    ) -> None:
+        self._server = server
+        self._folder = folder
+        self._random = Random(seed)
+        self._trials = trials
+        self._concurrency = concurrency
+        self._starting: threading.Thread | None = None
+        self._processes = MarkedProcesses()
+        self._environment = dict(os.environ)
+        self._server.take_over(self._environment)
+        self._environment |= self._processes.environment
+        self._environment |= {"PREFECT_TUNER_STORAGE": str(folder)}
+        self._program: subprocess.Popen[bytes] | None = None
+        self._calls_at_start = 0
+        self._last = b""
+        self._last_finished: set[int] = set()
+        self._dead: StudyState | None = None
+        self.report = Report()
+
+    def run(self, kills: int) -> Report:
+        """Run the study undisturbed, then once more with all the kills, and check all of it."""
+        since = time.monotonic()
+        try:
+            undisturbed = self._run_undisturbed()
+            self._start()
+            for number in range(kills):
+                threshold = (number + self._random.random()) * (self._trials - 6) / kills
+                self._kill_one(threshold, self._turn(number))
+            digest = self._finish()
+            self.report.digest = (digest, undisturbed)
+            self.report.seconds = time.monotonic() - since
+            self._check()
+            return self.report
+        finally:
+            self._remove()
+
+    def _turn(self, number: int) -> list[str]:
+        """Whose turn it is, and who comes in the place of one that is not there."""
+        if number % len(TARGETS) == 0:
+            self._block = self._random.sample(TARGETS, len(TARGETS))
+        return self._block
+
+    def _kill_one(self, threshold: float, block: list[str]) -> None:
+        """Kill the first of those whose turn it is and that is there, when enough have finished."""
+        deadline = time.monotonic() + _PATIENCE
+        longest = _LONGEST_WAIT_WHEN_LATE
+        if block[0] == "flow" and self._random.random() < DURING_THE_START:
+            longest = _LONGEST_START
+            threshold = -1
+        while threshold >= 0 and not self._has_come_to(threshold):
+            assert time.monotonic() < deadline, f"nothing happens\n{self._log()}"
+            self._see_to_the_program()
+            longest = _LONGEST_WAIT
+            time.sleep(0.002)
+        time.sleep(self._random.uniform(0.0, longest))
+        while True:
+            assert time.monotonic() < deadline, f"nothing to kill\n{self._log()}"
+            self._see_to_the_program()
+            for target in block:
+                if self._kill(target):
+                    block.remove(target)
+                    self.report.kills[target] += 1
+                    self._compare_with_the_last()
+                    return
+            time.sleep(0.002)
+
+    def _has_come_to(self, threshold: float) -> bool:
+        """Whether so many trials have finished, and at least one has begun in this run."""
+        if len(callers(self._folder, STUDY)) == self._calls_at_start:
+            return False
+        return self._ledger().count(b'"type": "finished"') >= threshold
+
+    def _see_to_the_program(self) -> None:
+        """Start it again where it could not begin, or end, for want of a server."""
+        assert self._program is not None
+        code = self._program.poll()
+        if code is None:
+            return
+        assert code != 0, f"the study was over after {self.report.kills.total()} kills"
+        self._compare_with_the_last()
+        self.report.failed_starts += 1
+        self._start()
+
+    def _kill(self, target: str) -> bool:
+        """Kill what is meant, unless it is not there."""
+        match target:
+            case "flow":
+                return self._kill_flow()
+            case "server":
+                return self._kill_server()
+            case "fork server":
+                return _kill_one_of(self._fork_servers())
+            case _:
+                running = {pid for server in self._fork_servers() for pid in children(server)}
+                busy = running.intersection(callers(self._folder, STUDY))
+                return _kill_one_of(self._random.sample(sorted(busy), len(busy)))
+
+    def _kill_flow(self) -> bool:
+        assert self._program is not None
+        self._program.kill()
+        self._program.wait()
+        self._processes.assert_gone()
+        state = self._state()
+        in_flight = () if state is None else state.in_flight
+        self.report.in_flight.append({trial.number for trial in in_flight})
+        self._start()
+        return True
+
+    def _kill_server(self) -> bool:
+        if self._starting is not None and self._starting.is_alive():
+            return False
+        self._server.kill()
+        self._starting = threading.Thread(target=self._server.start)
+        self._starting.start()
+        return True
+
+    def _fork_servers(self) -> list[int]:
+        assert self._program is not None
+        return [pid for pid in children(self._program.pid) if _is_fork_server(pid)]
+
+    def _start(self, study: str = STUDY, concurrency: int | None = None) -> None:
+        """Start the program, which needs a server to begin."""
+        if self._starting is not None:
+            self._starting.join()
+        self._calls_at_start = len(callers(self._folder, study))
+        concurrency = concurrency or self._concurrency
+        command = [counted_study.__file__, self._folder, study, self._trials, concurrency]
+        with (self._folder / "log").open("ab") as log:
+            self._program = subprocess.Popen(
+                [sys.executable, *map(str, command)],
+                env=self._environment,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+            )
+        self.report.starts += study == STUDY
+
+    def _finish(self) -> str:
+        """Let the study come to its end, and return the digest of its result."""
+        assert self._program is not None
+        for _ in range(3):
+            if self._program.wait(_PATIENCE) == 0:
+                break
+            self.report.failed_starts += 1
+            self._start()
+        assert self._program.returncode == 0, self._log()
+        if self._starting is not None:
+            self._starting.join()
+        return self._log().rpartition("\ndigest ")[2].split()[0]
+
+    def _run_undisturbed(self) -> str:
+        """The digest of the same study, one trial at a time and left in peace."""
+        self._start(UNDISTURBED, 1)
+        digest = self._finish()
+        assert set(calls_by_number(self._folder, UNDISTURBED).values()) == {1}
+        return digest
+
+    def _state(self) -> StudyState | None:
+        return read_state(LedgerFile(self._folder, STUDY))
+
+    def _ledger(self) -> bytes:
+        file = self._folder / f"{STUDY}.jsonl"
+        return file.read_bytes() if file.exists() else b""
+
+    def _compare_with_the_last(self) -> None:
+        """What was in the ledger is in it still, to the byte."""
+        text = self._ledger()
+        text = text[: text.rfind(b"\n") + 1]
+        assert text.startswith(self._last), "the ledger lost records"
+        self._last = text
+        state = self._state()
+        finished = set() if state is None else set(state.finished)
+        assert finished >= self._last_finished
+        self._last_finished = finished
+
+    def _check(self) -> None:
+        report = self.report
+        self._processes.assert_gone()
+        self._compare_with_the_last()
+        state = self._state()
+        assert state is not None
+        everyone = list(range(self._trials))
+        # All finished, each once: a second record of it would be refused.
+        assert sorted(state.finished) == everyone
+        assert {trial.outcome for trial in state.trials} == {Outcome.COMPLETED}
+        assert state.stopped is not None
+        assert state.stopped.ending == "completed"
+        report.retried = Counter(_numbers_of(self._last, "retried"))
+        report.calls = calls_by_number(self._folder, STUDY)
+        assert sorted(report.calls) == everyone
+        assert max(map(len, report.in_flight), default=0) <= self._concurrency
+        killed = Counter(number for numbers in report.in_flight for number in numbers)
+        begun = Counter(_numbers_of(self._last, "attempt"))
+        hits = report.kills["trial"] + report.kills["fork server"] * self._concurrency
+        assert report.retried.total() <= hits
+        for number in everyone:
+            # What was written down as begun, and no more than that, was called.
+            assert report.calls[number] <= begun[number]
+            assert begun[number] <= 1 + killed[number] + report.retried[number], number
+        digest, undisturbed = report.digest
+        assert digest == undisturbed == state.digest
+
+    def _log(self) -> str:
+        return (self._folder / "log").read_text(errors="replace")
+
+    def _remove(self) -> None:
+        if self._program is not None:
+            self._program.kill()
+            self._program.wait()
+        if self._starting is not None:
+            self._starting.join()
+
+
+def _is_fork_server(pid: int) -> bool:
+    try:
+        return b"fork_server_main" in Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return False
+
+
+def _kill_one_of(pids: Sequence[int]) -> bool:
+    with suppress(ProcessLookupError):
+        for pid in pids[:1]:
+            os.kill(pid, signal.SIGKILL)
+            return True
+    return False
+
+
+def _numbers_of(ledger: bytes, kind: str) -> list[int]:
+    lines = map(json.loads, ledger.splitlines())
+    return [line["number"] for line in lines if line["type"] == kind]
+
+
+def main() -> None:
+    """Do it once, with the kills asked for."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seed", type=int, default=SystemRandom().randrange(2**32))
+    parser.add_argument("--kills", type=int, default=40)
+    parser.add_argument("--trials", type=int, default=60)
+    parser.add_argument("--concurrency", type=int, default=4)
+    asked = parser.parse_args()
+    sys.stdout.write(f"seed {asked.seed}\n")
+    sys.stdout.flush()
+    with tempfile.TemporaryDirectory(prefix="prefect-tuner-chaos-") as folder:
+        server = PrefectServer()
+        try:
+            server.start()
+            chaos = Chaos(
+                server,
+                Path(folder),
+                seed=asked.seed,
+                trials=asked.trials,
+                concurrency=asked.concurrency,
+            )
+            sys.stdout.write(f"{chaos.run(asked.kills)}\n")
+        finally:
+            server.kill()
+            server.remove()
+
+
+if __name__ == "__main__":
+    main()
