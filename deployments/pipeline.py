@@ -65,6 +65,8 @@ def pipeline(trials: int = 6, concurrency: int = 2, seed: int = 0) -> dict[str, 
         },
         seed=seed,
         study=STUDY,
+        # A study of its own for each run of the pipeline.
+        fresh=True,
         config=TunerConfig(max_trials=trials, max_concurrency=concurrency, trial_timeout=120),
     )
     model = train_winner(result.best_params, data, seed)

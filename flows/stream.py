@@ -42,6 +42,7 @@ def stream(
     storage: str = "",
     on_conflict: OnConflict = "error",
     initial_trials: InitialTrialsParameter = (),
+    fresh: bool = False,
 ) -> TuningStream:
     """Run `tune` in the background and hand over its events as they happen.
 
@@ -83,6 +84,7 @@ def stream(
             storage=storage,
             on_conflict=on_conflict,
             initial_trials=initial_trials,
+            fresh=fresh,
         )
 
     return TuningStream(run)

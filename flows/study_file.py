@@ -27,6 +27,7 @@ DEFAULTS: dict[str, Any] = {
     "storage": "",
     "on_conflict": "error",
     "initial_trials": [],
+    "fresh": False,
 }
 """What holds where a file does not say; the same as in `tune`."""
 

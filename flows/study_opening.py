@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import logging
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from prefect_tuner import __version__
 from prefect_tuner.errors import LedgerError, StudyConflict
@@ -27,7 +27,7 @@ class OpenStudy:
     """A study that this run holds.
 
     Attributes:
-        name: Its name.
+        name: Its name, as it is shown.
         plan: What it is, with the lag that it has.
         ledger: Claimed.
         study: Rebuilt.
@@ -47,7 +47,11 @@ class OpenStudy:
 
 
 def open_study(
-    plan: StudyPlan, name: str, holder: Holder, on_lost: Callable[[str], None]
+    plan: StudyPlan,
+    name: str,
+    holder: Holder,
+    on_lost: Callable[[str], None],
+    outermost_run: str = "",
 ) -> OpenStudy:
     """Claim a study's ledger and rebuild the study from it. Nothing is written yet.
 
@@ -56,12 +60,14 @@ def open_study(
         name: Its name; empty for one that belongs to the flow run alone.
         holder: This run.
         on_lost: Called with a sentence, by another thread, when the claim was lost.
+        outermost_run: Id of the flow run to which a fresh study belongs.
 
     Raises:
         StudyConflict: The name belongs to another study, or another run holds it.
         LedgerError: The ledger cannot be read or written.
     """
-    for candidate in _candidates(plan, name, holder):
+    recorded = f"{name}-{outermost_run[:_ID]}" if plan.fresh else name
+    for candidate in _candidates(plan, recorded, holder):
         store = open_store(plan.storage, study_slug(candidate))
         try:
             ledger = Ledger(store, holder, on_lost)
@@ -73,6 +79,8 @@ def open_study(
         try:
             _check_name(ledger.state, candidate, store.location)
             opened = _open(plan, candidate, ledger)
+            if plan.fresh:
+                opened = replace(opened, name=name)
         except _Taken:
             ledger.close()
             continue

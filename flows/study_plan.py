@@ -40,6 +40,7 @@ class StudyPlan:
         observer_paths: Those of them that were given by path.
         storage: Where the ledger is kept; empty for the default.
         on_conflict: What to do when the study's name belongs to another one.
+        fresh: Whether every flow run begins a study of its own.
         definition: What makes the study the study that it is.
         spec: The strategy and its options, as the factory takes them.
     """
@@ -52,6 +53,7 @@ class StudyPlan:
     observer_paths: list[str]
     storage: str
     on_conflict: OnConflict
+    fresh: bool
     definition: StudyDefinition
     spec: StrategySpec
 
@@ -77,6 +79,7 @@ def plan_study(
     storage: Any,
     on_conflict: Any,
     initial_trials: Any,
+    fresh: Any,
 ) -> StudyPlan:
     """Check the parameters of a study, all of them, and build what they describe.
 
@@ -113,6 +116,12 @@ def plan_study(
         mistakes += error.mistakes
     mistakes += _mistakes_in_storage(storage)
     mistakes += _mistakes_in_on_conflict(on_conflict)
+    if not isinstance(fresh, bool):
+        mistakes.append(f"fresh: must be true or false, got {fresh!r}")
+    elif fresh and study == "":
+        mistakes.append(
+            "fresh: needs a name for the study; without one, every flow run has its own"
+        )
     initial: list[InitialTrial] = []
     try:
         initial = parse_initial_trials(initial_trials, None if built is None else built.space)
@@ -129,6 +138,7 @@ def plan_study(
         observer_paths=[observer for observer in observers if isinstance(observer, str)],
         storage=storage,
         on_conflict=on_conflict,
+        fresh=fresh,
         definition=StudyDefinition(
             objective=objective_label(objective),
             space=built.space.to_json(),

@@ -62,7 +62,8 @@ def run_study(plan: StudyPlan, name: str) -> TuningResult:
     observing = ObserverThreads([*built_in, *plan.observers], logger)
     claim_lost = Cancellation()
     holder = Holder.of_this_process(str(flow_run.name or ""), str(flow_run.id or ""))
-    opened = open_study(plan, name, holder, claim_lost.cancel)
+    outermost = str(flow_run.root_flow_run_id) if plan.fresh else ""
+    opened = open_study(plan, name, holder, claim_lost.cancel, outermost)
     with opened.ledger, _delivered_when_terminated(), observing as observers:
         for level, note in opened.notes:
             logger.log(level, "%s", note)

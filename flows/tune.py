@@ -45,6 +45,7 @@ def tune(
     storage: str = "",
     on_conflict: OnConflict = "error",
     initial_trials: InitialTrialsParameter = (),
+    fresh: bool = False,
 ) -> TuningResult:
     """Find the parameters with the best metric.
 
@@ -72,6 +73,8 @@ def tune(
             the old trials that lie in the new space.
         initial_trials: What to start from: {"params": {...}, "metric": ...} for a result that is
             known, {"params": {...}} for values to try first.
+        fresh: Begin a study of its own in every flow run, as a schedule needs it; a flow run that
+            is retried goes on with its own. In a larger flow, every run of the outermost one.
 
     Returns:
         The best parameters and their metric, all trials, and why the study stopped.
@@ -110,5 +113,6 @@ def tune(
         storage=storage,
         on_conflict=on_conflict,
         initial_trials=initial_trials,
+        fresh=fresh,
     )
     return run_study(plan, study)

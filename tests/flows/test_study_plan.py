@@ -37,6 +37,7 @@ def plan(**parameters: Any) -> StudyPlan:
             "storage": "",
             "on_conflict": "error",
             "initial_trials": (),
+            "fresh": False,
             **parameters,
         }
     )
@@ -149,6 +150,8 @@ def test_a_mistake_in_the_options_does_not_hide_the_others() -> None:
         ({"observers": [Named]}, "observers.0: Named must be made without arguments, or be given"),
         ({"observers": [dict]}, "observers.0: must be a TuningObserver"),
         ({"storage": 7}, "storage: must be a folder or an address"),
+        ({"fresh": 1}, "fresh: must be true or false, got 1"),
+        ({"fresh": True}, "fresh: needs a name for the study"),
         ({"on_conflict": "ignore"}, "on_conflict: must be 'error', 'new' or 'adopt', got 'ignore'"),
         ({"initial_trials": {"x": 0.5}}, "initial_trials: must be a list, got {'x': 0.5}"),
         ({"initial_trials": [0.5]}, "initial_trials.0: must be a mapping with params"),

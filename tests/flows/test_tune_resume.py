@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from prefect import flow
 
 from prefect_tuner import (
     Float,
@@ -23,7 +24,7 @@ from prefect_tuner import (
     tune,
 )
 from prefect_tuner.flows.ledger import read_state
-from prefect_tuner.flows.ledger_storage import open_store
+from prefect_tuner.flows.ledger_storage import list_slugs, open_store
 from prefect_tuner.flows.study_state import StudyState
 from prefect_tuner.flows.tuning_events import TrialCompleted
 from tests.flows.dependent_strategy import DependentSearch
@@ -344,6 +345,20 @@ def test_a_study_without_a_name_belongs_to_its_flow_run(tmp_path: Path) -> None:
     assert second.study.startswith("same-name-")
     assert (len(first.trials), len(second.trials)) == (2, 3)
     assert len(calls(tmp_path / "calls")) == 5
+
+
+def test_a_fresh_study_belongs_to_the_outermost_flow_run(tmp_path: Path) -> None:
+    train = counted(tmp_path / "calls")
+
+    @flow(name="pipeline")
+    def pipeline() -> list[TuningResult]:
+        return [run(train, n, study="weekly", fresh=True) for n in (1, 2)]
+
+    assert [(r.study, len(r.trials)) for r in pipeline()] == [("weekly", 1), ("weekly", 2)]
+    assert calls(tmp_path / "calls") == [0, 1]
+    assert [(r.study, len(r.trials)) for r in pipeline()] == [("weekly", 1), ("weekly", 2)]
+    assert calls(tmp_path / "calls") == [0, 0, 1, 1]
+    assert len([slug for slug in list_slugs("") if slug.startswith("weekly-")]) == 2
 
 
 def test_a_study_may_have_any_name_and_any_folder(tmp_path: Path) -> None:
