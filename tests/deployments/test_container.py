@@ -66,3 +66,5 @@ def test_runs_are_not_root_and_may_write_their_results() -> None:
     (user,) = final.all("USER")
     results = final.environment["PREFECT_RESULTS_LOCAL_STORAGE_PATH"]
     assert any(f"--owner {user} {results}" in run for run in final.all("RUN"))
+    # In the same volume, so that the next container goes on.
+    assert final.environment["PREFECT_TUNER_STORAGE"].startswith(f"{results}/")
