@@ -52,6 +52,8 @@ class World:
         except (Died, LedgerError, StudyConflict):
             if self.ledger is mine:
                 self.ledger = None
+        if self.connection is not None:
+            self.connection.countdown = -1  # An accident that did not come is not kept for later.
 
     def take_over(self, countdown: int = -1, accident: str | Callable[[], None] = "before") -> None:
         self.old, self.ledger = self.ledger or self.old, None
