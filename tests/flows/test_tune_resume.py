@@ -287,6 +287,13 @@ def test_a_ledger_that_cannot_be_written_ends_the_study_and_keeps_what_it_has(
     assert [str(t.outcome) for t in run(train, 3).trials] == ["completed"] * 3
 
 
+def test_a_full_disk_is_an_error_before_the_first_trial(tmp_path: Path, ledgers: Path) -> None:
+    (ledgers / "small.jsonl").symlink_to("/dev/full")
+    with pytest.raises(LedgerError, match=r"small\.jsonl cannot be written: No space left on dev"):
+        run(counted(tmp_path / "calls"))
+    assert calls(tmp_path / "calls") == []
+
+
 @pytest.mark.parametrize("rule", [{"target_metric": 0.9}, {"patience": 4}, {"max_failures": 2}])
 def test_a_reproducible_study_has_the_same_trials_with_1_2_or_4_at_a_time(
     rule: dict[str, Any],
