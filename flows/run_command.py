@@ -1,14 +1,14 @@
-"""The command `prefect-tuner run`: a study in the terminal, from its file to its summary."""
+"""A study run in the terminal, from its parameters to its summary."""
 
 from __future__ import annotations
 
 import logging
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from pathlib import Path
+from dataclasses import dataclass
 from types import FrameType
-from typing import NoReturn
+from typing import Any, NoReturn
 from uuid import UUID
 
 import httpx
@@ -24,7 +24,7 @@ from prefect_tuner.flows.embedded_server import start_embedded_server, wait_unti
 from prefect_tuner.flows.observer import TuningObserver
 from prefect_tuner.flows.plain_console import is_live, plain_console
 from prefect_tuner.flows.progress_observer import ProgressObserver
-from prefect_tuner.flows.study_file import load_study_file, plan_study_file
+from prefect_tuner.flows.study_plan import StudyPlan
 from prefect_tuner.flows.study_summary import interim_sentence, run_page, summary_table
 from prefect_tuner.flows.tune import tune
 from prefect_tuner.flows.tuning_events import Progress, StudyStarted, TuningEvent
@@ -39,17 +39,39 @@ HASTY_RECORD_TIMEOUT = 3.0
 """The same after Ctrl-C."""
 
 
+@dataclass(frozen=True)
+class RunnableStudy:
+    """A study that can be run.
+
+    Attributes:
+        parameters: Those of `tune`.
+        plan: What they describe.
+    """
+
+    parameters: dict[str, Any]
+    plan: StudyPlan
+
+
 class RunCommand:
     """One study, run for somebody who looks at it, in a process that does nothing else.
 
     Args:
-        path: The study's file.
+        label: What messages on the study begin with, such as the name of its file.
+        load: Gives the study, or raises `InvalidConfiguration`.
         log: Whether to show everything that is logged, rather than warnings alone.
         as_json: Whether to print the result as JSON rather than as a table.
     """
 
-    def __init__(self, path: Path, *, log: bool = False, as_json: bool = False) -> None:
-        self._path = path
+    def __init__(
+        self,
+        label: str,
+        load: Callable[[], RunnableStudy],
+        *,
+        log: bool = False,
+        as_json: bool = False,
+    ) -> None:
+        self._label = label
+        self._load = load
         self._log = log
         self._as_json = as_json
         self._output = plain_console()
@@ -67,7 +89,7 @@ class RunCommand:
             terminated.
 
         Raises:
-            InvalidConfiguration: The file is wrong; lists all the mistakes.
+            InvalidConfiguration: The study is wrong; lists all the mistakes.
             ObjectiveNotFound: The objective cannot be loaded.
         """
         signal.signal(signal.SIGTERM, _exit_terminated)
@@ -82,7 +104,7 @@ class RunCommand:
         except (InvalidConfiguration, ObjectiveNotFound):
             raise
         except (TunerError, PrefectException, httpx.HTTPError, _PrefectUnavailable) as error:
-            self._tell_end(f"{self._path}: {error}", RECORD_TIMEOUT)
+            self._tell_end(f"{self._label}: {error}", RECORD_TIMEOUT)
             return FAILED
         except KeyboardInterrupt:
             self._tell_end("Interrupted", HASTY_RECORD_TIMEOUT)
@@ -110,11 +132,10 @@ class RunCommand:
         return record.levelno >= logging.WARNING and record.name != "prefect.task_runs"
 
     def _tune(self) -> None:
-        parameters = load_study_file(self._path)
-        plan = plan_study_file(parameters, self._path)
+        study = self._load()
         self._connect()
-        observers = [*plan.observers, self._progress, self._witness]
-        result = tune(**{**parameters, "observers": observers})
+        observers = [*study.plan.observers, self._progress, self._witness]
+        result = tune(**{**study.parameters, "observers": observers})
         if self._as_json:
             self._output.print(result.to_json(), soft_wrap=True)
         else:

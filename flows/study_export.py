@@ -1,0 +1,132 @@
+"""A study's trials in the formats of other programs."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any, Literal, TypeAlias
+
+from prefect_tuner.errors import InvalidConfiguration, LedgerError
+from prefect_tuner.flows.counted_trials import counted_trials
+from prefect_tuner.flows.optuna_export import write_optuna_storage
+from prefect_tuner.flows.stored_study import StoredStudy
+from prefect_tuner.flows.study_document import study_document
+from prefect_tuner.flows.study_state import StudyState
+from prefect_tuner.flows.tuning_result import trial_row
+from prefect_tuner.trial import Trial
+
+ExportFormat: TypeAlias = Literal["csv", "json", "parquet", "optuna"]
+"""What a study can be exported as."""
+
+TEXT_FORMATS: tuple[ExportFormat, ...] = ("csv", "json")
+"""Those that can be printed."""
+
+
+def export_text(study: StoredStudy, state: StudyState, kind: ExportFormat) -> str:
+    """A study as text.
+
+    Args:
+        study: The study.
+        state: What its ledger says.
+        kind: `"csv"`: a row for each trial, the columns of `TuningResult.to_dataframe`; `"json"`:
+            all that is known of the study.
+    """
+    if kind == "json":
+        return json.dumps(study_document(study, state), indent=2) + "\n"
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerows(_table(state))
+    return text.getvalue()
+
+
+def export_file(study: StoredStudy, state: StudyState, kind: ExportFormat, output: Path) -> None:
+    """Write a study to a new file, which is there in full or not at all.
+
+    Args:
+        study: The study.
+        state: What its ledger says.
+        kind: `"csv"` and `"json"` as in `export_text`; `"parquet"`: the table of the former;
+            `"optuna"`: an SQLite database that Optuna and its dashboard open.
+        output: The file.
+
+    Raises:
+        InvalidConfiguration: There is such a file, or no such folder, or a package is missing.
+        LedgerError: The file cannot be written.
+    """
+    with _new_file(output) as path:
+        if kind == "parquet":
+            _write_parquet(state, path)
+        elif kind == "optuna":
+            write_optuna_storage(state, path)
+        else:
+            text = export_text(study, state, kind)
+            path.write_text(text, encoding="utf-8", errors="backslashreplace")
+
+
+@contextmanager
+def _new_file(output: Path) -> Iterator[Path]:
+    """A file to write to, which becomes the output when all went well; otherwise none is left."""
+    try:
+        output.touch(exist_ok=False)  # From here on, the name is ours.
+    except FileExistsError:
+        raise InvalidConfiguration(
+            f"output: {str(output)!r} is there already, name another file"
+        ) from None
+    except FileNotFoundError:
+        raise InvalidConfiguration(f"output: there is no folder {str(output.parent)!r}") from None
+    except OSError as error:
+        raise _unwritable(output, error) from error
+    unfinished = output.with_name(f".unfinished-{os.getpid()}-{output.name[-200:]}")
+    try:
+        yield unfinished
+        unfinished.replace(output)
+    except BaseException as error:
+        with suppress(OSError):
+            unfinished.unlink(missing_ok=True)
+            output.unlink(missing_ok=True)
+        if isinstance(error, OSError):
+            raise _unwritable(output, error) from error
+        raise
+
+
+def _unwritable(output: Path, error: OSError) -> LedgerError:
+    return LedgerError(f"{output} cannot be written: {error.strerror or error}")
+
+
+def _table(state: StudyState) -> list[list[Any]]:
+    """The names of the columns, and a row for each trial."""
+    rows = [trial_row(trial) for trial in counted_trials(state)]
+    no_trial = trial_row(Trial(0, dict.fromkeys(state.definition.space, "")))
+    names = list(dict.fromkeys(name for row in [no_trial, *rows] for name in row))
+    last = ("duration", "attempts", "message")
+    columns = [*(name for name in names if name not in last), *last]
+    return [columns, *([row.get(name) for name in columns] for row in rows)]
+
+
+def _write_parquet(state: StudyState, path: Path) -> None:
+    try:
+        import pyarrow as pa
+        from pyarrow import parquet
+    except ImportError as error:
+        raise InvalidConfiguration(
+            'format: "parquet" needs pyarrow: pip install "prefect-tuner[parquet]"'
+        ) from error
+    columns, *rows = _table(state)
+    values = [[row[i] for row in rows] for i in range(len(columns))]
+    table = pa.table({name: _uniform(each) for name, each in zip(columns, values, strict=True)})
+    parquet.write_table(table, path)
+
+
+def _uniform(values: list[Any]) -> list[Any]:
+    """Values of one type: a column has one, where choices such as 3 and "auto" have several."""
+    types = {type(value) for value in values if value is not None}
+    if types == {int, float}:
+        return [None if value is None else float(value) for value in values]
+    if len(types) > 1:
+        return [None if value is None else str(value) for value in values]
+    return values

@@ -1,0 +1,91 @@
+"""From a study's ledger to the parameters of `tune` that go on with it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from prefect_tuner.errors import InvalidConfiguration
+from prefect_tuner.flows.counted_trials import best_counted, counted_trials
+from prefect_tuner.flows.study_digest import study_digest
+from prefect_tuner.flows.study_file import DEFAULTS
+from prefect_tuner.flows.study_state import StudyState
+from prefect_tuner.flows.tuning_result import StopReason, TuningResult
+
+
+def resumption_parameters(
+    state: StudyState,
+    storage: str,
+    *,
+    max_trials: int | None = None,
+    max_duration: float | None = None,
+) -> dict[str, Any]:
+    """The parameters of `tune` for a study as its last run had it, not checked.
+
+    Args:
+        state: What the ledger says.
+        storage: Where the ledger is.
+        max_trials: Another budget of trials, in all; None for that of the last run.
+        max_duration: Another budget of seconds, in all; likewise.
+
+    Raises:
+        InvalidConfiguration: The study needs something of its program that a ledger does not hold.
+    """
+    definition = state.definition
+    mistakes = _missing(definition.objective, str(definition.strategy.get("name", "")))
+    if mistakes:
+        raise InvalidConfiguration(*mistakes)
+    config = dict(state.config)
+    if max_trials is not None:
+        config["max_trials"] = max_trials
+    if max_duration is not None:
+        config["max_duration"] = max_duration
+    return {
+        **DEFAULTS,
+        "objective": definition.objective,
+        "space": definition.space,
+        "strategy": definition.strategy,
+        "direction": definition.direction,
+        "seed": definition.seed,
+        "study": state.study,
+        "config": config,
+        "observers": list(state.runs[-1].observers) if state.runs else [],
+        "storage": storage,
+        "initial_trials": [each.model_dump(mode="json") for each in definition.initial_trials],
+    }
+
+
+def recorded_result(state: StudyState) -> TuningResult | None:
+    """The result of a study that is complete; None when it is not."""
+    stopped = state.stopped
+    best = best_counted(state)
+    if stopped is None or stopped.ending != "completed" or best is None:
+        return None
+    if stopped.reason not in {each.value for each in StopReason}:
+        return None
+    trials = counted_trials(state)
+    return TuningResult(
+        study=state.study,
+        direction=state.definition.direction,
+        stop_reason=StopReason(stopped.reason),
+        best_trial=best,
+        trials=trials,
+        duration=state.elapsed,
+        digest=study_digest(trials),
+    )
+
+
+def _missing(objective: str, strategy: str) -> list[str]:
+    """What cannot be found again by what the ledger calls it."""
+    mistakes = []
+    module, _, attribute = objective.rpartition(":")
+    if module == "__main__" or not attribute.replace(".", "").isidentifier():
+        mistakes.append(
+            f"objective: {objective!r} cannot be imported by its path, it was made by the program "
+            "that called tune; to go on, call tune again from there with the same study"
+        )
+    if ":" in strategy:
+        mistakes.append(
+            f"strategy: {strategy!r} is a class that the program handed to tune, not the name of "
+            "an installed one; to go on, call tune again from there with the same study"
+        )
+    return mistakes
