@@ -7,6 +7,8 @@ before, as when an answer is lost. GET /-/requests tells how many requests there
 from __future__ import annotations
 
 import logging
+import os
+import sys
 import threading
 from collections.abc import Iterable
 from typing import Any
@@ -47,8 +49,14 @@ class FailingServer:
             return list(self._backend(environ, start_response))
 
 
+def end_with_whoever_started_it() -> None:
+    sys.stdin.read()  # Until the other end of the pipe is closed, as by a kill.
+    os._exit(0)
+
+
 if __name__ == "__main__":
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
+    threading.Thread(target=end_with_whoever_started_it, daemon=True).start()
     server = make_server("127.0.0.1", 0, FailingServer(), threaded=True)
     print(server.server_port, flush=True)  # noqa: T201 (the test reads it)
     server.serve_forever()
