@@ -38,10 +38,7 @@ def export_text(study: StoredStudy, state: StudyState, kind: ExportFormat) -> st
     """
     if kind == "json":
         return json.dumps(study_document(study, state), indent=2) + "\n"
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerows(_table(state))
-    return text.getvalue()
+    return "".join(_csv_line(row) for row in _table(state))
 
 
 def export_file(study: StoredStudy, state: StudyState, kind: ExportFormat, output: Path) -> None:
@@ -106,6 +103,13 @@ def _table(state: StudyState) -> list[list[Any]]:
     last = ("duration", "attempts", "message")
     columns = [*(name for name in names if name not in last), *last]
     return [columns, *([row.get(name) for name in columns] for row in rows)]
+
+
+def _csv_line(row: list[Any]) -> str:
+    text = io.StringIO()
+    # With this end, a carriage return in a text is quoted as well; lines end as files here do.
+    csv.writer(text, lineterminator="\r\n").writerow(row)
+    return text.getvalue().removesuffix("\r\n") + "\n"
 
 
 def _write_parquet(state: StudyState, path: Path) -> None:

@@ -1,0 +1,101 @@
+"""What is known of the studies in a storage, without running them."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+import pytest
+
+from prefect_tuner import InvalidConfiguration
+from prefect_tuner.flows.claim import Holder
+from prefect_tuner.flows.ledger import Ledger
+from prefect_tuner.flows.ledger_storage import open_store
+from prefect_tuner.flows.stored_study import Condition, read_studies, read_study
+from prefect_tuner.flows.study_name import study_slug
+from tests.flows.stored_studies import store_study
+from tests.flows.studies import completed
+
+
+@pytest.mark.parametrize(
+    ("ending", "reason", "condition", "told"),
+    [
+        ("completed", "patience", Condition.COMPLETE, "there was no improvement for too many"),
+        ("failed", "no trial has a metric", Condition.FAILED, "no trial has a metric"),
+        ("cancelled", "interrupted (Ctrl-C)", Condition.CANCELLED, "interrupted (Ctrl-C)"),
+        (None, "", Condition.DIED, "its last run left no end"),
+    ],
+)
+def test_a_study_is_in_the_state_in_which_its_last_run_left_it(
+    ending: str | None, reason: str, condition: Condition, told: str
+) -> None:
+    store_study("small", completed(0, 0.5), ending=ending, reason=reason)  # type: ignore[arg-type]
+    study = read_study("", "small")
+    assert study.condition is condition
+    assert told in study.reason
+
+
+def test_a_study_that_is_held_runs_whatever_its_ledger_says() -> None:
+    store_study("small", completed(0, 0.5))
+    holder = Holder.of_this_process("brave-otter")
+    with Ledger(open_store("", "small"), holder):
+        study = read_study("", "small")
+    assert study.condition is Condition.RUNNING
+    assert study.reason == f"held by flow run 'brave-otter' on {holder.host}"
+    assert read_study("", "small").condition is Condition.COMPLETE
+
+
+@pytest.mark.parametrize("name", ["small", "Über/all ../x", "x" * 200])
+def test_a_study_is_found_by_its_name_and_by_its_key(name: str) -> None:
+    store_study(name, completed(0, 0.5))
+    assert read_study("", name).name == name
+    assert read_study("", study_slug(name)).name == name
+
+
+def test_an_unknown_name_lists_the_nearest_known_ones() -> None:
+    for number in range(12):
+        store_study(f"Churn {number}")
+    store_study("digits")
+    with pytest.raises(InvalidConfiguration) as raised:
+        read_study("", "churn 11")
+    message = str(raised.value)
+    assert message.startswith("study 'churn 11' is not known, did you mean 'Churn 11'?")
+    assert message.endswith("and 3 more")
+
+
+def test_no_study_at_all_is_said() -> None:
+    with pytest.raises(InvalidConfiguration, match="there are none to choose from"):
+        read_study("", "small")
+
+
+def test_a_damaged_ledger_is_one_of_the_studies_and_says_so(ledgers: Path) -> None:
+    store_study("bad", completed(0, 0.5), completed(1, 0.5))
+    store_study("good", completed(0, 0.5))
+    path = ledgers / "bad.jsonl"
+    path.write_bytes(path.read_bytes().replace(b"far-away", b"far-awaY", 1))
+    bad, good = read_studies("")
+    assert (bad.name, bad.condition, bad.state) == ("bad", Condition.UNREADABLE, None)
+    assert "bad.jsonl:2: the line is damaged" in bad.reason
+    assert good.condition is Condition.COMPLETE
+
+
+def test_whoever_looks_at_a_study_does_not_keep_a_run_from_claiming_it() -> None:
+    store_study("small", completed(0, 0.5))
+    over = threading.Event()
+
+    def look() -> None:
+        while not over.is_set():
+            open_store("", "small").holder()
+
+    lookers = [threading.Thread(target=look) for _ in range(4)]
+    for looker in lookers:
+        looker.start()
+    try:
+        for _ in range(200):
+            store = open_store("", "small")
+            store.claim(Holder.of_this_process())
+            store.release()
+    finally:
+        over.set()
+        for looker in lookers:
+            looker.join()
