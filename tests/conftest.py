@@ -29,7 +29,11 @@ _MISSING_FOR_BROWSER_TESTS = [
 @pytest.fixture(scope="session")
 def prefect_server() -> Iterator[PrefectServer]:
     """The running Prefect server that this process and its children talk to."""
-    with _SERVER as server:
+    from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
+
+    # The thread that sends heartbeats is asked once a second whether its flow run has ended, and
+    # every flow run of this process would wait for it.
+    with temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}), _SERVER as server:
         yield server
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import resource
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -287,11 +288,34 @@ def test_a_ledger_that_cannot_be_written_ends_the_study_and_keeps_what_it_has(
     assert [str(t.outcome) for t in run(train, 3).trials] == ["completed"] * 3
 
 
-def test_a_full_disk_is_an_error_before_the_first_trial(tmp_path: Path, ledgers: Path) -> None:
-    (ledgers / "small.jsonl").symlink_to("/dev/full")
-    with pytest.raises(LedgerError, match=r"small\.jsonl cannot be written: No space left on dev"):
-        run(counted(tmp_path / "calls"))
-    assert calls(tmp_path / "calls") == []
+@pytest.fixture
+def no_limit() -> Iterator[None]:
+    """What this process may write is not limited afterwards."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    yield
+    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+@pytest.mark.usefixtures("no_limit")
+def test_a_disk_that_is_full_in_the_middle_ends_the_study_with_a_clear_error(
+    tmp_path: Path, ledgers: Path
+) -> None:
+    train = counted(tmp_path / "calls")
+    hard = resource.getrlimit(resource.RLIMIT_FSIZE)[1]
+
+    class Filler(TuningObserver):
+        def on_trial_completed(self, event: TrialCompleted) -> None:
+            if event.trial.number == 1:
+                room = (ledgers / "small.jsonl").stat().st_size + 40
+                resource.setrlimit(resource.RLIMIT_FSIZE, (room, hard))
+
+    with pytest.raises(LedgerError, match=r"small\.jsonl cannot be written: File too large"):
+        run(train, 200, observers=[Filler()])
+    resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
+    finished = len(state().finished)
+    assert 2 <= finished < 200
+    assert state().stopped is None
+    assert len(run(train, finished + 1).trials) == finished + 1
 
 
 @pytest.mark.parametrize("rule", [{"target_metric": 0.9}, {"patience": 4}, {"max_failures": 2}])
