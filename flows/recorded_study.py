@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -11,20 +10,16 @@ from prefect_tuner.errors import LedgerError, StudyConflict
 from prefect_tuner.flows.claim import utc_now
 from prefect_tuner.flows.ledger import Ledger
 from prefect_tuner.flows.ledger_records import (
-    AskedRecord,
-    AttemptRecord,
     BestRecord,
-    FinishedRecord,
     InitialTrial,
-    InterruptedRecord,
     KnownRecord,
     Record,
-    RetriedRecord,
     StoppedRecord,
 )
 from prefect_tuner.flows.study import Study
 from prefect_tuner.flows.study_digest import study_digest
 from prefect_tuner.flows.study_state import StudyState
+from prefect_tuner.flows.trial_recorder import TrialRecorder
 from prefect_tuner.flows.tuning_events import Progress
 from prefect_tuner.history import History
 from prefect_tuner.parameters import Params
@@ -80,13 +75,10 @@ class RecordedStudy:
     ) -> None:
         self.study = study
         self._ledger = ledger
-        self._host = socket.gethostname()
         self._progress = Progress()
         self._unwritten: list[Record] = []
         # In flight when the last run ended, or handed back.
         self._next: deque[Trial] = deque()
-        # Of the trials asked: how often the objective was called in earlier runs.
-        self._attempts: dict[int, int] = {}
         # Those that have ended and were not told, in the order of arrival.
         self._ended: dict[int, Trial] = {}
         self._old: set[int] = set()
@@ -95,8 +87,11 @@ class RecordedStudy:
         self._known = 0
         self._given = 0
         self._told = 0
+        called = {}
         if state is not None:
             self._restore(state)
+            called = {t.number: t.attempts for t in state.trials if t.number not in state.given}
+        self._recorder = TrialRecorder(ledger, called)
         self._take_initial(initial_trials, is_new=state is None or not state.begun)
         self._progress = replace(self._progress, best_trial=study.best_trial)
 
@@ -155,72 +150,25 @@ class RecordedStudy:
 
     def start(self, trial: Trial) -> None:
         """Write down that a trial is about to run."""
-        now = utc_now()
-        attempt = self._attempts.get(trial.number)
-        records: list[Record] = []
-        if attempt is None:
-            attempt = 0
-            records.append(
-                AskedRecord(at=now, number=trial.number, params=trial.params, seed=trial.seed)
-            )
-        self._attempts[trial.number] = attempt
-        records.append(AttemptRecord(at=now, number=trial.number, attempt=attempt + 1))
-        self._ledger.append(*records)
+        self._recorder.start(trial)
 
     def retry(self, number: int, report: AttemptReport) -> None:
         """Write down that an attempt failed and another is about to begin; from any thread."""
-        now = utc_now()
-        attempt = self._attempts[number] + report.attempt
-        self._ledger.append(
-            RetriedRecord(
-                at=now,
-                number=number,
-                attempt=attempt,
-                outcome=report.outcome,
-                duration=report.duration,
-                message=report.message,
-            ),
-            AttemptRecord(at=now, number=number, attempt=attempt + 1),
-        )
+        self._recorder.retry(number, report)
 
     def finish(self, number: int, report: AttemptReport) -> None:
         """Write down what came of a trial; `tell_next` tells the study."""
-        attempts = self._attempts.get(number, 0) + report.attempt
         ended = replace(
             self.study.history[number],
             outcome=report.outcome,
             metric=report.metric,
             extra=report.extra,
             duration=report.duration,
-            attempts=attempts,
+            attempts=self._recorder.attempts(number, report),
             message=report.message,
         )
         self._ended[number] = ended
-        if report.outcome is not Outcome.CANCELLED:
-            self._ledger.append(
-                FinishedRecord(
-                    at=utc_now(),
-                    number=number,
-                    outcome=report.outcome,
-                    metric=report.metric,
-                    extra=report.extra,
-                    duration=report.duration,
-                    attempts=attempts,
-                    message=report.message,
-                    host=self._host,
-                    elapsed=self._ledger.elapsed,
-                )
-            )
-        elif number in self._attempts:  # Otherwise the ledger does not know of the trial.
-            self._ledger.append(
-                InterruptedRecord(
-                    at=utc_now(),
-                    number=number,
-                    message=report.message,
-                    duration=report.duration,
-                    attempts=attempts,
-                )
-            )
+        self._recorder.finish(ended)
 
     def not_started(self) -> list[Trial]:
         """The trials that were asked and neither run nor have ended."""
@@ -327,7 +275,6 @@ class RecordedStudy:
                 self._give(trial, known=trial.number in state.known)
             else:
                 self.study.add_trial(Trial(trial.number, trial.params, trial.seed))
-                self._attempts[trial.number] = trial.attempts
         self._interruptions = state.interruptions
         self._old = set(state.finished) - state.given
         self._ended = {n: state.trials[n] for n in state.finished if n in self._old}

@@ -17,6 +17,7 @@ from typing import Any, final
 import numpy as np
 
 from prefect_tuner.errors import InternalTunerError, InvalidConfiguration
+from prefect_tuner.flows.lagged_history import LaggedHistory
 from prefect_tuner.history import History
 from prefect_tuner.parameters import HyperValue, Params
 from prefect_tuner.space import SearchSpace
@@ -75,9 +76,7 @@ class Study:
         self.strategy: SearchStrategy = make_strategy(strategy, space, direction, seed)
         self.history = History()
         self.lag = lag
-        # What the strategy sees; with a lag, results reach it in the order of their trials.
-        self._visible = self.history if lag is None else History()
-        self._shown = 0
+        self._lagged = None if lag is None else LaggedHistory(self.history, lag)
         self._enqueued: deque[Params] = deque()
         self._best: Trial | None = None
 
@@ -114,7 +113,7 @@ class Study:
     @property
     def can_ask(self) -> bool:
         """Whether `ask` may be called now: with a lag, not before what it depends on was told."""
-        return self._first_missing() is None
+        return self._lagged is None or self._lagged.missing() is None
 
     def ask(self) -> Trial | None:
         """The next trial to run, None when the strategy is exhausted.
@@ -128,11 +127,11 @@ class Study:
             InvalidConfiguration: The suggestion depends on a trial that was not told yet.
             InternalTunerError: The strategy gave values that are not in the search space.
         """
-        self._show()
+        visible = self._visible()
         if self._enqueued:
             candidate: Params | None = self._enqueued.popleft()
         else:
-            candidate = self.strategy.next_candidate(self._visible)
+            candidate = self.strategy.next_candidate(visible)
         if candidate is None:
             return None
         if not isinstance(candidate, Mapping) or not self.space.contains(candidate):
@@ -204,8 +203,8 @@ class Study:
         self._add(replace(trial, outcome=None, metric=None))
         finished = replace(trial, outcome=ended, metric=finite_metric(trial.metric))
         self._finish(finished)
-        if self._visible is not self.history:  # It was known before anything was suggested.
-            self._visible.finish(finished)
+        if self._lagged is not None:  # It was known before anything was suggested.
+            self._lagged.give(finished)
             self.strategy.report_result(finished)
 
     def tell(
@@ -275,8 +274,8 @@ class Study:
 
     def _add(self, trial: Trial) -> None:
         self.history.add(trial)
-        if self._visible is not self.history:
-            self._visible.add(trial)
+        if self._lagged is not None:
+            self._lagged.add(trial)
 
     def _finish(self, trial: Trial) -> None:
         self.history.finish(trial)
@@ -284,30 +283,22 @@ class Study:
             self.best_metric is None or is_better(trial.metric, self.best_metric, self.direction)
         ):
             self._best = trial
-        if self._visible is self.history:
+        if self._lagged is None:
             self.strategy.report_result(trial)
 
-    def _first_missing(self) -> int | None:
-        """The first trial that the next suggestion depends on and that was not told."""
-        if self.lag is None:
-            return None
-        needed = range(self._shown, len(self.history) - self.lag + 1)
-        return next((number for number in needed if self.history[number].is_running), None)
-
-    def _show(self) -> None:
-        """Let the strategy see the results that the next suggestion depends on, and no others."""
-        missing = self._first_missing()
+    def _visible(self) -> History:
+        """What the strategy sees when it makes the next suggestion."""
+        if self._lagged is None:
+            return self.history
+        missing = self._lagged.missing()
         if missing is not None:
             raise InvalidConfiguration(
                 f"trial {len(self.history)} cannot be asked before trial {missing} is told: the "
                 f"study has a lag of {self.lag}"
             )
-        while self.lag is not None and self._shown <= len(self.history) - self.lag:
-            if self._visible[self._shown].is_running:
-                trial = self.history[self._shown]
-                self._visible.finish(trial)
-                self.strategy.report_result(trial)
-            self._shown += 1
+        for trial in self._lagged.show():
+            self.strategy.report_result(trial)
+        return self._lagged.visible
 
     def _running(self, trial: Trial | int) -> Trial:
         number = trial.number if isinstance(trial, Trial) else trial

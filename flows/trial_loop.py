@@ -6,15 +6,10 @@ import queue
 import threading
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
-from typing import TypeAlias
 
-from prefect.client.schemas.objects import State
-from prefect.context import FlowRunContext
 from prefect.exceptions import Pause
-from prefect.futures import PrefectFuture
 
 from prefect_tuner.errors import (
     LedgerError,
@@ -25,6 +20,12 @@ from prefect_tuner.errors import (
 )
 from prefect_tuner.flows.recorded_study import RecordedStudy, Told
 from prefect_tuner.flows.stop_rules import stop_reason
+from prefect_tuner.flows.trial_future import (
+    TrialFuture,
+    release_results,
+    report_of,
+    report_of_suspended,
+)
 from prefect_tuner.flows.tuner_config import TunerConfig
 from prefect_tuner.flows.tuning_events import (
     BestImproved,
@@ -45,9 +46,6 @@ from prefect_tuner.trial import Outcome, Trial
 
 STOP_TIMEOUT = 4.0
 """Seconds that stopped trials may take to end; their processes are killed well before."""
-
-
-_TrialFuture: TypeAlias = PrefectFuture[State[AttemptReport]]
 
 
 @dataclass(frozen=True)
@@ -93,7 +91,7 @@ class TrialLoop:
             config.trial_timeout, None if memory is None else int(memory * 1e6)
         )
         self._task = trial_task(self._retry)
-        self._in_flight: dict[int, _TrialFuture] = {}
+        self._in_flight: dict[int, TrialFuture] = {}
         self._arrivals: queue.SimpleQueue[int | _Interruption] = queue.SimpleQueue()
         self._exhausted = False
 
@@ -242,11 +240,11 @@ class TrialLoop:
     def _finish(self, number: int) -> None:
         """Take a trial out of flight, and write down what came of it."""
         future = self._in_flight.pop(number)
-        _release_results()
+        release_results()
         try:
-            report = _report(future)
+            report = report_of(future)
         except Pause:  # The flow run is to be suspended, but the trial has ended.
-            self._study.finish(number, _report_of_suspended(future))
+            self._study.finish(number, report_of_suspended(future))
             raise
         self._study.finish(number, report)
 
@@ -287,33 +285,3 @@ class TrialLoop:
                 failure = error  # The other trials are to end all the same.
         if failure is not None:
             raise failure
-
-
-def _release_results() -> None:
-    """Let go of finished trials, which Prefect keeps to link task runs by their results.
-
-    No task run uses a trial's result, and a study's memory should not grow with its trials.
-    """
-    context = FlowRunContext.get()
-    if context is not None:
-        context.run_results.clear()
-
-
-def _report(future: _TrialFuture) -> AttemptReport:
-    """What came of a trial whose task run has ended, even where the supervisor itself failed."""
-    try:
-        result: object = future.result(raise_on_failure=False)
-    except Exception as error:  # noqa: BLE001 - a task runner may raise instead of answering
-        result = error
-    if isinstance(result, AttemptReport):
-        return result
-    return AttemptReport(Outcome.CRASHED, f"the task run ended without a report: {result!r}")
-
-
-def _report_of_suspended(future: _TrialFuture) -> AttemptReport:
-    """The same, where Prefect's futures raise, since the flow run is to be suspended."""
-    with suppress(Exception):  # The task run was suspended itself: it has no final state.
-        result: object = future.state.result(raise_on_failure=False)
-        if isinstance(result, AttemptReport):
-            return result
-    return AttemptReport(Outcome.CANCELLED, "the flow run was suspended while the trial ran")
