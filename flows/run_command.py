@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import shlex
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -27,7 +28,12 @@ from prefect_tuner.flows.progress_observer import ProgressObserver
 from prefect_tuner.flows.study_plan import StudyPlan
 from prefect_tuner.flows.study_summary import interim_sentence, run_page, summary_table
 from prefect_tuner.flows.tune import tune
-from prefect_tuner.flows.tuning_events import Progress, StudyStarted, TuningEvent
+from prefect_tuner.flows.tuning_events import (
+    Progress,
+    StudyStarted,
+    TrialStarted,
+    TuningEvent,
+)
 
 FAILED = 1
 """Exit code: the study failed, or there is no Prefect."""
@@ -140,6 +146,15 @@ class RunCommand:
             self._output.print(result.to_json(), soft_wrap=True)
         else:
             self._output.print(summary_table(result))
+        if not self._witness.started:
+            storage = study.parameters.get("storage", "")
+            command = ["prefect-tuner", "delete", result.study]
+            command += ["--storage", storage] if storage else []
+            self._messages.print(
+                f"Study {result.study!r} was complete already, and nothing was run. "
+                f"To begin anew: {shlex.join(command)}",
+                soft_wrap=True,
+            )
         self._tell_page(RECORD_TIMEOUT)
 
     def _connect(self) -> None:
@@ -183,7 +198,7 @@ class RunCommand:
             self._messages.print(str(page), soft_wrap=True)
 
     def _wait_until_recorded(self, flow_run_id: UUID, timeout: float) -> None:
-        trials = self._witness.progress.asked
+        trials = self._witness.started
         if not wait_until_recorded(flow_run_id, trials, timeout=0.0):
             with self._status("Waiting until Prefect has recorded all trials ..."):
                 wait_until_recorded(flow_run_id, trials, timeout)
@@ -208,6 +223,7 @@ class _Witness(TuningObserver):
 
     def __init__(self) -> None:
         self.flow_run_id: UUID | None = None
+        self.started = 0
         self.progress = Progress()
 
     def notify(self, event: TuningEvent) -> None:
@@ -215,6 +231,7 @@ class _Witness(TuningObserver):
             self.flow_run_id = UUID(str(flow_run.id))
         else:
             self.progress = event.progress
+        self.started += isinstance(event, TrialStarted)
 
 
 def _exit_terminated(number: int, _frame: object) -> NoReturn:

@@ -221,6 +221,10 @@ def test_the_result_is_json_for_programs_and_the_rest_is_told_beside_it(folder: 
     write_study(folder, "train", study="as-json")
     told = call(folder, os.environ, "run", "study.yaml", "--json", "--log")
     assert told.code == 0
+    again = call(folder, os.environ, "run", "study.yaml", "--json")
+    assert (again.code, again.out) == (0, told.out)
+    assert "Study 'as-json' was complete already, and nothing was run" in again.err
+    assert "prefect-tuner delete as-json" in again.err
     result = TuningResult.model_validate_json(told.out)
     assert (result.study, len(result.trials)) == ("as-json", 3)
     assert "Study 'as-json': maximize objectives.py:train" in told.err
