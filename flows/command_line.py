@@ -225,6 +225,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.path.insert(0, directory)
     try:
         code: int | None = app(arguments, exit_on_error=False)
+        sys.stdout.flush()
     except CycloptsError:  # It has told what is wrong.
         return WRONG_INPUT
     except KeyboardInterrupt:

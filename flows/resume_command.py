@@ -51,13 +51,11 @@ def resume_study(
             _show(study, result, as_json=as_json)
             return 0
 
-    def load() -> RunnableStudy:
-        parameters = resumption_parameters(
-            state, storage, max_trials=max_trials, max_duration=max_duration
-        )
-        return RunnableStudy(parameters, plan_study(**parameters))
-
-    return RunCommand(study.name, load, log=log, as_json=as_json).run()
+    parameters = resumption_parameters(
+        state, storage, max_trials=max_trials, max_duration=max_duration
+    )
+    runnable = RunnableStudy(parameters, plan_study(**parameters))
+    return RunCommand(study.name, lambda: runnable, log=log, as_json=as_json).run()
 
 
 def _free_state(study: StoredStudy) -> StudyState:

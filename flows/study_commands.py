@@ -112,7 +112,7 @@ def delete_study(name: str, storage: str, *, yes: bool) -> int:
         store.claim(Holder.of_this_process())
     except StudyConflict as error:
         raise StudyConflict(
-            f"{error}. Wait until that run has ended; nothing was deleted"
+            f"study {name!r} is {error}. Wait until that run has ended; nothing was deleted"
         ) from None
     try:
         store.delete()

@@ -26,6 +26,8 @@ from tests.flows.processes import assert_gone
 
 Command: TypeAlias = Callable[..., Told]
 
+COMMANDS = ["run", "validate", "strategies", "list", "show", "resume", "export", "delete"]
+
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
@@ -61,11 +63,11 @@ def study_runs(study: str) -> list[str]:
 def test_help_names_the_commands_and_the_exit_codes(tuner: Command) -> None:
     told = tuner("--help")
     assert told.code == 0
-    for word in ("run", "validate", "strategies", "Exit codes: 0 when"):
+    for word in (*COMMANDS, "Exit codes: 0 when"):
         assert word in told.out
 
 
-@pytest.mark.parametrize("command", ["run", "validate", "strategies"])
+@pytest.mark.parametrize("command", COMMANDS)
 def test_each_command_has_help(tuner: Command, command: str) -> None:
     told = tuner(command, "--help")
     assert told.code == 0

@@ -22,6 +22,7 @@ from prefect_tuner import (
     Int,
     InvalidConfiguration,
     Outcome,
+    Params,
     SearchSpace,
     StopReason,
     Trial,
@@ -52,7 +53,7 @@ SPACE = SearchSpace(
         "flag": Categorical([True, False]),
     }
 )
-PARAMS = {
+PARAMS: Params = {
     "lr": 0.001,
     "momentum": 0.3,
     "depth": 6,
