@@ -31,6 +31,7 @@ from prefect_tuner.flows.study_export import (
 from prefect_tuner.flows.study_listing import study_listing, trials_text
 from prefect_tuner.flows.study_page import study_page
 from prefect_tuner.flows.study_state import StudyState
+from prefect_tuner.printable_text import printable
 
 
 def list_studies(storage: str, *, as_json: bool) -> int:
@@ -132,10 +133,10 @@ def _read(name: str, storage: str) -> tuple[StoredStudy, StudyState]:
 
 def _described(storage: str, slug: str) -> str:
     try:
-        study, state = _read(slug, storage)
+        study, _ = _read(slug, storage)
     except LedgerError:
         return f"study {slug!r}, which cannot be read,"
-    return f"study {study.name!r} ({trials_text(state)} trials)"
+    return f"study {study.name!r} (trials: {trials_text(study)})"
 
 
 def _confirmed(question: str) -> bool:
@@ -145,7 +146,9 @@ def _confirmed(question: str) -> bool:
 
 
 def _write(text: str) -> None:
-    """Print a text whatever the terminal's encoding has no characters for."""
+    """Print a text, which no terminal shall obey, whatever its encoding has no characters for."""
+    if sys.stdout.isatty():
+        text = printable(text)
     encoding = sys.stdout.encoding or "utf-8"
     sys.stdout.write(text.encode(encoding, "backslashreplace").decode(encoding))
 

@@ -45,7 +45,7 @@ def study_listing(studies: Iterable[StoredStudy]) -> Table:
         table.add_row(
             Text(printable_line(study.name)),
             state_text(study),
-            "" if state is None else trials_text(state),
+            trials_text(study),
             "" if state is None else _best(state),
             "" if state is None else ago(state.updated),
         )
@@ -61,15 +61,15 @@ def state_text(study: StoredStudy) -> Text:
     return Text.assemble((condition.value, STYLES[condition]), f": {reason}")
 
 
-def trials_text(state: StudyState) -> str:
-    """How many trials have finished, of how many; how many are in flight, and failed.
-
-    Trials are in flight too when they were as their run ended, until they run again.
-    """
-    counts = trial_counts(state)
-    budget = state.config.get("max_trials")
+def trials_text(study: StoredStudy) -> str:
+    """How many trials have finished, of how many; how many run or were cut short, and failed."""
+    if study.state is None:
+        return ""
+    counts = trial_counts(study.state)
+    budget = study.state.config.get("max_trials")
     parts = [str(counts["finished"]) if budget is None else f"{counts['finished']} of {budget}"]
-    for count, word in ((counts["in_flight"], "in flight"), (counts["failed"], "failed")):
+    in_flight = "running" if study.condition is Condition.RUNNING else "unfinished"
+    for count, word in ((counts["in_flight"], in_flight), (counts["failed"], "failed")):
         if count:
             parts.append(f"{count} {word}")
     return ", ".join(parts)

@@ -98,7 +98,7 @@ def _summary(
             add(name, repr(value))
     table.add_section()
     config = state.config
-    add("trials", trials_text(state))
+    add("trials", trials_text(study))
     if state.known:
         add("known results", str(len(state.known)))
     limit = config.get("max_duration")

@@ -19,7 +19,7 @@ from prefect_tuner.flows.command_line import main
 from prefect_tuner.flows.ledger import Ledger
 from prefect_tuner.flows.ledger_storage import open_store
 from prefect_tuner.flows.metric_plot import BEST
-from tests.flows.command_processes import COMMAND, Told
+from tests.flows.command_processes import COMMAND, Told, call_in_terminal
 from tests.flows.stored_studies import store_study
 from tests.flows.studies import completed, failed
 
@@ -81,7 +81,7 @@ def test_a_listing_has_a_row_for_each_study(tuner: Command) -> None:
     name, state, trials, best, last = cells(told, "digits")
     assert (name, best) == ("digits", "0.975641")
     assert state == "cancelled: interrupted (Ctrl-C)"
-    assert trials == "5 of 10, 1 in flight, 2 failed"
+    assert trials == "5 of 10, 1 unfinished, 2 failed"
     assert last.endswith("days ago")
     assert cells(told, "Über/all")[2] == "1 of 10"
 
@@ -155,7 +155,7 @@ def test_a_study_is_shown_in_one_look(tuner: Command, ledgers: Path) -> None:
     assert cells(told, "best metric")[1] == "0.9756412117692606 (trial 3)"
     assert cells(told, "│ x ")[1] == "0.123456789012"
     assert cells(told, "epochs")[1] == "12.0"
-    assert cells(told, "trials  ")[1] == "5 of 10, 1 in flight, 2 failed"
+    assert cells(told, "trials  ")[1] == "5 of 10, 1 unfinished, 2 failed"
     assert cells(told, "time  ")[1] == "3.5 s of 0:30:00"
     assert cells(told, "failures  ")[1] == "2 of 4"
     assert cells(told, "ledger")[1].startswith(str(ledgers)[:40])
@@ -192,6 +192,24 @@ def test_no_text_of_a_trial_is_obeyed_by_the_terminal(tuner: Command) -> None:
         assert told.code == 0
         assert not {"\x1b", "\x07", "\r", "\x00"} & set(told.out)
         assert "[red]red[/red]" in told.out
+
+
+def test_no_text_of_a_trial_is_obeyed_when_a_table_is_printed_on_a_terminal(
+    tmp_path: Path, ledgers: Path
+) -> None:
+    store_study("hostile", failed(0, message="\x1b[2Jbad\x07"), ending="failed", reason="no")
+    told = call_in_terminal(
+        tmp_path,
+        {**os.environ, "TERM": "dumb"},
+        "export",
+        "hostile",
+        "--format",
+        "csv",
+        "--storage",
+        str(ledgers),
+    )
+    assert told.code == 0
+    assert ",1,bad\ufffd\r\n" in told.out
 
 
 def test_a_study_for_programs_is_the_json_that_is_exported(tuner: Command) -> None:
@@ -300,7 +318,7 @@ def test_a_terminal_is_asked(
         keyboard.flush()
         told = tuner("delete", "digits")
     assert told.code == code
-    assert "Delete study 'digits' (5 of 10, 1 in flight, 2 failed trials) in " in told.err
+    assert "Delete study 'digits' (trials: 5 of 10, 1 unfinished, 2 failed) in " in told.err
     assert tuner("show", "digits").code == (2 if code == 0 else 0)
 
 
