@@ -8,13 +8,17 @@ from __future__ import annotations
 import json
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
+
+from rich.text import Text
 
 from prefect_tuner.errors import InvalidConfiguration, LedgerError, StudyConflict
 from prefect_tuner.flows.claim import Holder
 from prefect_tuner.flows.ledger_storage import STORAGE_VARIABLE, default_folder
 from prefect_tuner.flows.object_filesystem import without_secrets
-from prefect_tuner.flows.plain_console import plain_console
+from prefect_tuner.flows.plain_console import is_live, plain_console
 from prefect_tuner.flows.stored_study import (
     StoredStudy,
     find_study,
@@ -77,7 +81,8 @@ def export_study(name: str, storage: str, kind: ExportFormat, output: Path | Non
     """
     study, state = _read(name, storage)
     if output is not None:
-        export_file(study, state, kind, output)
+        with _status(f"Writing {len(state.trials)} trials ..."):
+            export_file(study, state, kind, output)
         _say(f"Wrote {len(state.trials)} trials of study {study.name!r} to {output}")
     elif kind in TEXT_FORMATS:
         _write(export_text(study, state, kind))
@@ -151,6 +156,14 @@ def _write(text: str) -> None:
         text = printable(text)
     encoding = sys.stdout.encoding or "utf-8"
     sys.stdout.write(text.encode(encoding, "backslashreplace").decode(encoding))
+
+
+@contextmanager
+def _status(message: str) -> Iterator[None]:
+    """Say on a terminal what is waited for; Optuna takes a minute for thousands of trials."""
+    console = plain_console(stderr=True)
+    with console.status(Text(message)) if is_live(console) else nullcontext():
+        yield
 
 
 def _say(message: str) -> None:

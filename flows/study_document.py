@@ -35,7 +35,7 @@ def study_outline(study: StoredStudy) -> dict[str, Any]:
         "created": state.created,
         "updated": state.updated,
         "direction": state.definition.direction,
-        "trials": trial_counts(state),
+        "counts": trial_counts(state),
         "elapsed": study.elapsed,
         "max_trials": state.config.get("max_trials"),
         "max_duration": state.config.get("max_duration"),
@@ -72,7 +72,7 @@ def study_document(study: StoredStudy, state: StudyState) -> dict[str, Any]:
         "runs": [_run(run, ending) for run, ending in zip(state.runs, state.endings, strict=True)],
         "stop": _ending(state.stopped),
         "digest": study_digest(trials),
-        "history": [_trial(trial, state) for trial in trials],
+        "trials": [_trial(trial, state) for trial in trials],
     }
 
 

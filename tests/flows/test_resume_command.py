@@ -186,8 +186,8 @@ def test_a_study_that_was_killed_is_listed_resumed_shown_exported_and_deleted(
     assert "died: its last" in tuner("list").out
     (died,) = json.loads(tuner("list", "--json").out)
     assert (died["state"], died["holder"]) == ("died", None)
-    assert died["trials"] == {"asked": 3, "finished": 1, "failed": 0, "in_flight": 2}
-    before = json.loads(tuner("show", "small", "--json").out)["history"]
+    assert died["counts"] == {"asked": 3, "finished": 1, "failed": 0, "in_flight": 2}
+    before = json.loads(tuner("show", "small", "--json").out)["trials"]
 
     # The bug in the objective is found, and the study goes on.
     (tmp_path / "objectives.py").write_text("def hang(params): return params['x']")
@@ -202,7 +202,7 @@ def test_a_study_that_was_killed_is_listed_resumed_shown_exported_and_deleted(
     assert "small  complete: all trials of the budget were run" in shown.out
     assert shown.out.count("completed: max_trials") == 1
     assert shown.out.count("│ died") == 1
-    after = json.loads(tuner("show", "small", "--json").out)["history"]
+    after = json.loads(tuner("show", "small", "--json").out)["trials"]
     assert [t["outcome"] for t in after] == ["completed"] * 3
     assert after[0] == before[0]
     assert [(t["params"], t["seed"]) for t in after] == [(t["params"], t["seed"]) for t in before]

@@ -117,7 +117,7 @@ def test_a_listing_for_programs_is_json(tuner: Command, ledgers: Path) -> None:
     assert listed["study"] == listed["key"] == "digits"
     assert listed["ledger"] == str(ledgers / "digits.jsonl")
     assert (listed["state"], listed["reason"]) == ("cancelled", "interrupted (Ctrl-C)")
-    assert listed["trials"] == {"asked": 6, "finished": 5, "failed": 2, "in_flight": 1}
+    assert listed["counts"] == {"asked": 6, "finished": 5, "failed": 2, "in_flight": 1}
     assert (listed["best_metric"], listed["best_trial"]) == (FOUND.metric, 3)
     assert listed["max_trials"] == 10
 
@@ -216,7 +216,7 @@ def test_a_study_for_programs_is_the_json_that_is_exported(tuner: Command) -> No
     store_digits()
     shown = tuner("show", "digits", "--json")
     assert shown == tuner("export", "digits", "--format", "json")
-    assert len(json.loads(shown.out)["history"]) == 6
+    assert len(json.loads(shown.out)["trials"]) == 6
 
 
 @pytest.mark.parametrize(
@@ -336,4 +336,19 @@ def test_a_damaged_study_can_be_deleted(tuner: Command, ledgers: Path) -> None:
     path = ledgers / "digits.jsonl"
     path.write_bytes(path.read_bytes().replace(b"far-away", b"far-awaY", 1))
     assert tuner("delete", "digits", "--yes").code == 0
+    assert tuner("list", "--json").out == "[]\n"
+
+
+def test_studies_in_an_object_store_are_seen_and_deleted(
+    tuner: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PREFECT_TUNER_STORAGE", "memory://seen-and-deleted")
+    store_digits()
+    assert cells(tuner("list"), "digits")[1] == "cancelled: interrupted (Ctrl-C)"
+    with Ledger(open_store("", "digits"), Holder.of_this_process("brave-otter")):
+        assert cells(tuner("list"), "digits")[1].startswith("running: held by")
+        assert tuner("delete", "digits", "--yes").code == 1
+    assert BEST in tuner("show", "digits").out
+    told = tuner("delete", "digits", "--yes")
+    assert told == Told(0, "", "Deleted memory://seen-and-deleted/digits\n")
     assert tuner("list", "--json").out == "[]\n"

@@ -139,9 +139,9 @@ def test_json_holds_definition_trials_end_and_digest(study: StoredStudy) -> None
     assert SearchSpace(document["definition"]["space"]) == SPACE
     assert document["stop"] is None
     assert document["digest"] == study_digest([BEST, FAILED])
-    assert document["trials"] == {"asked": 3, "finished": 2, "failed": 1, "in_flight": 1}
+    assert document["counts"] == {"asked": 3, "finished": 2, "failed": 1, "in_flight": 1}
     assert document["best_params"] == PARAMS
-    first = document["history"][0]
+    first = document["trials"][0]
     assert (first["metric"], first["seed"], first["extra"]) == (BEST.metric, 11, {"epochs": 12.0})
     assert (first["started"], first["ended"]) == (AT, LATER)
     assert document["runs"][0]["host"] == "far-away"
