@@ -7,13 +7,22 @@ from pathlib import Path
 
 import pytest
 
-from prefect_tuner import InvalidConfiguration
+from prefect_tuner import InvalidConfiguration, Trial, TunerConfig
 from prefect_tuner.flows.claim import Holder
 from prefect_tuner.flows.ledger import Ledger
+from prefect_tuner.flows.ledger_records import AttemptRecord, InterruptedRecord, Record
 from prefect_tuner.flows.ledger_storage import open_store
 from prefect_tuner.flows.stored_study import Condition, read_studies, read_study
 from prefect_tuner.flows.study_name import study_slug
-from tests.flows.stored_studies import store_study
+from prefect_tuner.flows.study_state import StudyState
+from tests.flows.stored_studies import (
+    AT,
+    LATER,
+    run_record,
+    store_study,
+    study_record,
+    trial_records,
+)
 from tests.flows.studies import completed
 
 
@@ -99,3 +108,38 @@ def test_whoever_looks_at_a_study_does_not_keep_a_run_from_claiming_it() -> None
         over.set()
         for looker in lookers:
             looker.join()
+
+
+def test_trials_keep_their_times_and_runs_their_endings_when_a_study_is_adopted() -> None:
+    hours = [f"2026-01-02T0{hour}:00:00.000+00:00" for hour in range(6)]
+    state = StudyState.begin(study_record("small"))
+    records: list[Record] = [run_record(TunerConfig(), [])]
+    for number, x in enumerate((0.9, 0.1, 0.2)):
+        asked, attempt, finished = trial_records(completed(number, 0.5, x=x))
+        records += [
+            asked,
+            attempt.model_copy(update={"at": hours[number]}),
+            finished.model_copy(update={"at": hours[number + 1]}),
+        ]
+    narrower = {"x": {"type": "float", "low": 0.0, "high": 0.5}}
+    records += [study_record("small", space=narrower), run_record(TunerConfig(), [])]
+    for record in records:
+        state.take(record)
+    assert [trial.params["x"] for trial in state.trials] == [0.1, 0.2]
+    assert state.started == {0: hours[1], 1: hours[2]}
+    assert state.ended == {0: hours[2], 1: hours[3]}
+    assert state.endings == [None, None]
+
+
+def test_a_trial_that_is_run_again_has_begun_when_it_was_run_last() -> None:
+    state = StudyState.begin(study_record("small"))
+    again = "2026-01-03T00:00:00.000+00:00"
+    for record in (
+        run_record(TunerConfig(), []),
+        *trial_records(Trial(0, {"x": 0.5})),
+        InterruptedRecord(at=LATER, number=0, message="Ctrl-C", attempts=1),
+    ):
+        state.take(record)
+    assert (state.started, state.ended) == ({0: AT}, {0: LATER})
+    state.take(AttemptRecord(at=again, number=0, attempt=2))
+    assert (state.started, state.ended) == ({0: again}, {})
