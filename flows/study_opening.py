@@ -32,7 +32,7 @@ class OpenStudy:
         ledger: Claimed.
         study: Rebuilt.
         records: What the ledger is to hold before the first trial of this run.
-        is_adopted: Whether it was another study until now.
+        is_closed: Whether the last that its ledger says is that the study is complete.
         notes: What a person should know about how it was opened: the level of the log line, and a
             sentence.
     """
@@ -42,7 +42,7 @@ class OpenStudy:
     ledger: Ledger
     study: RecordedStudy
     records: list[Record]
-    is_adopted: bool
+    is_closed: bool
     notes: list[tuple[int, str]]
 
 
@@ -124,7 +124,6 @@ def _open(plan: StudyPlan, name: str, ledger: Ledger) -> OpenStudy:
     state = ledger.state
     records: list[Record] = []
     notes = [(logging.WARNING, ledger.mended)] if ledger.mended else []
-    is_adopted = False
     if plan.config.reproducible and plan.config.lag is None and state is not None:
         # The number of trials at a time may change from run to run, what they are may not.
         plan = plan.with_lag(state.definition.lag or plan.definition.lag)
@@ -139,7 +138,6 @@ def _open(plan: StudyPlan, name: str, ledger: Ledger) -> OpenStudy:
         before = len(state.finished)
         state.take(adoption)
         records.append(adoption)
-        is_adopted = True
         adopted = (
             f"Study {name!r} was adopted: {len(state.trials)} of {before} finished trials lie in "
             f"the search space; changed: {'; '.join(changed)}"
@@ -152,7 +150,9 @@ def _open(plan: StudyPlan, name: str, ledger: Ledger) -> OpenStudy:
         notes.append((logging.WARNING, taken_over))
     study = RecordedStudy(plan.study, ledger, state, plan.definition.initial_trials)
     records.append(_run_record(plan, ledger))
-    return OpenStudy(name, plan, ledger, study, records, is_adopted, notes)
+    # Not when it was adopted just now, or when the last run died before it could say so.
+    is_closed = bool(state and state.stopped and state.stopped.ending == "completed")
+    return OpenStudy(name, plan, ledger, study, records, is_closed, notes)
 
 
 def _continuation(name: str, state: StudyState) -> str:

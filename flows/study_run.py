@@ -83,7 +83,7 @@ def run_study(plan: StudyPlan, name: str) -> TuningResult:
                 launcher.load()
                 if launcher.warning:
                     logger.warning(launcher.warning)
-            if complete is None or opened.is_adopted:
+            if complete is None or not opened.is_closed:
                 opened.study.begin(*opened.records)
             cancellation.tell(loop.interrupt)
             claim_lost.tell(loop.interrupt)

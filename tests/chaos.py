@@ -42,8 +42,9 @@ DURING_THE_START = 0.2
 """Share of the kills of the flow that come while it starts, before it runs a trial."""
 
 _LONGEST_START = 5.0
-_LONGEST_WAIT = 0.1
-_LONGEST_WAIT_WHEN_LATE = 0.03
+_LONGEST_WAIT = 0.06
+_TOO_LATE = 4
+"""Trials ahead of the kills: then the flow is next, and the study waits while it starts again."""
 _PATIENCE = 120.0
 
 
@@ -109,8 +110,6 @@ class Chaos:
         self._program: subprocess.Popen[bytes] | None = None
         self._calls_at_start = 0
         self._last = b""
-        self._last_finished: set[int] = set()
-        self._dead: StudyState | None = None
         self.report = Report()
 
     def run(self, kills: int) -> Report:
@@ -139,16 +138,17 @@ class Chaos:
     def _kill_one(self, threshold: float, block: list[str]) -> None:
         """Kill the first of those whose turn it is and that is there, when enough have finished."""
         deadline = time.monotonic() + _PATIENCE
-        longest = _LONGEST_WAIT_WHEN_LATE
         if block[0] == "flow" and self._random.random() < DURING_THE_START:
-            longest = _LONGEST_START
-            threshold = -1
-        while threshold >= 0 and not self._has_come_to(threshold):
-            assert time.monotonic() < deadline, f"nothing happens\n{self._log()}"
-            self._see_to_the_program()
-            longest = _LONGEST_WAIT
-            time.sleep(0.002)
-        time.sleep(self._random.uniform(0.0, longest))
+            time.sleep(self._random.uniform(0.0, _LONGEST_START))
+        else:
+            is_late = self._finished() >= threshold
+            while not self._runs() or self._finished() < threshold:
+                assert time.monotonic() < deadline, f"nothing happens\n{self._log()}"
+                self._see_to_the_program()
+                time.sleep(0.005)
+            time.sleep(0.0 if is_late else self._random.uniform(0.0, _LONGEST_WAIT))
+        if self._finished() > threshold + _TOO_LATE:
+            block.sort(key=lambda target: target != "flow")
         while True:
             assert time.monotonic() < deadline, f"nothing to kill\n{self._log()}"
             self._see_to_the_program()
@@ -160,11 +160,12 @@ class Chaos:
                     return
             time.sleep(0.002)
 
-    def _has_come_to(self, threshold: float) -> bool:
-        """Whether so many trials have finished, and at least one has begun in this run."""
-        if len(callers(self._folder, STUDY)) == self._calls_at_start:
-            return False
-        return self._ledger().count(b'"type": "finished"') >= threshold
+    def _runs(self) -> bool:
+        """Whether a trial has begun in this run."""
+        return len(callers(self._folder, STUDY)) > self._calls_at_start
+
+    def _finished(self) -> int:
+        return self._ledger().count(b'"type": "finished"')
 
     def _see_to_the_program(self) -> None:
         """Start it again where it could not begin, or end, for want of a server."""
@@ -259,15 +260,11 @@ class Chaos:
         return file.read_bytes() if file.exists() else b""
 
     def _compare_with_the_last(self) -> None:
-        """What was in the ledger is in it still, to the byte."""
+        """What was in the ledger is in it still, to the byte: what had finished, above all."""
         text = self._ledger()
         text = text[: text.rfind(b"\n") + 1]
         assert text.startswith(self._last), "the ledger lost records"
         self._last = text
-        state = self._state()
-        finished = set() if state is None else set(state.finished)
-        assert finished >= self._last_finished
-        self._last_finished = finished
 
     def _check(self) -> None:
         report = self.report

@@ -136,6 +136,28 @@ def test_the_same_call_goes_on_after_sigterm_ctrl_c_and_sigkill(
     assert sum(counts.values()) <= TRIALS + again
 
 
+def test_a_study_that_was_killed_when_all_had_finished_is_closed_by_the_next_run(
+    tmp_path: Path, ledgers: Path
+) -> None:
+    def same_call() -> TuningResult:
+        return run_tune(train, counted_space(tmp_path, 0.1), study="all-but-closed").result
+
+    first = same_call()
+    file = ledgers / "all-but-closed.jsonl"
+    lines = file.read_text().splitlines(keepends=True)
+    assert '"type": "stopped"' in lines[-1]
+    file.write_text("".join(lines[:-1]))
+    second, third = same_call(), same_call()
+    assert first.digest == second.digest == third.digest
+    state = read_state(LedgerFile(ledgers, "all-but-closed"))
+    assert state is not None
+    assert state.stopped is not None
+    assert (state.stopped.ending, state.stopped.reason) == ("completed", "max_trials")
+    assert state.elapsed == pytest.approx(first.duration, abs=1.0)
+    assert len(state.runs) == 2  # The third had nothing to add.
+    assert set(calls_by_number(tmp_path, "all-but-closed").values()) == {1}
+
+
 def test_a_second_run_is_told_who_holds_the_study_and_the_first_goes_on(
     tmp_path: Path, ledgers: Path
 ) -> None:
