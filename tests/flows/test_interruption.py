@@ -26,6 +26,8 @@ from prefect_tuner import (
     TuningEvent,
     TuningObserver,
 )
+from prefect_tuner.flows.ledger import read_state
+from prefect_tuner.flows.ledger_file import LedgerFile
 from prefect_tuner.tasks.process_tree import descendants
 from tests.flows import interrupted_study
 from tests.flows.flow_runs import artifacts, flow_run, log_lines, run_tune
@@ -101,6 +103,19 @@ def assert_recorded(run: str, name: str, reason: str) -> None:
     assert f"after 3 trials: {reason}; best metric so far 0.5" in last
 
 
+def assert_in_the_ledger(ledger: LedgerFile, reason: str) -> None:
+    """The run has ended and says why, two trials are to be run again, and nobody holds it."""
+    state = read_state(ledger)
+    assert state is not None
+    assert state.stopped is not None
+    assert (state.stopped.ending, state.stopped.reason) == ("cancelled", reason)
+    assert state.finished == [0]
+    assert [(trial.number, trial.attempts) for trial in state.in_flight] == [(1, 1), (2, 1)]
+    why = f"the study was stopped while the trial ran: {reason}"
+    assert [trial.message for trial in state.shown_trials()[1:]] == [why, why]
+    assert ledger.holder() is None
+
+
 @pytest.mark.parametrize(
     ("number", "name", "reason", "exit_codes"),
     [
@@ -109,17 +124,27 @@ def assert_recorded(run: str, name: str, reason: str) -> None:
     ],
 )
 def test_an_interrupted_study_leaves_its_record_and_no_process(
-    number: signal.Signals, name: str, reason: str, exit_codes: set[int], tmp_path: Path
+    number: signal.Signals,
+    name: str,
+    reason: str,
+    exit_codes: set[int],
+    tmp_path: Path,
+    ledgers: Path,
 ) -> None:
     with interrupted(tmp_path, name) as study:
         assert study.end(number) in exit_codes
     assert_recorded(study.run, name, reason)
+    assert_in_the_ledger(LedgerFile(ledgers, name), reason)
     assert flow_run(study.run)["state"]["type"] == "CRASHED"
 
 
-def test_a_second_ctrl_c_leaves_no_process_either(tmp_path: Path) -> None:
+def test_a_second_ctrl_c_leaves_no_process_either(tmp_path: Path, ledgers: Path) -> None:
     with interrupted(tmp_path, "twice") as study:
         study.end(signal.SIGINT, signal.SIGINT)
+    state = read_state(LedgerFile(ledgers, "twice"))
+    assert state is not None
+    assert state.finished == [0]
+    assert [trial.number for trial in state.in_flight] == [1, 2]
 
 
 def test_a_flow_that_is_killed_leaves_no_process(tmp_path: Path) -> None:
