@@ -29,11 +29,12 @@ def state_of(name: str) -> StudyState:
 
 @pytest.mark.usefixtures("prefect_server")
 def test_a_complete_study_is_told_from_its_ledger_as_its_run_told_it(ledgers: Path) -> None:
-    ledger = ledgers / "ahead.jsonl"
+    def other_has_finished() -> None:
+        assert b'"type": "finished"' in (ledgers / "ahead.jsonl").read_bytes()
 
     def train(_: Params, trial: TrialContext) -> float:
         if trial.number == 0:  # Ends after the other, whose better metric is not to count then.
-            eventually(lambda: b'"type": "finished"' in ledger.read_bytes() or None)
+            eventually(other_has_finished)
             return 1.0
         return 2.0
 

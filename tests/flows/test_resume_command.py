@@ -153,17 +153,29 @@ def test_a_budget_that_is_wrong_is_a_mistake_in_the_input(tuner: Command) -> Non
 
 
 @pytest.mark.usefixtures("prefect_server")
-def test_a_complete_study_is_extended(tmp_path: Path) -> None:
-    environment = {**os.environ, "PREFECT_TUNER_STORAGE": str(tmp_path / "ledgers")}
+def test_a_study_that_died_when_all_was_done_is_complete_and_can_be_extended(
+    tmp_path: Path, ledgers: Path
+) -> None:
+    store_study(
+        "small", completed(0, 0.5), failed(1), ending=None, config=TunerConfig(max_trials=2)
+    )
+    (ledgers / "small.jsonl").rename(_made(tmp_path / "ledgers") / "small.jsonl")
     (tmp_path / "objectives.py").write_text("def train(params): return params['x']")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PREFECT_TUNER_STORAGE", str(tmp_path / "ledgers"))
-        store_study("small", completed(0, 0.5), failed(1), config=TunerConfig(max_trials=2))
-    told = call(tmp_path, environment, "resume", "small", "--max-trials", "4", "--json")
+    told = call(tmp_path, os.environ, "resume", "small", "--json")
+    assert told.code == 0, told.err
+    assert len(TuningResult.model_validate_json(told.out).trials) == 2
+    (listed,) = json.loads(call(tmp_path, os.environ, "list", "--json").out)
+    assert (listed["state"], listed["max_trials"]) == ("complete", 2)
+    told = call(tmp_path, os.environ, "resume", "small", "--max-trials", "4", "--json")
     assert told.code == 0, told.err
     result = TuningResult.model_validate_json(told.out)
     assert [t.number for t in result.trials] == [0, 1, 2, 3]
     assert result.trials[0].metric == 0.5
+
+
+def _made(folder: Path) -> Path:
+    folder.mkdir()
+    return folder
 
 
 @pytest.mark.slow
