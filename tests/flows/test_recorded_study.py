@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -44,6 +46,21 @@ def undisturbed(
         return run.run(TRIALS, Random(0))
 
 
+Start = Callable[[], SimulatedRun]
+
+
+def run_to_the_end(
+    start: Start, kills: list[int], order: Random
+) -> tuple[SimulatedRun, list[Trial]]:
+    """Run a study that is killed after so many steps, time and again; its last run, and trials."""
+    for steps in kills:
+        run = start()
+        with suppress(Killed):
+            run.run(TRIALS, order, steps)
+    run = start()
+    return run, run.run(TRIALS, order)
+
+
 @settings(max_examples=60)
 @given(
     kills=st.lists(st.integers(0, 12), max_size=6),
@@ -54,28 +71,27 @@ def undisturbed(
 def test_a_reproducible_study_has_the_same_trials_whatever_happens(
     kills: list[int], lag: int, seed: int, data: st.DataObject
 ) -> None:
-    order = Random(seed)
     with tempfile.TemporaryDirectory() as folder:
-        calls: list[int] = []
-        in_flight = 0
-        for steps in [*kills, None]:
+        runs: list[SimulatedRun] = []
+        in_flight: list[int] = []
+
+        def start() -> SimulatedRun:
+            if runs:
+                in_flight.extend(trial.number for trial in state_of(Path(folder)).in_flight)
             concurrency = data.draw(st.integers(1, 5))
-            run = SimulatedRun(
-                Path(folder), study(lag, DependentSearch), Learner.train, concurrency
-            )
-            try:
-                trials = run.run(TRIALS, order, steps)
-            except Killed:
-                in_flight += len(state_of(Path(folder)).in_flight)
-            finally:
-                calls += run.calls
+            begun = study(lag, DependentSearch)
+            runs.append(SimulatedRun(Path(folder), begun, Learner.train, concurrency))
+            return runs[-1]
+
+        _, trials = run_to_the_end(start, kills, Random(seed))
         state = state_of(Path(folder))
+    calls = [number for run in runs for number in run.calls]
     expected = undisturbed(lag, DependentSearch)
     assert [(t.params, t.seed, t.metric) for t in trials] == [
         (t.params, t.seed, t.metric) for t in expected
     ]
     assert state.digest == study_digest(trials) == study_digest(expected)
-    assert len(calls) <= TRIALS + in_flight
+    assert len(calls) <= TRIALS + len(in_flight)
     assert sorted(set(calls)) == list(range(TRIALS))
 
 
@@ -85,12 +101,11 @@ def test_a_sequential_study_goes_on_as_if_it_had_not_been_killed(
     kills: list[int], seed: int
 ) -> None:
     with tempfile.TemporaryDirectory() as folder:
-        for steps in [*kills, None]:
-            run = SimulatedRun(Path(folder), study(None, DependentSearch), Learner.train)
-            try:
-                trials = run.run(TRIALS, Random(seed), steps)
-            except Killed:
-                continue
+
+        def start() -> SimulatedRun:
+            return SimulatedRun(Path(folder), study(None, DependentSearch), Learner.train)
+
+        _, trials = run_to_the_end(start, kills, Random(seed))
     assert study_digest(trials) == study_digest(undisturbed(None, DependentSearch))
 
 
@@ -110,10 +125,8 @@ def test_what_had_finished_is_never_run_again_nor_changed(
             run = SimulatedRun(
                 Path(folder), study(None, DependentSearch), Learner.train, concurrency
             )
-            try:
+            with suppress(Killed):
                 run.run(TRIALS, order, steps)
-            except Killed:
-                pass
             assert not {t.number for t in before if t.outcome} & set(run.calls)
             after = state_of(Path(folder)).trials
             for old, new in zip(before, after, strict=False):
@@ -146,12 +159,12 @@ SECOND = InitialTrial(params={"x": 0.75, "kind": "b"})
 def test_a_study_starts_from_what_is_known_and_what_is_to_be_tried(kills: list[int]) -> None:
     initial = (FIRST, KNOWN, SECOND)
     with tempfile.TemporaryDirectory() as folder:
-        for steps in [*kills, None]:
-            run = SimulatedRun(Path(folder), study(None), Learner.train, initial_trials=initial)
-            try:
-                trials = run.run(TRIALS, Random(0), steps)
-            except Killed:
-                continue
+
+        def start() -> SimulatedRun:
+            begun = study(None)
+            return SimulatedRun(Path(folder), begun, Learner.train, initial_trials=initial)
+
+        run, trials = run_to_the_end(start, kills, Random(0))
         progress = run.study.progress
     assert [trial.params for trial in trials[:3]] == [KNOWN.params, FIRST.params, SECOND.params]
     assert (trials[0].metric, trials[0].attempts) == (0.5, 0)

@@ -54,7 +54,9 @@ def calls(folder: Path) -> list[int]:
 def run(objective: Any, max_trials: int = 4, **parameters: Any) -> TuningResult:
     config = {name: parameters.pop(name) for name in TunerConfig.model_fields & parameters.keys()}
     given: dict[str, Any] = {"space": SPACE, "study": "small", **parameters}
-    return tune(objective, config=TunerConfig(max_trials=max_trials, **config), **given)
+    result = tune(objective, config=TunerConfig(max_trials=max_trials, **config), **given)
+    assert isinstance(result, TuningResult)
+    return result
 
 
 def state(study: str = "small") -> StudyState:
@@ -91,8 +93,7 @@ def test_a_larger_budget_extends_a_study(tmp_path: Path) -> None:
 
 def test_a_study_in_pieces_is_the_study_in_one_piece(tmp_path: Path) -> None:
     train = counted(tmp_path / "calls")
-    for budget in (2, 5, 8):
-        pieces = run(train, budget, strategy=DependentSearch)
+    *_, pieces = (run(train, budget, strategy=DependentSearch) for budget in (2, 5, 8))
     whole = run(train, 8, strategy=DependentSearch, study="whole")
     assert pieces.digest == whole.digest
     assert [t.params for t in pieces.trials] == [t.params for t in whole.trials]
@@ -141,7 +142,7 @@ def test_on_conflict_new_goes_on_under_the_next_name(tmp_path: Path) -> None:
 def test_on_conflict_adopt_keeps_the_trials_that_lie_in_the_new_space(tmp_path: Path) -> None:
     train = counted(tmp_path / "calls")
     old = run(train, 8)
-    fitting = [t for t in old.trials if t.params["x"] <= 0.5]
+    fitting = [t for t in old.trials if float(t.params["x"]) <= 0.5]
     assert 0 < len(fitting) < 8
     narrow = {"x": Float(0.0, 0.5)}
     new = run(train, 8, space=narrow, on_conflict="adopt")
