@@ -28,9 +28,9 @@ from tests.polling import eventually
 
 pytestmark = pytest.mark.slow
 
-TRIALS = 16
+TRIALS = 10
 CONCURRENCY = 2
-BEFORE = 5
+BEFORE = 4
 SECONDS = 1.0
 
 

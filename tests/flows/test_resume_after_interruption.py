@@ -30,7 +30,7 @@ from tests.polling import eventually
 
 pytestmark = pytest.mark.usefixtures("prefect_server")
 
-TRIALS = 24
+TRIALS = 20
 CONCURRENCY = 3
 
 
