@@ -12,16 +12,12 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import signal
 import subprocess
 import sys
 import tempfile
 import threading
 import time
 from collections import Counter
-from collections.abc import Sequence
-from contextlib import suppress
-from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random, SystemRandom
 
@@ -30,9 +26,10 @@ from prefect_tuner.flows.ledger_file import LedgerFile
 from prefect_tuner.flows.study_state import StudyState
 from prefect_tuner.tasks.process_tree import children
 from prefect_tuner.trial import Outcome
+from tests.chaos_report import Report
 from tests.flows import counted_study
 from tests.flows.counted_study import callers, calls_by_number
-from tests.marked_processes import MarkedProcesses
+from tests.marked_processes import MarkedProcesses, kill_one_of, runs
 from tests.prefect_server import PrefectServer
 
 TARGETS = ("flow", "trial", "fork server", "server")
@@ -46,40 +43,6 @@ _LONGEST_WAIT = 0.06
 _TOO_LATE = 4
 """Trials ahead of the kills: then the flow is next, and the study waits while it starts again."""
 _PATIENCE = 120.0
-
-
-@dataclass
-class Report:
-    """What was done to a study, and what came of it.
-
-    Attributes:
-        kills: How often each target was hit.
-        starts: How often the program was started.
-        failed_starts: How often it ended by itself with an error, since the server was away.
-        in_flight: For each kill of the flow the trials in flight.
-        retried: How often an attempt at each trial was followed by another in the same run.
-        calls: How often each trial was run.
-        seconds: How long it took.
-        digest: That of the study, and of the one that was left in peace.
-    """
-
-    kills: Counter[str] = field(default_factory=Counter)
-    starts: int = 0
-    failed_starts: int = 0
-    in_flight: list[set[int]] = field(default_factory=list)
-    retried: Counter[int] = field(default_factory=Counter)
-    calls: dict[int, int] = field(default_factory=dict)
-    seconds: float = 0.0
-    digest: tuple[str, str] = ("", "")
-
-    def __str__(self) -> str:
-        again = sum(self.calls.values()) - len(self.calls)
-        return (
-            f"{sum(self.kills.values())} kills ({dict(self.kills)}), {self.starts} starts "
-            f"({self.failed_starts} failed without a server), {len(self.calls)} trials, "
-            f"{again} calls repeated ({sum(map(len, self.in_flight))} in flight at a kill of the "
-            f"flow, {self.retried.total()} retried), {self.seconds:.0f} s, digest {self.digest[0]}"
-        )
 
 
 class Chaos:
@@ -186,11 +149,11 @@ class Chaos:
             case "server":
                 return self._kill_server()
             case "fork server":
-                return _kill_one_of(self._fork_servers())
+                return kill_one_of(self._fork_servers())
             case _:
                 running = {pid for server in self._fork_servers() for pid in children(server)}
                 busy = running.intersection(callers(self._folder, STUDY))
-                return _kill_one_of(self._random.sample(sorted(busy), len(busy)))
+                return kill_one_of(self._random.sample(sorted(busy), len(busy)))
 
     def _kill_flow(self) -> bool:
         assert self._program is not None
@@ -213,7 +176,7 @@ class Chaos:
 
     def _fork_servers(self) -> list[int]:
         assert self._program is not None
-        return [pid for pid in children(self._program.pid) if _is_fork_server(pid)]
+        return [pid for pid in children(self._program.pid) if runs(pid, "fork_server_main")]
 
     def _start(self, study: str = STUDY, concurrency: int | None = None) -> None:
         """Start the program, which needs a server to begin."""
@@ -304,21 +267,6 @@ class Chaos:
             self._starting.join()
 
 
-def _is_fork_server(pid: int) -> bool:
-    try:
-        return b"fork_server_main" in Path(f"/proc/{pid}/cmdline").read_bytes()
-    except OSError:
-        return False
-
-
-def _kill_one_of(pids: Sequence[int]) -> bool:
-    with suppress(ProcessLookupError):
-        for pid in pids[:1]:
-            os.kill(pid, signal.SIGKILL)
-            return True
-    return False
-
-
 def _numbers_of(ledger: bytes, kind: str) -> list[int]:
     lines = map(json.loads, ledger.splitlines())
     return [line["number"] for line in lines if line["type"] == kind]
@@ -336,15 +284,10 @@ def main() -> None:
     sys.stdout.flush()
     with tempfile.TemporaryDirectory(prefix="prefect-tuner-chaos-") as folder:
         server = PrefectServer()
+        size = {"trials": asked.trials, "concurrency": asked.concurrency}
         try:
             server.start()
-            chaos = Chaos(
-                server,
-                Path(folder),
-                seed=asked.seed,
-                trials=asked.trials,
-                concurrency=asked.concurrency,
-            )
+            chaos = Chaos(server, Path(folder), seed=asked.seed, **size)
             sys.stdout.write(f"{chaos.run(asked.kills)}\n")
         finally:
             server.kill()

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import uuid
+from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from tests.polling import eventually
@@ -48,3 +52,20 @@ class MarkedProcesses:
             assert self.find() == []
 
         eventually(gone, timeout=timeout, interval=0.02)
+
+
+def runs(pid: int, command: str) -> bool:
+    """Whether a process is there and has `command` in its command line."""
+    try:
+        return command.encode() in Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return False
+
+
+def kill_one_of(pids: Sequence[int]) -> bool:
+    """Kill the first of these processes with SIGKILL, and tell whether it was there."""
+    with suppress(ProcessLookupError):
+        for pid in pids[:1]:
+            os.kill(pid, signal.SIGKILL)
+            return True
+    return False
