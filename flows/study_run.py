@@ -90,6 +90,8 @@ def run_study(plan: StudyPlan, name: str) -> TuningResult:
             return _observed_run(opened, objective.name, loop, observers, complete)
         finally:
             close_launcher(objective)
+            # Observers may take their time to hear the rest: nobody has to wait for them.
+            opened.ledger.close()
 
 
 @contextmanager
