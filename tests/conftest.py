@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,6 +17,11 @@ from tests.prefect_server import PrefectServer
 # server, the profile or the database of whoever runs the tests.
 _SERVER = PrefectServer()
 _SERVER.take_over(os.environ)
+
+# Whoever runs the tests in the background may have them ignore Ctrl-C, which their programs would
+# inherit.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # A time limit for each single example would measure what else the machine is doing.
 settings.register_profile("no time limit", deadline=None)
