@@ -111,8 +111,9 @@ def test_the_same_call_goes_on_after_sigterm_ctrl_c_and_sigkill(
             assert (state.stopped.ending, state.stopped.reason) == ("cancelled", reason)
             stopped = [t for t in state.shown_trials() if t.outcome is Outcome.CANCELLED]
             assert [t.number for t in stopped] == [t.number for t in state.in_flight]
-            why = f"the study was stopped while the trial ran: {reason}"
-            assert {trial.message for trial in stopped} == {why}
+            # A trial may be caught before its process was there.
+            assert all(t.message.startswith("the study was stopped") for t in stopped)
+            assert all(t.message.endswith(f": {reason}") for t in stopped)
         else:
             assert state.stopped is None
         assert study.ledger.holder() is None
