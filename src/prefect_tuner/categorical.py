@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from prefect_tuner.conditions import Conditions, When, parse_conditions
 from prefect_tuner.errors import InvalidConfiguration
 from prefect_tuner.hyper_value import (
     TOO_LARGE,
@@ -26,6 +27,7 @@ class Categorical:
     Args:
         choices: The values, each once: `int`, `float`, `str` or `bool`.
         ordered: The choices are given in a meaningful order, such as small, medium, large.
+        when: Active only with these values of other parameters, see `SearchSpace`.
 
     Raises:
         InvalidConfiguration: No choices, a choice twice, or one of another type.
@@ -41,16 +43,20 @@ class Categorical:
 
     choices: tuple[HyperValue, ...]
     ordered: bool = False
+    when: When | None = None
     type: Literal["categorical"] = field(default="categorical", init=False, repr=False)
 
     # Any iterable is taken, a tuple is kept: hence a signature wider than the field's type.
-    def __init__(self, choices: Iterable[HyperValue], ordered: bool = False) -> None:
+    def __init__(
+        self, choices: Iterable[HyperValue], ordered: bool = False, when: When | None = None
+    ) -> None:
         if isinstance(choices, str | bytes | Mapping) or not isinstance(choices, Iterable):
             raise InvalidConfiguration(
                 f"Categorical: choices must be a list of values, got {choices!r}"
             )
         values = tuple(native(choice) for choice in choices)
-        set_fields(self, choices=values, ordered=ordered, type="categorical")
+        conditions = parse_conditions("Categorical", when)
+        set_fields(self, choices=values, ordered=ordered, when=conditions, type="categorical")
         checked_flag(self, "ordered")
         if not values:
             raise InvalidConfiguration("Categorical: choices must hold at least one value, got []")
@@ -91,6 +97,10 @@ class Categorical:
         """The choice number `index`, from 0 in the order given."""
         return self.choices[index]
 
+    def index_of(self, value: HyperValue) -> int:
+        """The number of a choice; the inverse of `value_at`."""
+        return next(i for i, c in enumerate(self.choices) if type(c) is type(value) and c == value)
+
     def contains(self, value: object) -> bool:
         """Whether `value` is one of the choices, and of the same type."""
         return any(type(value) is type(choice) and value == choice for choice in self.choices)
@@ -102,4 +112,8 @@ class Categorical:
     def to_json(self) -> dict[str, Any]:
         """The parameter as plain JSON data."""
         data: dict[str, Any] = {"type": self.type, "choices": list(self.choices)}
-        return data | {"ordered": True} if self.ordered else data
+        if self.ordered:
+            data["ordered"] = True
+        if isinstance(self.when, Conditions):
+            data["when"] = self.when.to_json()
+        return data

@@ -8,6 +8,7 @@ from fractions import Fraction
 from functools import cached_property
 from typing import Any, Literal
 
+from prefect_tuner.conditions import Conditions, When, parse_conditions
 from prefect_tuner.errors import InvalidConfiguration
 from prefect_tuner.hyper_value import (
     TOO_LARGE,
@@ -30,6 +31,7 @@ class Float:
         log: Search on a logarithmic scale; `low` must be above 0.
         step: Only `low`, `low + step`, `low + 2 * step`, ... up to `high`; `high` must be one of
             them. Not together with `log`.
+        when: Active only with these values of other parameters, see `SearchSpace`.
 
     Raises:
         InvalidConfiguration: The bounds do not make a domain.
@@ -47,6 +49,7 @@ class Float:
     high: float
     log: bool = False
     step: float | None = None
+    when: When | None = None
     type: Literal["float"] = field(default="float", init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -55,6 +58,7 @@ class Float:
         )
         if self.step is not None:
             set_fields(self, step=_real(self, "step"))
+        set_fields(self, when=parse_conditions("Float", self.when))
         _check_bounds(self)
         if self.step is not None:
             self._check_step(self.step)
@@ -78,14 +82,20 @@ class Float:
         low, _, step, denominator = self._as_whole_numbers
         return (low + index * step) / denominator
 
+    def index_of(self, value: float) -> int:
+        """The number of a value of a parameter with steps; the inverse of `value_at`."""
+        if self.low == self.high:
+            return 0
+        low, _, step, denominator = self._as_whole_numbers
+        return round((Fraction(value) * denominator - low) / step)
+
     def contains(self, value: object) -> bool:
         """Whether `value` is a float of this domain."""
         if type(value) is not float or not self.low <= value <= self.high:
             return False
         if self.step is None or self.low == self.high:
             return True
-        low, _, step, denominator = self._as_whole_numbers
-        return value == self.value_at(round((Fraction(value) * denominator - low) / step))
+        return value == self.value_at(self.index_of(value))
 
     def from_unit(self, unit: float) -> float:
         """The value at `unit`, a point of [0, 1]."""
@@ -136,6 +146,7 @@ class Int:
         log: Search on a logarithmic scale; `low` must be at least 1.
         step: Only `low`, `low + step`, ... up to `high`; `high` must be one of them. Not together
             with `log`.
+        when: Active only with these values of other parameters, see `SearchSpace`.
 
     Raises:
         InvalidConfiguration: The bounds do not make a domain.
@@ -153,6 +164,7 @@ class Int:
     high: int
     log: bool = False
     step: int | None = None
+    when: When | None = None
     type: Literal["int"] = field(default="int", init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -161,6 +173,7 @@ class Int:
         )
         if self.step is not None:
             set_fields(self, step=_whole(self, "step"))
+        set_fields(self, when=parse_conditions("Int", self.when))
         _check_bounds(self)
         if self.step is not None and (self.high - self.low) % self.step:
             raise InvalidConfiguration(
@@ -176,6 +189,10 @@ class Int:
     def value_at(self, index: int) -> int:
         """The value number `index`, from 0 in ascending order."""
         return self.low + index * (self.step or 1)
+
+    def index_of(self, value: int) -> int:
+        """The number of a value; the inverse of `value_at`."""
+        return (value - self.low) // (self.step or 1)
 
     def contains(self, value: object) -> bool:
         """Whether `value` is an int (not a bool) of this domain."""
@@ -226,6 +243,8 @@ def _bounds_to_json(parameter: Float | Int) -> dict[str, Any]:
         data["log"] = True
     if parameter.step is not None:
         data["step"] = parameter.step
+    if isinstance(parameter.when, Conditions):
+        data["when"] = parameter.when.to_json()
     return data
 
 
