@@ -15,7 +15,7 @@ from typing import Any
 
 from prefect_tuner.flows.markdown_text import markdown_text
 from prefect_tuner.flows.tuning_events import Progress
-from prefect_tuner.flows.tuning_result import trial_row
+from prefect_tuner.flows.tuning_result import row_columns, trial_row
 from prefect_tuner.printable_text import printable
 from prefect_tuner.trial import Direction, Outcome, Trial
 
@@ -131,7 +131,7 @@ def _without(row: dict[str, Any], *columns: str) -> dict[str, Any]:
 
 def _uniform(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Rows with the same columns, and with cells that the Prefect UI can show."""
-    columns = list(dict.fromkeys(name for row in rows for name in row))
+    columns = row_columns(rows)
     extras = [name for name in columns if name.startswith("extra.")]
     left_out = set(extras[EXTRAS_SHOWN:])
     columns = [name for name in columns if name not in left_out]

@@ -16,6 +16,7 @@ from prefect_tuner.flows.tuning_events import (
     TrialStarted,
     describe_failure,
 )
+from prefect_tuner.space import SearchSpace
 from prefect_tuner.tasks.trial_task import describe_params
 
 
@@ -32,13 +33,12 @@ class LogObserver(TuningObserver):
     def on_study_started(self, event: StudyStarted) -> None:
         """Say what is tuned and how."""
         config = event.config
-        size = event.space.cardinality
         self._logger.info(
             "Study %r: %s %s over %s with strategy %r, up to %d trials, %d at a time",
             event.study,
             event.direction,
             event.objective,
-            "infinitely many candidates" if size is None else f"{size:,} candidates",
+            _candidates(event.space),
             event.strategy,
             config.max_trials,
             config.max_concurrency,
@@ -108,3 +108,12 @@ class LogObserver(TuningObserver):
             if best is None
             else f"best metric so far {best.metric!r} with {describe_params(best.params)}",
         )
+
+
+def _candidates(space: SearchSpace) -> str:
+    size = space.cardinality
+    told = "infinitely many candidates" if size is None else f"{size:,} candidates"
+    if not space.constraints:
+        return told
+    of = "1 constraint" if len(space.constraints) == 1 else f"{len(space.constraints)} constraints"
+    return f"{told} less those that violate {of}"

@@ -121,8 +121,8 @@ def _frozen(
     frozen = create_trial(
         state=_state(trial),
         value=trial.metric,
-        params={name: _param(trial.params[name], space[name]) for name in space},
-        distributions=dict(distributions),
+        params={name: _param(value, space[name]) for name, value in trial.params.items()},
+        distributions={name: distributions[name] for name in trial.params},
         user_attrs={name: value for name, value in attributes.items() if value not in (None, "")},
     )
     started, ended = state.started.get(trial.number), state.ended.get(trial.number)

@@ -140,7 +140,7 @@ class Study:
                 f"search space: {self._misfit(candidate)}"
             )
         number = len(self.history)
-        params = {name: candidate[name] for name in self.space}
+        params = self._ordered(candidate)
         trial = Trial(number=number, params=params, seed=_trial_seed(self.seed, number))
         self._add(trial)
         return replace(trial, params=dict(params))
@@ -162,7 +162,7 @@ class Study:
         """
         if mistakes := self.space.mistakes_in(params):
             raise InvalidConfiguration(*mistakes)
-        self._enqueued.append({name: params[name] for name in self.space})
+        self._enqueued.append(self._ordered(params))
 
     def add_trial(self, trial: Trial) -> None:
         """Put in a trial that was asked elsewhere: by this study before a break, or by another.
@@ -313,6 +313,10 @@ class Study:
                 f"trial {number} was told already: its outcome is {known.outcome.value!r}"
             )
         return known
+
+    def _ordered(self, params: Mapping[str, HyperValue]) -> Params:
+        """The active parameters in the order in which the space declares them."""
+        return {name: params[name] for name in self.space if name in params}
 
     def _misfit(self, candidate: object) -> str:
         if not isinstance(candidate, Mapping):

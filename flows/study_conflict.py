@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from prefect_tuner.flows.ledger_records import StudyDefinition
+from prefect_tuner.space import CONSTRAINTS_TYPE
 
 _LONGEST_VALUE = 200
 
@@ -32,11 +33,43 @@ def differences(recorded: StudyDefinition, given: StudyDefinition) -> list[str]:
     before, now = recorded.model_dump(mode="json"), given.model_dump(mode="json")
     found: list[str] = []
     for field in StudyDefinition.model_fields:
-        if field in ("space", "strategy"):
+        if field == "space":
+            found += _differences_in_space(before[field], now[field])
+        elif field == "strategy":
             found += _differences_inside(field, before[field], now[field])
         elif not _equal(before[field], now[field]):
             found.append(_sentence(field, before[field], now[field]))
     return found
+
+
+def _differences_in_space(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+    was, is_now = _parameters(before), _parameters(now)
+    found = _differences_inside("space", was, is_now)
+    if not found and list(was) != list(is_now):
+        # A grid, and the order of random draws, go by it.
+        found.append(f"space: the parameters stand in another order, {list(was)} in the ledger")
+    # All of them have to be met, in whatever order they stand.
+    constraints, are_now = _constraints(before), _constraints(now)
+    found += [
+        f"space: constraint {_shown(each)} in the ledger, now missing"
+        for each in constraints
+        if each not in are_now
+    ]
+    found += [
+        f"space: constraint not in the ledger, now {_shown(each)}"
+        for each in are_now
+        if each not in constraints
+    ]
+    return found
+
+
+def _parameters(space: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: each for name, each in space.items() if each.get("type") != CONSTRAINTS_TYPE}
+
+
+def _constraints(space: Mapping[str, Any]) -> list[str]:
+    held = [each for each in space.values() if each.get("type") == CONSTRAINTS_TYPE]
+    return [expression for each in held for expression in each.get("expressions", [])]
 
 
 def _differences_inside(field: str, before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
@@ -55,9 +88,6 @@ def _differences_inside(field: str, before: Mapping[str, Any], now: Mapping[str,
         for name in now
         if name not in before
     ]
-    if field == "space" and not found and list(before) != list(now):
-        # A grid, and the order of random draws, go by it.
-        found.append(f"space: the parameters stand in another order, {list(before)} in the ledger")
     return found
 
 

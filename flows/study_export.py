@@ -17,7 +17,8 @@ from prefect_tuner.flows.optuna_export import write_optuna_storage
 from prefect_tuner.flows.stored_study import StoredStudy
 from prefect_tuner.flows.study_document import study_document
 from prefect_tuner.flows.study_state import StudyState
-from prefect_tuner.flows.tuning_result import trial_row
+from prefect_tuner.flows.tuning_result import row_columns, trial_row
+from prefect_tuner.space import SearchSpace
 from prefect_tuner.trial import Trial
 
 ExportFormat: TypeAlias = Literal["csv", "json", "parquet", "optuna"]
@@ -98,10 +99,8 @@ def _unwritable(output: Path, error: OSError) -> LedgerError:
 def _table(state: StudyState) -> list[list[Any]]:
     """The names of the columns, and a row for each trial."""
     rows = [trial_row(trial) for trial in counted_trials(state)]
-    no_trial = trial_row(Trial(0, dict.fromkeys(state.definition.space, "")))
-    names = list(dict.fromkeys(name for row in [no_trial, *rows] for name in row))
-    last = ("duration", "attempts", "message")
-    columns = [*(name for name in names if name not in last), *last]
+    no_trial = trial_row(Trial(0, dict.fromkeys(SearchSpace(state.definition.space), "")))
+    columns = row_columns([no_trial, *rows])
     return [columns, *([row.get(name) for name in columns] for row in rows)]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Self
 
@@ -82,6 +83,8 @@ class TuningResult(BaseModel):
     def to_dataframe(self) -> pd.DataFrame:
         """One row for each trial, a column for each parameter (`param.lr`) and extra number.
 
+        Where a conditional parameter is not active, its column has no value.
+
         Raises:
             ImportError: pandas is not installed (`pip install "prefect-tuner[dataframe]"`).
         """
@@ -91,7 +94,38 @@ class TuningResult(BaseModel):
             raise ImportError(
                 'to_dataframe needs pandas: pip install "prefect-tuner[dataframe]"'
             ) from error
-        return pd.DataFrame([trial_row(trial) for trial in self.trials]).set_index("trial")
+        rows = [trial_row(trial) for trial in self.trials]
+        frame = pd.DataFrame(rows, columns=row_columns(rows)).set_index("trial")
+        for name in frame.columns:
+            present = {type(row[name]) for row in rows if name in row}
+            if name.startswith("param.") and frame[name].isna().any():
+                # Without a value here and there, 3 would become 3.0, and True an object.
+                dtype = {int: "Int64", bool: "boolean"}.get(*present) if len(present) == 1 else None
+                frame[name] = frame[name].astype(dtype or frame[name].dtype)
+        return frame
+
+
+def row_columns(rows: Iterable[Mapping[str, Any]]) -> list[str]:
+    """The columns of trials' rows, of which not all have the same parameters and extra numbers.
+
+    Example:
+        ```python
+        from prefect_tuner.flows.tuning_result import row_columns
+
+        rows = [{"trial": 0, "param.a": 1, "duration": 1.0}, {"trial": 1, "param.b": 1}]
+        assert row_columns(rows) == ["trial", "param.a", "param.b", "duration"]
+        ```
+    """
+    columns: list[str] = []
+    for names in dict.fromkeys(tuple(row) for row in rows):
+        place = len(columns)
+        # What is new stands before what follows it in its own row.
+        for name in reversed(names):
+            if name in columns:
+                place = columns.index(name)
+            else:
+                columns.insert(place, name)
+    return columns
 
 
 def trial_row(trial: Trial) -> dict[str, Any]:

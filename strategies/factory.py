@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, get_args
 
@@ -39,6 +40,7 @@ ENTRY_POINT_GROUP = "prefect_tuner.strategies"
 _BUILT_IN = {
     "grid": "prefect_tuner.strategies.grid:GridSearch",
     "random": "prefect_tuner.strategies.random_search:RandomSearch",
+    "sobol": "prefect_tuner.strategies.sobol:SobolSearch",
 }
 
 
@@ -58,7 +60,8 @@ def make_strategy(
         seed: Seed of the study, at least 0.
 
     Raises:
-        InvalidConfiguration: Lists all the mistakes in the arguments.
+        InvalidConfiguration: Lists all the mistakes in the arguments, or the strategy lacks what
+            the search space needs.
 
     Example:
         ```python
@@ -75,10 +78,12 @@ def make_strategy(
     if mistakes or known_space is None or parsed is None:
         raise InvalidConfiguration(*mistakes)
     strategy, options = parsed
+    label = _label(spec["name"] if isinstance(spec, Mapping) else spec)
+    if lacking := _lacking(strategy, known_space):
+        raise InvalidConfiguration(f"{label}: {lacking}")
     try:
         return strategy(known_space, direction, int(seed), options)
     except InvalidConfiguration as error:
-        label = _label(spec["name"] if isinstance(spec, Mapping) else spec)
         raise InvalidConfiguration(*(f"{label}: {m}" for m in error.mistakes)) from error
 
 
@@ -130,6 +135,30 @@ def strategy_class(name: str) -> type[SearchStrategy]:
 def strategy_names() -> list[str]:
     """The names of all strategies, built in and installed, sorted. Imports none of them."""
     return sorted({*_BUILT_IN, *_plug_ins().names})
+
+
+def _lacking(strategy: type[SearchStrategy], space: SearchSpace) -> str:
+    """What the space needs and the strategy has not, with those that have it; empty if nothing."""
+    if _can_search(strategy, space):
+        return ""
+    lacking = []
+    if space.is_conditional and not strategy.supports_conditions:
+        conditional = [name for name, parameter in space.items() if parameter.when]
+        lacking.append(f"conditional parameters ({', '.join(conditional)})")
+    if space.constraints and not strategy.supports_constraints:
+        lacking.append(f"constraints ({'; '.join(space.constraints)})")
+    able = []
+    for name in strategy_names():
+        # One that cannot be loaded is no way out.
+        with suppress(InvalidConfiguration):
+            able += [repr(name)] if _can_search(strategy_class(name), space) else []
+    return f"cannot search spaces with {' and '.join(lacking)}; use {' or '.join(able)}"
+
+
+def _can_search(strategy: type[SearchStrategy], space: SearchSpace) -> bool:
+    return (strategy.supports_conditions or not space.is_conditional) and (
+        strategy.supports_constraints or not space.constraints
+    )
 
 
 def _attempt(mistakes: list[str], build: Callable[[], T]) -> T | None:

@@ -2,14 +2,13 @@
 
 Notation:
     axis: the finitely many values of one parameter.
-    cell: one candidate, a value of each axis.
+    cell: one candidate, a value of each active axis.
     index: the number of a cell, counted as `itertools.product` does: the last axis is fastest.
     place: when a cell's turn comes; its index, unless the grid is shuffled.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Iterator
 from itertools import product
 from typing import Annotated, ClassVar, TypeAlias, final
@@ -20,6 +19,7 @@ from prefect_tuner.errors import InvalidConfiguration
 from prefect_tuner.history import History
 from prefect_tuner.parameters import Categorical, HyperValue, Int, Parameter, Params
 from prefect_tuner.space import SearchSpace
+from prefect_tuner.strategies.feasible_cells import infeasible
 from prefect_tuner.strategies.grid_points import spread
 from prefect_tuner.strategies.permutation import Permutation
 from prefect_tuner.strategies.strategy import SearchStrategy, StrategyOptions
@@ -28,6 +28,8 @@ from prefect_tuner.validation import unknown_name
 
 # The cells of the fastest axes are built once and used again, as far as this many of them go.
 _LARGEST_BLOCK = 4096
+# Cells in a row that may violate constraints, before the search for the next one is given up.
+_MOST_INFEASIBLE = 200_000
 
 _Points: TypeAlias = Annotated[int, Field(ge=1, le=100_000)]
 
@@ -53,11 +55,13 @@ class GridSearch(SearchStrategy):
     """Visits every cell once: in the order of `itertools.product`, or shuffled by the seed.
 
     Nothing is stored but one block of cells, so that a grid of 10**12 cells starts at once. The
-    next candidate is the first cell, in order, that no trial of the history has.
+    next candidate is the first cell, in order, that no trial of the history has. Cells that
+    violate a constraint are left out. A conditional parameter turns within the values it depends
+    on, and stands still where it is not active: no cell comes twice.
 
     Raises:
-        InvalidConfiguration: A continuous parameter has no points, or points are given for a
-            parameter that is not there or not a number.
+        InvalidConfiguration: A continuous parameter has no points, points are given for a
+            parameter that is not there or not a number, or no cell meets the constraints.
 
     Example:
         ```python
@@ -71,49 +75,65 @@ class GridSearch(SearchStrategy):
     """
 
     Options: ClassVar[type[BaseModel]] = GridSearchOptions
+    supports_conditions = True
+    supports_constraints = True
 
     def __init__(
         self, space: SearchSpace, direction: Direction, seed: int, options: GridSearchOptions
     ) -> None:
         super().__init__(space, direction, seed, options)
         self._axes = _axes(space, options.points)
-        self._radices = [axis.cardinality or 1 for axis in self._axes.values()]
+        self._cells = space.cells(self._axes)
         self._order = Permutation(self.cardinality, seed) if options.shuffle else None
         # A history only grows: what it held of the order's beginning, it still holds.
         self._visited: tuple[History, int] = (History(), 0)
+        if space.constraints and self.next_candidate(History()) is None:
+            raise infeasible(space, f"the {self.cardinality:,} cells")
 
     @property
     def cardinality(self) -> int:
-        """How many cells there are."""
-        return math.prod(self._radices)
+        """How many cells there are, those that violate constraints included."""
+        assert self._cells.size is not None  # noqa: S101 - all axes are finite
+        return self._cells.size
 
     def next_candidate(self, history: History) -> Params | None:
         """The first cell in order that no trial has; the search for it goes on where it was."""
-        known, place = self._visited
-        if known is not history:
-            place = 0
-        size, candidate = self.cardinality, None
-        while place < size and history.has_candidate(candidate := self._cell(place)):
-            place, candidate = place + 1, None
-        self._visited = (history, place)
-        return candidate
+        known, first = self._visited
+        for place, cell in self._feasible_from(first if known is history else 0):
+            if not history.has_candidate(cell):
+                self._visited = (history, place)
+                return cell
+        self._visited = (history, self.cardinality)
+        return None
 
     def cells(self) -> Iterator[Params]:
-        """All the cells in the order they are visited, made one by one."""
-        if self._order is not None:
-            return (self._cell(place) for place in range(self.cardinality))
+        """All the cells that meet the constraints, in the order they are visited, one by one."""
+        if self._order is not None or self.space.constraints or self.space.is_conditional:
+            return (cell for _, cell in self._feasible_from(0))
         return _walk(list(self._axes.items()))
 
-    def _cell(self, place: int) -> Params:
-        index = place if self._order is None else self._order.at(place)
-        digits: list[int] = []
-        for radix in reversed(self._radices):
-            index, digit = divmod(index, radix)
-            digits.append(digit)
-        return {
-            name: axis.value_at(digit)
-            for (name, axis), digit in zip(self._axes.items(), reversed(digits), strict=True)
-        }
+    def _feasible_from(self, place: int) -> Iterator[tuple[int, Params]]:
+        """The feasible cells from a place on, each with its own place."""
+        infeasible_ones = 0
+        while place < self.cardinality:
+            cell, reach = self._cells.locate(
+                place if self._order is None else self._order.at(place)
+            )
+            violated = self.space.violated(cell)
+            if not violated:
+                infeasible_ones = 0
+                yield place, cell
+                place += 1
+                continue
+            infeasible_ones += 1
+            if infeasible_ones == _MOST_INFEASIBLE:
+                raise infeasible(self.space, f"{infeasible_ones:,} cells in a row")
+            # Until a value changes that the constraint mentions, no cell meets it.
+            place += (
+                max(min(map(reach.__getitem__, each.names)) for each in violated)
+                if self._order is None
+                else 1
+            )
 
 
 def _axes(space: SearchSpace, points: int | dict[str, int] | None) -> dict[str, Parameter]:

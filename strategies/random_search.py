@@ -12,10 +12,14 @@ from pydantic import BaseModel, Field
 from prefect_tuner.history import History
 from prefect_tuner.parameters import Params
 from prefect_tuner.space import SearchSpace
+from prefect_tuner.strategies.feasible_cells import FeasibleCells, infeasible
 from prefect_tuner.strategies.strategy import SearchStrategy, StrategyOptions, trial_rng
 from prefect_tuner.trial import Direction
 
 _TRIES = 32
+# Draws until one meets the constraints; in a small space, what is left is counted out instead.
+_DRAWS_OF_SMALL_SPACE = 1_000
+_DRAWS = 100_000
 
 
 class RandomSearchOptions(StrategyOptions):
@@ -33,7 +37,11 @@ class RandomSearch(SearchStrategy):
     """Draws each parameter uniformly, on the logarithmic scale where `log` asks for it.
 
     A draw that was tried before is repeated, up to 32 times; then the search is exhausted. In a
-    small space some candidates may remain untried: `grid` visits them all.
+    small space some candidates may remain untried: `grid` visits them all. A draw that violates a
+    constraint is repeated until one does not. A conditional parameter is drawn where it is active.
+
+    Raises:
+        InvalidConfiguration: No draw was found that meets the constraints.
 
     Example:
         ```python
@@ -48,25 +56,40 @@ class RandomSearch(SearchStrategy):
     """
 
     Options: ClassVar[type[BaseModel]] = RandomSearchOptions
+    supports_conditions = True
+    supports_constraints = True
 
     def __init__(
         self, space: SearchSpace, direction: Direction, seed: int, options: RandomSearchOptions
     ) -> None:
         super().__init__(space, direction, seed, options)
         self._max_iters = options.max_iters
-        self._parameters = tuple(space.items())
+        self._cells = FeasibleCells(space)
+        if space.constraints:
+            self._draw(History())
 
     def next_candidate(self, history: History) -> Params | None:
         """A candidate not in the history, in a time that does not grow with it."""
         if self._max_iters is not None and len(history) >= self._max_iters:
             return None
+        return self._draw(history)
+
+    def _draw(self, history: History) -> Params | None:
         rng = trial_rng(self.seed, len(history))
-        for _ in range(_TRIES):
-            units = rng.random(len(self._parameters)).tolist()
-            candidate = {
-                name: parameter.from_unit(unit)
-                for (name, parameter), unit in zip(self._parameters, units, strict=True)
-            }
+        repeated = 0
+        for _ in range(_DRAWS_OF_SMALL_SPACE if self._cells.are_known else _DRAWS):
+            candidate = self.space.from_units(rng.random(len(self.space)).tolist())
+            if not self.space.meets_constraints(candidate):
+                continue
             if not history.has_candidate(candidate):
                 return candidate
-        return None
+            repeated += 1
+            if repeated == _TRIES:
+                return None
+        untried = self._cells.untried(history)
+        if untried:
+            return untried[rng.integers(len(untried))]
+        if repeated or self._cells.untried(History()):
+            return None
+        tried = "the candidates" if self._cells.are_known else f"{_DRAWS:,} random candidates"
+        raise infeasible(self.space, tried)

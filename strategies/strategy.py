@@ -43,6 +43,8 @@ class SearchStrategy(ABC):
 
     Attributes:
         Options: The pydantic model of the strategy's options.
+        supports_conditions: Whether it can search spaces with conditional parameters.
+        supports_constraints: Whether it can search spaces with constraints.
 
     Args:
         space: The parameters to search.
@@ -67,6 +69,8 @@ class SearchStrategy(ABC):
     """
 
     Options: ClassVar[type[BaseModel]] = StrategyOptions
+    supports_conditions: ClassVar[bool] = False
+    supports_constraints: ClassVar[bool] = False
 
     def __init__(
         self, space: SearchSpace, direction: Direction, seed: int, options: BaseModel
@@ -87,7 +91,8 @@ class SearchStrategy(ABC):
                 a strategy answers the same.
 
         Returns:
-            A value of its domain for every parameter of the space, as native Python types.
+            A value of its domain for every active parameter, as native Python types, and no other.
+            All of them meet the constraints of the space.
         """
 
     def report_result(self, trial: Trial) -> None:  # noqa: B027

@@ -194,13 +194,9 @@ class SearchSpace(Mapping[str, Parameter]):
         active = set(self.active(values))
         return {name: value for name, value in values.items() if name in active}
 
-    def violated(self, params: Mapping[str, HyperValue]) -> list[str]:
+    def violated(self, params: Mapping[str, HyperValue]) -> list[Constraint]:
         """The constraints that a candidate does not meet."""
-        return [each.text for each in self._constraints if not each.holds(params)]
-
-    def mentioned(self) -> dict[str, frozenset[str]]:
-        """For each constraint the parameters that it mentions."""
-        return {constraint.text: constraint.names for constraint in self._constraints}
+        return [constraint for constraint in self._constraints if not constraint.holds(params)]
 
     def meets_constraints(self, params: Mapping[str, HyperValue]) -> bool:
         """Whether a candidate meets all constraints."""
@@ -241,8 +237,8 @@ class SearchSpace(Mapping[str, Parameter]):
             if name in active and not self[name].contains(params[name])
         ]
         return mistakes or [
-            f"{dict(params)} does not meet the constraint {text!r}"
-            for text in self.violated(params)
+            f"{dict(params)} does not meet the constraint {violated.text!r}"
+            for violated in self.violated(params)
         ]
 
     def to_json(self) -> dict[str, dict[str, Any]]:
