@@ -13,6 +13,8 @@ from hypothesis import settings
 
 from tests.prefect_server import PrefectServer
 
+pytest.register_assert_rewrite("prefect_tuner.testing")
+
 # Before anything imports Prefect, which reads its settings then: no test ever talks to the
 # server, the profile or the database of whoever runs the tests.
 _SERVER = PrefectServer()

@@ -2,12 +2,32 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+import pytest
+
+from prefect_tuner import History, InvalidConfiguration, Params, SearchStrategy, Study
 from prefect_tuner.strategies.factory import StrategySpec
-from tests.strategies.conformance import StrategyConformance
+from prefect_tuner.strategies.strategy import trial_rng
+from prefect_tuner.testing import CONDITIONAL_SPACE, CONSTRAINED_SPACE, StrategyConformance
+
+
+class UniformSearch(SearchStrategy):
+    """A third party's, which knows nothing of conditions and constraints."""
+
+    def next_candidate(self, history: History) -> Params | None:
+        rng = trial_rng(self.seed, len(history))
+        for _ in range(32):
+            candidate = self.space.from_units(rng.random(len(self.space)).tolist())
+            if not history.has_candidate(candidate):
+                return candidate
+        return None
 
 
 class TestRandom(StrategyConformance):
     spec: ClassVar[StrategySpec] = "random"
+
+
+class TestSobol(StrategyConformance):
+    spec: ClassVar[StrategySpec] = "sobol"
 
 
 class TestGrid(StrategyConformance):
@@ -16,3 +36,18 @@ class TestGrid(StrategyConformance):
 
 class TestShuffledGrid(StrategyConformance):
     spec: ClassVar[StrategySpec] = {"name": "grid", "points": 3, "shuffle": True}
+
+
+class TestClassOfAThirdParty(StrategyConformance):
+    spec: ClassVar[StrategySpec] = UniformSearch
+
+
+def test_who_lacks_what_a_space_needs_is_told_who_has_it() -> None:
+    with pytest.raises(InvalidConfiguration) as caught:
+        Study(CONDITIONAL_SPACE, strategy=UniformSearch)
+    assert str(caught.value) == (
+        "strategy UniformSearch: cannot search spaces with conditional parameters "
+        "(drop, depth, is_dropping); use 'grid' or 'random' or 'sobol'"
+    )
+    with pytest.raises(InvalidConfiguration, match=r"with constraints \(a \+ b <= 1; not"):
+        Study(CONSTRAINED_SPACE, strategy=UniformSearch)

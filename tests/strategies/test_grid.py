@@ -1,11 +1,12 @@
 from __future__ import annotations
 
+import math
 import tracemalloc
 from itertools import islice, product
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from prefect_tuner import (
@@ -21,6 +22,7 @@ from prefect_tuner import (
     make_strategy,
 )
 from prefect_tuner.strategies.grid import GridSearch
+from prefect_tuner.testing import search_spaces
 from tests.search_spaces import UNHURRIED, small_grids
 
 HUGE = {name: Int(0, 999) for name in "abcd"}
@@ -205,3 +207,73 @@ def test_wrong_points_are_named(points: Any, said: str) -> None:
     with pytest.raises(InvalidConfiguration) as caught:
         Study(space, strategy={"name": "grid", "points": points})
     assert said in str(caught.value)
+
+
+def feasible_candidates(space: SearchSpace) -> set[str]:
+    """All candidates of a finite space, from the product of all values."""
+    found = set()
+    for full in cartesian_product(space):
+        active = space.active(full)
+        candidate = {name: full[name] for name in space if name in active}
+        if space.meets_constraints(candidate):
+            found.add(repr(list(candidate.items())))
+    return found
+
+
+@UNHURRIED
+@given(search_spaces(conditional=True), st.booleans())
+def test_conditional_cells_are_all_candidates_each_once(space: SearchSpace, shuffle: bool) -> None:
+    assume(math.prod(p.cardinality or 10**6 for p in space.values()) <= 2000)
+    cells = exactly(list(grid(space, shuffle=shuffle).cells()))
+    assert len(set(cells)) == len(cells)
+    assert set(cells) == feasible_candidates(space)
+    assert exactly(walked(space, shuffle=shuffle)) == cells
+
+
+CONSTRAINTS = ["a + b <= 3", "not (a == 1 and c > 1)", "b != 2 or c == 0", "d < c"]
+
+
+@UNHURRIED
+@given(st.lists(st.sampled_from(CONSTRAINTS), max_size=3), st.booleans(), st.permutations("abcd"))
+def test_cells_that_violate_a_constraint_are_left_out(
+    constraints: list[str], shuffle: bool, order: list[str]
+) -> None:
+    parameters: dict[str, Any] = {
+        "a": Int(0, 3),
+        "b": Int(0, 3, when={"a": [1, 2, 3]}),
+        "c": Int(0, 4),
+        "d": Categorical([0, 2, 3], when={"b": [0, 1], "c": [2, 3]}),
+    }
+    space = SearchSpace({name: parameters[name] for name in order}, constraints=constraints)
+    cells = exactly(list(grid(space, shuffle=shuffle).cells()))
+    assert len(set(cells)) == len(cells)
+    assert set(cells) == feasible_candidates(space)
+    assert exactly(walked(space, shuffle=shuffle)) == cells
+
+
+def test_a_conditional_parameter_turns_within_the_values_it_depends_on() -> None:
+    space = {"kind": ["a", "b"], "x": Float(0.0, 1.0, when={"kind": ["b"]}), "n": Int(0, 1)}
+    assert list(grid(space, points=2).cells()) == [
+        {"kind": "a", "n": 0},
+        {"kind": "a", "n": 1},
+        {"kind": "b", "x": 0.0, "n": 0},
+        {"kind": "b", "x": 0.0, "n": 1},
+        {"kind": "b", "x": 1.0, "n": 0},
+        {"kind": "b", "x": 1.0, "n": 1},
+    ]
+
+
+def test_blocks_of_cells_that_violate_a_constraint_are_jumped_over() -> None:
+    space = SearchSpace(HUGE, constraints=["a >= 900", "a + b >= 1500"])
+    cells = list(islice(grid(space).cells(), 3))
+    assert cells[0] == {"a": 900, "b": 600, "c": 0, "d": 0}
+    assert cells[2] == {"a": 900, "b": 600, "c": 0, "d": 2}
+    shuffled = list(islice(grid(space, shuffle=True).cells(), 20))
+    assert all(space.contains(cell) for cell in shuffled)
+
+
+def test_a_grid_without_a_feasible_cell_is_refused_before_a_trial() -> None:
+    with pytest.raises(InvalidConfiguration, match="none of the 100 cells meets"):
+        grid(SearchSpace({"a": Int(0, 9), "b": Int(0, 9)}, constraints=["a + b > 18"]))
+    with pytest.raises(InvalidConfiguration, match="none of 200,000 cells in a row"):
+        grid(SearchSpace(HUGE, constraints=["a + b + c + d > 9999"]))

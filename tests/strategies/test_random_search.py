@@ -15,6 +15,7 @@ from prefect_tuner import (
     SearchSpace,
     Study,
 )
+from prefect_tuner.testing import run_trials
 from tests.search_spaces import UNHURRIED, spaces
 
 
@@ -94,3 +95,43 @@ def test_max_iters_counts_all_trials_of_the_study() -> None:
 def test_max_iters_must_be_a_positive_whole_number(max_iters: object) -> None:
     with pytest.raises(InvalidConfiguration, match='strategy "random": option max_iters must be'):
         Study({"x": Float(0.0, 1.0)}, strategy={"name": "random", "max_iters": max_iters})
+
+
+def test_a_conditional_parameter_is_drawn_where_it_is_active() -> None:
+    space = {
+        "booster": ["tree", "dart"],
+        "rate_drop": Float(0.0, 1.0, when={"booster": ["dart"]}),
+        "lr": Float(0.0, 1.0),
+    }
+    asked = run_trials(Study(space, seed=1), 1000)
+    rates = [float(params["rate_drop"]) for params in asked if "rate_drop" in params]
+    assert 450 < len(rates) < 550
+    assert 0.45 < sum(rates) / len(rates) < 0.55
+    assert sum(params["booster"] == "dart" for params in asked) == len(rates)
+
+
+def test_feasible_candidates_are_drawn_evenly() -> None:
+    space = SearchSpace(
+        {"x": Float(0.0, 1.0), "y": Float(0.0, 1.0)}, constraints=["x + y <= 1", "x <= 0.5"]
+    )
+    asked = run_trials(Study(space, seed=1), 1000)
+    below = sum(float(params["y"]) <= 0.5 for params in asked)
+    assert 610 < below < 720  # Two thirds of the region lie there.
+
+
+def test_what_few_feasible_candidates_there_are_is_counted_out() -> None:
+    space = SearchSpace({n: Int(0, 20) for n in "abc"}, constraints=["a + b + c == 60 or c > 20"])
+    assert run_trials(Study(space), 5) == [{"a": 20, "b": 20, "c": 20}]
+    pairs = SearchSpace({n: Int(0, 99) for n in "ab"}, constraints=["a + b == 3"])
+    asked = [sorted(params.items()) for params in run_trials(Study(pairs), 10)]
+    assert len(asked) == 4
+    assert asked != sorted(asked)
+
+
+def test_constraints_that_nothing_meets_are_refused_before_a_trial() -> None:
+    small = SearchSpace({"a": Int(0, 9)}, constraints=["a > 9"])
+    with pytest.raises(InvalidConfiguration, match="none of the candidates meets"):
+        Study(small)
+    large = SearchSpace({"x": Float(0.0, 1.0)}, constraints=["x > 1"])
+    with pytest.raises(InvalidConfiguration, match="none of 100,000 random candidates meets"):
+        Study(large)

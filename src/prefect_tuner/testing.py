@@ -1,0 +1,343 @@
+"""What every search strategy keeps to, as a test suite for strategies of your own.
+
+Needs pytest and hypothesis: `pip install "prefect-tuner[testing]"`.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import random
+import subprocess
+import sys
+from dataclasses import replace
+from typing import Any, ClassVar
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from prefect_tuner import (
+    Categorical,
+    Float,
+    History,
+    HyperValue,
+    Int,
+    InvalidConfiguration,
+    Outcome,
+    Params,
+    SearchSpace,
+    Study,
+)
+from prefect_tuner.parameters import Parameter
+from prefect_tuner.strategies.factory import StrategySpec, strategy_class
+
+PLAIN_SPACE = SearchSpace(
+    {
+        "rate": Float(1e-4, 1.0, log=True),
+        "momentum": Float(0.0, 0.9, step=0.1),
+        "depth": Int(2, 10),
+        "width": Int(16, 1024, log=True),
+        "kind": [True, 1, 1.0, "one"],
+    }
+)
+"""A space with every kind of parameter."""
+
+CONDITIONAL_SPACE = SearchSpace(
+    {
+        "drop": Float(0.0, 0.5, when={"booster": ["dart"], "is_dropping": [True]}),
+        "booster": ["tree", "dart", "linear"],
+        "depth": Int(2, 40, when={"booster": ["tree", "dart"]}),
+        "is_dropping": Categorical([True, False], when={"booster": "dart"}),
+        "rate": Float(1e-4, 1.0, log=True),
+    }
+)
+"""A space with conditions within conditions, a child declared before its parents."""
+
+CONSTRAINED_SPACE = SearchSpace(
+    {"a": Float(0.0, 1.0), "b": Float(0.0, 1.0), "n": Int(1, 50), "kind": ["x", "y"]},
+    constraints=["a + b <= 1", "not (kind == 'x' and n > 20)"],
+)
+"""A space of which about a third is feasible."""
+
+_RUN = """
+import importlib, json, sys
+from prefect_tuner.testing import run_trials
+sys.path[:], given = json.loads(sys.argv[1])
+if "class" in given:
+    module, _, name = given.pop("class").partition(":")
+    given["strategy"] = getattr(importlib.import_module(module), name)
+count = given.pop("count")
+from prefect_tuner import Study
+print(json.dumps(run_trials(Study(**given), count)))
+"""
+
+_FEW = settings(
+    deadline=None,
+    max_examples=20,
+    # One test of the suite belongs to all classes that inherit it.
+    suppress_health_check=[HealthCheck.differing_executors, HealthCheck.too_slow],
+)
+
+
+class StrategyConformance:
+    """The contract of `SearchStrategy`, for the strategy that `spec` stands for.
+
+    What the class declares to support is tested, and that the rest is refused. Trials are told
+    a smooth metric of their parameters, unless a test says otherwise.
+
+    Attributes:
+        spec: The strategy's name, a mapping with its `name` and options, or its class, which must
+            be importable.
+        trials: How many trials a study has in most tests; more than a model-based strategy's start.
+
+    Example:
+        ```python
+        from prefect_tuner.testing import StrategyConformance
+
+
+        class TestMySearch(StrategyConformance):
+            spec = {"name": "random", "max_iters": 1000}
+        ```
+    """
+
+    spec: ClassVar[StrategySpec]
+    trials: ClassVar[int] = 20
+
+    def study(self, space: SearchSpace = PLAIN_SPACE, seed: int = 0) -> Study:
+        """A study by the strategy."""
+        return Study(space, strategy=self.spec, direction="maximize", seed=seed)
+
+    def test_candidates_lie_in_the_space_in_its_order(self) -> None:
+        for params in run_trials(self.study(), self.trials):
+            assert PLAIN_SPACE.contains(params)
+            assert list(params) == list(PLAIN_SPACE)
+
+    def test_values_are_native_python_values(self) -> None:
+        for params in run_trials(self.study(), self.trials):
+            assert {type(value) for value in params.values()} <= {int, float, str, bool}
+            assert exactly(json.loads(json.dumps(params))) == exactly(params)
+
+    def test_conditional_parameters_are_there_where_they_are_active(self) -> None:
+        self._search_or_refuse(CONDITIONAL_SPACE, "conditional parameters (drop, depth")
+
+    def test_constraints_are_met(self) -> None:
+        self._search_or_refuse(CONSTRAINED_SPACE, "constraints (a + b <= 1")
+
+    @_FEW
+    @given(st.data())
+    def test_any_space_is_searched_without_leaving_it(self, data: st.DataObject) -> None:
+        conditional = strategy_of(self.spec).supports_conditions
+        space = data.draw(search_spaces(conditional=conditional))
+        asked = run_trials(self.study(space, seed=data.draw(st.integers(0, 2**64))), 8)
+        assert asked
+        assert all(space.contains(params) for params in asked)
+
+    def test_no_candidate_comes_twice(self) -> None:
+        keys = [exactly(params) for params in run_trials(self.study(), 3 * self.trials)]
+        assert len(set(keys)) == len(keys)
+
+    def test_asking_twice_with_the_same_history_gives_the_same(self) -> None:
+        study = self.study()
+        for _ in range(self.trials):
+            first = study.strategy.next_candidate(study.history)
+            assert study.strategy.next_candidate(study.history) == first
+            assert run_trials(study, 1) == [first]
+
+    def test_a_study_rebuilt_from_its_history_goes_on_as_the_first_one_would(self) -> None:
+        study, rebuilt = self.study(), self.study()
+        for number in range(self.trials):
+            trial = study.ask()
+            assert trial is not None
+            if number % 3:
+                study.tell(trial, metric_of(trial.params))
+        for trial in study.history:
+            rebuilt.add_trial(trial)
+        assert run_trials(rebuilt, 3) == run_trials(study, 3)
+
+    def test_an_earlier_history_is_answered_after_a_later_one(self) -> None:
+        study = self.study()
+        params = run_trials(study, self.trials)
+        for length in (7, 0, self.trials - 1, 3):
+            earlier = History(study.history[:length])
+            assert study.strategy.next_candidate(earlier) == params[length]
+
+    def test_trials_are_told_in_any_order(self) -> None:
+        study = self.study()
+        for _ in range(self.trials // 4):
+            asked = [study.ask() for _ in range(4)]
+            for trial in sorted((t for t in asked if t is not None), key=lambda t: -t.number):
+                study.tell(trial, metric_of(trial.params))
+        candidate = study.strategy.next_candidate(study.history)
+        assert candidate is not None
+        assert PLAIN_SPACE.contains(candidate)
+        assert self.study().strategy.next_candidate(History(study.history)) == candidate
+
+    def test_running_trials_are_no_hindrance(self) -> None:
+        study = self.study()
+        asked = [study.ask() for _ in range(self.trials)]
+        keys = {exactly(trial.params) for trial in asked if trial is not None}
+        assert len(keys) == self.trials
+
+    def test_failed_trials_are_no_hindrance(self) -> None:
+        study = self.study()
+        for _ in range(2):
+            for outcome in Outcome:
+                trial = study.ask()
+                assert trial is not None
+                completed = outcome is Outcome.COMPLETED
+                study.tell(trial, 1.0 if completed else None, outcome=outcome)
+        only_failures = self.study()
+        for _ in range(self.trials):
+            trial = only_failures.ask()
+            assert trial is not None
+            only_failures.tell(trial, outcome=Outcome.FAILED)
+        assert study.ask() is not None
+        assert only_failures.ask() is not None
+
+    def test_a_metric_that_is_no_number_is_never_seen(self) -> None:
+        study = self.study()
+        for number in range(self.trials):
+            trial = study.ask()
+            assert trial is not None
+            study.tell(trial, [1.0, math.nan, math.inf][number % 3])
+        seen = [trial.metric for trial in study.history if trial.metric is not None]
+        assert set(seen) == {1.0}
+        assert study.ask() is not None
+
+    def test_the_same_seed_gives_the_same_sequence_in_another_process(self) -> None:
+        here = run_trials(self.study(seed=11), self.trials)
+        given: dict[str, Any] = {
+            "space": PLAIN_SPACE.to_json(),
+            "direction": "maximize",
+            "seed": 11,
+            "count": self.trials,
+        }
+        if isinstance(self.spec, type):
+            given["class"] = f"{self.spec.__module__}:{self.spec.__qualname__}"
+        else:
+            given["strategy"] = self.spec
+        for hash_seed in ("1", "2"):
+            there = subprocess.run(
+                [sys.executable, "-c", _RUN, json.dumps([sys.path, given])],
+                env=os.environ | {"PYTHONHASHSEED": hash_seed},
+                capture_output=True,
+                text=True,
+                check=True,
+            )
+            assert json.loads(there.stdout) == here
+
+    def test_global_random_state_is_neither_read_nor_changed(self) -> None:
+        random.seed(0)
+        np.random.seed(0)  # noqa: NPY002 - the global state is what this is about
+        before = (random.getstate(), repr(np.random.get_state()))  # noqa: NPY002
+        first = run_trials(self.study(), self.trials)
+        assert (random.getstate(), repr(np.random.get_state())) == before  # noqa: NPY002
+        random.seed(1)
+        np.random.seed(1)  # noqa: NPY002
+        assert run_trials(self.study(), self.trials) == first
+
+    def test_a_small_space_is_exhausted_and_stays_so(self) -> None:
+        study = self.study(SearchSpace({"depth": [1, 2], "kind": ["a", "b"]}))
+        assert 1 <= len(run_trials(study, 10)) <= 4
+        assert study.ask() is None
+
+    def test_a_space_of_one_candidate_is_asked_once(self) -> None:
+        space = SearchSpace({"x": Float(0.5, 0.5), "n": Int(3, 3), "kind": ["only"]})
+        assert run_trials(self.study(space), 3) == [{"x": 0.5, "n": 3, "kind": "only"}]
+
+    def _search_or_refuse(self, space: SearchSpace, lacking: str) -> None:
+        strategy = strategy_of(self.spec)
+        if (strategy.supports_conditions or not space.is_conditional) and (
+            strategy.supports_constraints or not space.constraints
+        ):
+            asked = run_trials(self.study(space), 2 * self.trials)
+            assert len(asked) == 2 * self.trials
+            assert [space.mistakes_in(params) for params in asked] == [[]] * len(asked)
+            assert run_trials(self.study(space), 2 * self.trials) == asked
+        else:
+            with pytest.raises(InvalidConfiguration) as caught:
+                self.study(space)
+            assert lacking in str(caught.value)
+            assert "use " in str(caught.value)
+
+
+def run_trials(study: Study, count: int) -> list[Params]:
+    """Ask a study for trials one by one, and tell each its `metric_of`.
+
+    Returns:
+        What was asked, fewer than `count` where the strategy is exhausted.
+    """
+    asked: list[Params] = []
+    while len(asked) < count and (trial := study.ask()) is not None:
+        asked.append(dict(trial.params))
+        study.tell(trial, metric_of(trial.params))
+    return asked
+
+
+def metric_of(params: Params) -> float:
+    """A smooth metric of parameters, whatever they are; parameters that are missing add nothing."""
+    return sum(math.cos(_as_number(value) + len(name)) for name, value in params.items())
+
+
+def exactly(params: Params) -> str:
+    """Params as text, in which `True`, `1` and `1.0` differ."""
+    return repr(list(params.items()))
+
+
+def strategy_of(spec: StrategySpec) -> Any:
+    """The class that a spec stands for."""
+    named = spec if isinstance(spec, str | type) else spec["name"]
+    return strategy_class(named) if isinstance(named, str) else named
+
+
+@st.composite
+def search_spaces(draw: st.DrawFn, conditional: bool = False) -> SearchSpace:
+    """Search spaces of up to 5 parameters, made up by hypothesis.
+
+    Args:
+        draw: Given by hypothesis.
+        conditional: Whether parameters may be conditional on others.
+    """
+    names = draw(st.permutations("abcde"))[: draw(st.integers(1, 5))]
+    parameters: dict[str, Parameter] = {}
+    for name in names:
+        parameter = draw(_parameters())
+        if conditional and parameters and draw(st.booleans()):
+            parents = draw(st.lists(st.sampled_from(sorted(parameters)), max_size=2, unique=True))
+            when = {parent: draw(_values_of(parameters[parent])) for parent in parents}
+            parameter = replace(parameter, when=when)
+        parameters[name] = parameter
+    order = draw(st.permutations(sorted(parameters)))
+    return SearchSpace({name: parameters[name] for name in order})
+
+
+@st.composite
+def _parameters(draw: st.DrawFn) -> Parameter:
+    low, count = draw(st.integers(-20, 20)), draw(st.integers(1, 6))
+    match draw(st.sampled_from(["float", "log", "steps", "int", "choices"])):
+        case "float":
+            return Float(low, low + count)
+        case "log":
+            return Float(10.0**low, 10.0 ** (low + count), log=True)
+        case "steps":
+            return Float(low / 10, (low + 3 * (count - 1)) / 10, step=0.3)
+        case "int":
+            return Int(low, low + count - 1)
+    values = st.one_of(st.booleans(), st.integers(-2, 2), st.sampled_from("ab"), st.just(1.0))
+    return Categorical(draw(st.lists(values, min_size=1, max_size=count, unique_by=_key)))
+
+
+def _values_of(parameter: Parameter) -> st.SearchStrategy[list[HyperValue]]:
+    values: st.SearchStrategy[HyperValue] = st.floats(0.0, 1.0).map(parameter.from_unit)
+    return st.lists(values, min_size=1, max_size=3, unique_by=_key)
+
+
+def _key(value: HyperValue) -> tuple[type, HyperValue]:
+    return type(value), value
+
+
+def _as_number(value: HyperValue) -> float:
+    return float(len(value)) if isinstance(value, str) else float(value)
