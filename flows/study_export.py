@@ -18,7 +18,7 @@ from prefect_tuner.flows.stored_study import StoredStudy
 from prefect_tuner.flows.study_document import study_document
 from prefect_tuner.flows.study_state import StudyState
 from prefect_tuner.flows.tuning_result import row_columns, trial_row
-from prefect_tuner.space import SearchSpace
+from prefect_tuner.space import CONSTRAINTS_TYPE
 from prefect_tuner.trial import Trial
 
 ExportFormat: TypeAlias = Literal["csv", "json", "parquet", "optuna"]
@@ -99,7 +99,7 @@ def _unwritable(output: Path, error: OSError) -> LedgerError:
 def _table(state: StudyState) -> list[list[Any]]:
     """The names of the columns, and a row for each trial."""
     rows = [trial_row(trial) for trial in counted_trials(state)]
-    no_trial = trial_row(Trial(0, dict.fromkeys(SearchSpace(state.definition.space), "")))
+    no_trial = trial_row(Trial(0, dict.fromkeys(_parameters(state), "")))
     columns = row_columns([no_trial, *rows])
     return [columns, *([row.get(name) for name in columns] for row in rows)]
 
@@ -109,6 +109,11 @@ def _csv_line(row: list[Any]) -> str:
     # With this end, a carriage return in a text is quoted as well; lines end as files here do.
     csv.writer(text, lineterminator="\r\n").writerow(row)
     return text.getvalue().removesuffix("\r\n") + "\n"
+
+
+def _parameters(state: StudyState) -> list[str]:
+    space = state.definition.space
+    return [name for name, each in space.items() if each.get("type") != CONSTRAINTS_TYPE]
 
 
 def _write_parquet(state: StudyState, path: Path) -> None:

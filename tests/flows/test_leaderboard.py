@@ -76,6 +76,17 @@ def test_all_rows_have_the_columns_of_the_first() -> None:
     assert [row["extra.epochs"] for row in rows] == [None, None, 4.0]
 
 
+def test_rows_of_conditional_parameters_have_the_same_columns() -> None:
+    trials = [
+        Trial(0, {"kind": "a", "lr": 0.1}, outcome=Outcome.COMPLETED, metric=3.0),
+        Trial(1, {"kind": "b", "depth": 3, "lr": 0.1}, outcome=Outcome.COMPLETED, metric=2.0),
+    ]
+    rows = leaderboard_rows(trials, "maximize")
+    expected = ["rank", "trial", "metric", "param.kind", "param.depth", "param.lr"]
+    assert [list(row)[:6] for row in rows] == [expected] * 2
+    assert [row["param.depth"] for row in rows] == [None, 3]
+
+
 def test_thousands_of_further_numbers_do_not_make_thousands_of_columns() -> None:
     extra = {f"fold {n}": float(n) for n in range(5000)}
     trials = [

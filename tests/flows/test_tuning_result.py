@@ -88,6 +88,18 @@ def test_the_dataframe_has_a_row_for_each_trial_and_a_column_for_each_number() -
     assert frame["message"][1] == "no"
 
 
+def test_the_dataframe_keeps_types_where_parameters_are_missing() -> None:
+    frame = result(
+        Trial(0, {"kind": "a"}, outcome=Outcome.COMPLETED, metric=1.0),
+        Trial(1, {"kind": "b", "depth": 3, "flag": True}, outcome=Outcome.COMPLETED, metric=2.0),
+    ).to_dataframe()
+    assert list(frame.columns[2:5]) == ["param.kind", "param.depth", "param.flag"]
+    assert frame["param.depth"].isna().tolist() == [True, False]
+    assert repr(int(frame["param.depth"][1])) == "3"
+    assert str(frame["param.depth"].dtype) == "Int64"
+    assert str(frame["param.flag"].dtype) == "boolean"
+
+
 def test_a_missing_pandas_is_named_with_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "pandas", None)
     with pytest.raises(
