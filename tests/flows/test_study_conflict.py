@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from prefect_tuner import Int, SearchSpace
+from prefect_tuner import Int, Params, SearchSpace
 from prefect_tuner.flows.ledger_records import (
     AskedRecord,
     FinishedRecord,
@@ -56,7 +56,7 @@ def test_trials_that_violate_a_new_constraint_are_not_adopted() -> None:
     before = definition(SearchSpace(PARAMETERS))
     state = StudyState.begin(StudyRecord(at=AT, study="s", definition=before))
     for number, a in enumerate((1, 5)):
-        params = {"a": a, "b": 0, "kind": "x"}
+        params: Params = {"a": a, "b": 0, "kind": "x"}
         state.take(AskedRecord(at=AT, number=number, params=params, seed=0))
         state.take(
             FinishedRecord(

@@ -220,6 +220,29 @@ def test_choices_that_are_one_to_optuna_are_told_apart(tmp_path: Path) -> None:
     assert [t.params["k"] for t in loaded.trials] == ["1", "1.0", "True"]
 
 
+def test_trials_of_a_conditional_space_have_what_was_active(tmp_path: Path) -> None:
+    space = SearchSpace(
+        {
+            "booster": ["gbtree", "dart"],
+            "rate": Float(0.0, 1.0, when={"booster": ["dart"]}),
+            "depth": Int(2, 10),
+        },
+        constraints=["depth < 9"],
+    )
+    tree = completed(0, 0.5, booster="gbtree", depth=3)
+    dart = completed(1, 0.75, booster="dart", rate=0.5, depth=4)
+    store_study("Über/all", tree, dart, space=space.to_json())
+    stored = read_study("", "Über/all")
+    loaded = load(export(stored, "optuna", tmp_path / "study.db"))
+    assert [t.params for t in loaded.trials] == [tree.params, dart.params]
+    header, first, _ = csv.reader(io.StringIO(export_text(stored, state_of(stored), "csv")))
+    params = ["param.booster", "param.rate", "param.depth"]
+    assert [name for name in header if name.startswith("param.")] == params
+    assert [first[header.index(name)] for name in params] == ["gbtree", "", "3"]
+    frame = pd.read_parquet(export(stored, "parquet", tmp_path / "study.parquet"))
+    assert frame["param.rate"].isna().tolist() == [True, False]
+
+
 def test_any_path_is_a_path_for_the_database(study: StoredStudy, tmp_path: Path) -> None:
     folder = tmp_path / "what? 100%25 #x"
     folder.mkdir()
