@@ -38,8 +38,10 @@ THIRD_PARTIES = {
     STRATEGIES: {"numpy", "pydantic", "scipy"},
 }
 PURE_FLOW_FILES = ["lagged_history.py", "study.py"]
-# One hands on the names of all rooms, the other tests whatever strategy it is given.
-OUTSIDE_THE_ROOMS = [FOLDERS[VOCABULARY] / name for name in ("__init__.py", "testing.py")]
+# One hands on the names of all rooms, the others test whatever strategy they are given.
+OUTSIDE_THE_ROOMS = [
+    FOLDERS[VOCABULARY] / name for name in ("__init__.py", "testing.py", "testing_spaces.py")
+]
 
 
 def files(room: str) -> list[Path]:

@@ -11,7 +11,6 @@ import os
 import random
 import subprocess
 import sys
-from dataclasses import replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -20,7 +19,6 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from prefect_tuner import (
-    Categorical,
     Float,
     History,
     HyperValue,
@@ -31,36 +29,13 @@ from prefect_tuner import (
     SearchSpace,
     Study,
 )
-from prefect_tuner.parameters import Parameter
 from prefect_tuner.strategies.factory import StrategySpec, strategy_class
-
-PLAIN_SPACE = SearchSpace(
-    {
-        "rate": Float(1e-4, 1.0, log=True),
-        "momentum": Float(0.0, 0.9, step=0.1),
-        "depth": Int(2, 10),
-        "width": Int(16, 1024, log=True),
-        "kind": [True, 1, 1.0, "one"],
-    }
+from prefect_tuner.testing_spaces import (
+    CONDITIONAL_SPACE,
+    CONSTRAINED_SPACE,
+    PLAIN_SPACE,
+    search_spaces,
 )
-"""A space with every kind of parameter."""
-
-CONDITIONAL_SPACE = SearchSpace(
-    {
-        "drop": Float(0.0, 0.5, when={"booster": ["dart"], "is_dropping": [True]}),
-        "booster": ["tree", "dart", "linear"],
-        "depth": Int(2, 40, when={"booster": ["tree", "dart"]}),
-        "is_dropping": Categorical([True, False], when={"booster": "dart"}),
-        "rate": Float(1e-4, 1.0, log=True),
-    }
-)
-"""A space with conditions within conditions, a child declared before its parents."""
-
-CONSTRAINED_SPACE = SearchSpace(
-    {"a": Float(0.0, 1.0), "b": Float(0.0, 1.0), "n": Int(1, 50), "kind": ["x", "y"]},
-    constraints=["a + b <= 1", "not (kind == 'x' and n > 20)"],
-)
-"""A space of which about a third is feasible."""
 
 _RUN = """
 import importlib, json, sys
@@ -291,52 +266,6 @@ def strategy_of(spec: StrategySpec) -> Any:
     """The class that a spec stands for."""
     named = spec if isinstance(spec, str | type) else spec["name"]
     return strategy_class(named) if isinstance(named, str) else named
-
-
-@st.composite
-def search_spaces(draw: st.DrawFn, conditional: bool = False) -> SearchSpace:
-    """Search spaces of up to 5 parameters, made up by hypothesis.
-
-    Args:
-        draw: Given by hypothesis.
-        conditional: Whether parameters may be conditional on others.
-    """
-    names = draw(st.permutations("abcde"))[: draw(st.integers(1, 5))]
-    parameters: dict[str, Parameter] = {}
-    for name in names:
-        parameter = draw(_parameters())
-        if conditional and parameters and draw(st.booleans()):
-            parents = draw(st.lists(st.sampled_from(sorted(parameters)), max_size=2, unique=True))
-            when = {parent: draw(_values_of(parameters[parent])) for parent in parents}
-            parameter = replace(parameter, when=when)
-        parameters[name] = parameter
-    order = draw(st.permutations(sorted(parameters)))
-    return SearchSpace({name: parameters[name] for name in order})
-
-
-@st.composite
-def _parameters(draw: st.DrawFn) -> Parameter:
-    low, count = draw(st.integers(-20, 20)), draw(st.integers(1, 6))
-    match draw(st.sampled_from(["float", "log", "steps", "int", "choices"])):
-        case "float":
-            return Float(low, low + count)
-        case "log":
-            return Float(10.0**low, 10.0 ** (low + count), log=True)
-        case "steps":
-            return Float(low / 10, (low + 3 * (count - 1)) / 10, step=0.3)
-        case "int":
-            return Int(low, low + count - 1)
-    values = st.one_of(st.booleans(), st.integers(-2, 2), st.sampled_from("ab"), st.just(1.0))
-    return Categorical(draw(st.lists(values, min_size=1, max_size=count, unique_by=_key)))
-
-
-def _values_of(parameter: Parameter) -> st.SearchStrategy[list[HyperValue]]:
-    values: st.SearchStrategy[HyperValue] = st.floats(0.0, 1.0).map(parameter.from_unit)
-    return st.lists(values, min_size=1, max_size=3, unique_by=_key)
-
-
-def _key(value: HyperValue) -> tuple[type, HyperValue]:
-    return type(value), value
 
 
 def _as_number(value: HyperValue) -> float:

@@ -7,7 +7,8 @@ import pytest
 from prefect_tuner import History, InvalidConfiguration, Params, SearchStrategy, Study
 from prefect_tuner.strategies.factory import StrategySpec
 from prefect_tuner.strategies.strategy import trial_rng
-from prefect_tuner.testing import CONDITIONAL_SPACE, CONSTRAINED_SPACE, StrategyConformance
+from prefect_tuner.testing import StrategyConformance
+from prefect_tuner.testing_spaces import CONDITIONAL_SPACE, CONSTRAINED_SPACE
 
 
 class UniformSearch(SearchStrategy):

@@ -11,7 +11,8 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from prefect_tuner import Categorical, Float, Int, InvalidConfiguration, Params, SearchSpace
-from prefect_tuner.testing import exactly, search_spaces
+from prefect_tuner.testing import exactly
+from prefect_tuner.testing_spaces import search_spaces
 from tests.search_spaces import UNHURRIED, UNITS
 
 BOOSTERS: dict[str, Any] = {
