@@ -38,6 +38,7 @@ ENTRY_POINT_GROUP = "prefect_tuner.strategies"
 """Where installed packages register strategies of their own."""
 
 _BUILT_IN = {
+    "gp": "prefect_tuner.strategies.gp:GaussianProcessSearch",
     "grid": "prefect_tuner.strategies.grid:GridSearch",
     "random": "prefect_tuner.strategies.random_search:RandomSearch",
     "sobol": "prefect_tuner.strategies.sobol:SobolSearch",

@@ -1,0 +1,188 @@
+"""Fit of the hyperparameters of `gp`: the maximum of their posterior, by analytic gradients.
+
+Notation:
+    A: axes; E: columns of the embedding; owners: the axis of each column, shape (E,).
+    Z: embedded observations, shape (n, E). y: warped metrics, shape (n,).
+    extra: variance that an observation has beyond the noise, shape (n,).
+    theta = (log length scales (A,), log amplitude, log noise): both of the latter are variances.
+    K = amplitude k(r2) + diag(noise + extra), shape (n, n).
+    alpha = K^-1 y.  W = K^-1 - alpha alpha'.
+
+    loss(theta) = y' alpha / 2 + log|K| / 2 + sum ((theta - centre) / width)**2 / 2
+    d loss / d theta_j = tr(W dK / d theta_j) / 2 + (theta_j - centre_j) / width_j**2
+
+With M = W * amplitude * k'(r2), the derivative by a log length scale is the sum of
+-M_ij (z_i - z_j)**2 over i and j, which is 2 z' M z - 2 z**2 . M 1 for each column z of the scaled
+embedding: two products of matrices for all axes together.
+
+Source: Rasmussen and Williams (2006), equations 5.8 and 5.9.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.linalg import lapack
+from scipy.optimize import minimize
+
+from prefect_tuner.strategies.array_types import FloatArray, IntArray
+from prefect_tuner.strategies.gp_kernel import matern52_with_slope, squared_distances
+
+JITTER = 1e-8
+"""Added to the diagonal beside the noise, times the amplitude."""
+
+_UNUSABLE = 1e25
+
+
+@dataclass(frozen=True)
+class Hyperparameters:
+    """What the kernel is made of.
+
+    Attributes:
+        length_scales: One for each axis, shape (A,), in units of an axis' whole length.
+        amplitude: Variance of the function.
+        noise: Variance of an observation, in the same units.
+    """
+
+    length_scales: FloatArray
+    amplitude: float
+    noise: float
+
+    @property
+    def theta(self) -> FloatArray:
+        """All of them as logarithms, shape (A + 2,)."""
+        return np.log(np.concatenate([self.length_scales, [self.amplitude, self.noise]]))
+
+    @classmethod
+    def from_theta(cls, theta: FloatArray) -> Hyperparameters:
+        """The inverse of `theta`."""
+        values = np.exp(theta)
+        return cls(values[:-2], float(values[-2]), float(values[-1]))
+
+
+@dataclass(frozen=True)
+class Prior:
+    """Independent log-normal distributions of the hyperparameters, cut off at bounds.
+
+    Attributes:
+        centre: Means of theta, shape (A + 2,).
+        width: Standard deviations of theta, shape (A + 2,).
+        low: Least theta, shape (A + 2,).
+        high: Largest theta, shape (A + 2,).
+    """
+
+    centre: FloatArray
+    width: FloatArray
+    low: FloatArray
+    high: FloatArray
+
+    @classmethod
+    def for_axes(cls, axes: int, *, noisy: bool) -> Prior:
+        """The prior for a number of axes, with much or little noise.
+
+        Short length scales, of two fifths of an axis, up to 20 axes; beyond, they grow with the
+        root of the number of axes, as distances in the cube do (C. Hvarfner et al., Vanilla
+        Bayesian Optimization Performs Great in High Dimensions, 2024).
+        """
+        length = np.log(0.4 * max(1.0, axes / 20) ** 0.5)
+        noise, noise_width = (np.log(0.05), 1.5) if noisy else (np.log(1e-3), 1.5)
+        return cls(
+            centre=np.concatenate([np.full(axes, length), [0.0, noise]]),
+            width=np.concatenate([np.full(axes, 0.8), [0.7, noise_width]]),
+            low=np.concatenate([np.full(axes, np.log(0.02)), np.log([0.05, 1e-6])]),
+            high=np.concatenate([np.full(axes, np.log(30.0)), np.log([20.0, 1.0])]),
+        )
+
+    def starts(self) -> list[FloatArray]:
+        """Where to begin a search for the maximum: the centre, and smooth functions with noise."""
+        smooth = self.centre.copy()
+        smooth[:-2] += self.width[:-2]
+        smooth[-1] += self.width[-1]
+        return [self.centre.copy(), np.clip(smooth, self.low, self.high)]
+
+
+def loss_and_gradient(
+    theta: FloatArray,
+    Z: FloatArray,  # noqa: N803 - the notation of the module
+    y: FloatArray,
+    extra: FloatArray,
+    owners: IntArray,
+    prior: Prior,
+) -> tuple[float, FloatArray]:
+    """The negative logarithm of the posterior but for a constant, and its gradient (A + 2,).
+
+    Where K cannot be factorised, the loss is a huge number with a gradient of 0.
+    """
+    n, axes = len(y), len(theta) - 2
+    values = np.exp(theta)
+    scaled = Z / values[:axes][owners]
+    correlation, slope = matern52_with_slope(squared_distances(scaled, scaled))
+    amplitude, noise = values[-2], values[-1]
+    K = amplitude * correlation  # noqa: N806
+    K[np.diag_indices(n)] += noise + extra + JITTER * amplitude
+    factor, failed = lapack.dpotrf(K.T, lower=1, overwrite_a=1)
+    if failed:
+        return _UNUSABLE, np.zeros_like(theta)
+    log_determinant = 2.0 * float(np.sum(np.log(np.diag(factor))))
+    alpha, _ = lapack.dpotrs(factor, y, lower=1)
+    W = _symmetric(lapack.dpotri(factor, lower=1)[0])  # noqa: N806
+    W -= np.outer(alpha, alpha)
+    gradient = np.empty_like(theta)
+    gradient[-2] = 0.5 * amplitude * (np.vdot(W, correlation) + JITTER * np.trace(W))
+    gradient[-1] = 0.5 * noise * np.trace(W)
+    W *= slope
+    W *= amplitude
+    columns = np.einsum("ij,ij->j", scaled, W @ scaled)
+    columns -= (scaled**2).T @ W.sum(axis=1)
+    gradient[:axes] = 2.0 * np.bincount(owners, weights=columns, minlength=axes)
+    deviation = (theta - prior.centre) / prior.width
+    loss = 0.5 * float(y @ alpha) + 0.5 * log_determinant + 0.5 * float(deviation @ deviation)
+    gradient += deviation / prior.width
+    return (loss, gradient) if np.isfinite(loss) else (_UNUSABLE, np.zeros_like(theta))
+
+
+def fitted(
+    Z: FloatArray,  # noqa: N803
+    y: FloatArray,
+    extra: FloatArray,
+    owners: IntArray,
+    prior: Prior,
+    starts: list[FloatArray],
+    iterations: int,
+) -> FloatArray:
+    """The best theta found by L-BFGS-B from each of the starts, the first among equals.
+
+    Args:
+        Z: Embedded observations, shape (n, E).
+        y: Warped metrics, shape (n,).
+        extra: Additional variances, shape (n,).
+        owners: The axis of each column, shape (E,).
+        prior: The prior of theta.
+        starts: Where to begin, each of shape (A + 2,).
+        iterations: Most iterations from each start.
+    """
+    best, least = starts[0], np.inf
+    for start in starts:
+        result = minimize(
+            loss_and_gradient,
+            start,
+            args=(Z, y, extra, owners, prior),
+            jac=True,
+            method="L-BFGS-B",
+            bounds=np.stack([prior.low, prior.high], axis=1),
+            options={"maxiter": iterations, "maxfun": 2 * iterations, "maxcor": 10},
+        )
+        if float(result.fun) < least:
+            best, least = np.asarray(result.x, dtype=float), float(result.fun)
+    return best
+
+
+def _symmetric(lower: FloatArray) -> FloatArray:
+    """A symmetric matrix from its lower triangle; what stands above it is not read."""
+    triangle = np.tril(lower)
+    full: FloatArray = triangle + triangle.T
+    full[np.diag_indices(len(full))] *= 0.5
+    return full
+
+
