@@ -42,6 +42,7 @@ _MOST_FITTED = 200
 _MOST_ENUMERATED = 1000
 _ANCHORS = (5, 8, 12, 18, 27, 40, 60, 90, 135, 200, 300, 450)
 _COLD_ITERATIONS, _WARM_ITERATIONS = 40, 12
+_X_NUGGET, _X_MEAN, _X_MEANN = True, False, False
 _INCUMBENTS, _STARTS = 5, 5
 
 
@@ -136,10 +137,10 @@ class GaussianProcessSearch(SearchStrategy):
         seen = {row.tobytes() for row in tried}
         complete = model.is_complete
         best = float(y[complete].min())
-        added = hyperparameters.noise
-        if self._noisy:
+        added = hyperparameters.noise if _X_NUGGET else 0.0
+        if self._noisy or _X_MEAN:
             best = float(posterior.at(observed[complete])[0].min())
-            added = 0.0
+            added = 0.0 if not _X_MEANN else added
 
         def score(codes: FloatArray) -> FloatArray:
             mean, variance = posterior.at(self._encoding.embed(codes))

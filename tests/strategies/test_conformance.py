@@ -31,6 +31,14 @@ class TestSobol(StrategyConformance):
     spec: ClassVar[StrategySpec] = "sobol"
 
 
+class TestGp(StrategyConformance):
+    spec: ClassVar[StrategySpec] = "gp"
+
+
+class TestNoisyGp(StrategyConformance):
+    spec: ClassVar[StrategySpec] = {"name": "gp", "noisy": True, "initial": 1}
+
+
 class TestGrid(StrategyConformance):
     spec: ClassVar[StrategySpec] = {"name": "grid", "points": 3}
 

@@ -1,0 +1,216 @@
+"""How many trials a strategy needs on real tuning tasks: `python -m benchmarks.search.run`.
+
+Runs the strategies of this package on the tables of `tables.py` and compares them with the stored
+runs of Optuna, seed by seed. The numbers are normalised regrets, (best - optimum) / (median -
+optimum), after 25, 50 and 100 trials.
+
+```
+python -m benchmarks.search.run --smoke           a slice of it, under a minute
+python -m benchmarks.search.run                   all tables, 10 seeds
+python -m benchmarks.search.run --peers           run and store the peers again (needs optuna)
+```
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from benchmarks.search.tables import FAMILIES, SATURATED, TUNED_ON, Table, load
+from benchmarks.search.trajectories import STORE, Trajectory, read, trajectory, write
+from prefect_tuner import Categorical, Int, Params, Study
+
+BUDGETS = (25, 50, 100)
+SMOKE = {"tables": ["australian", "cifar10"], "seeds": 3, "trials": 30}
+
+Runs: TypeAlias = dict[tuple[str, int], Trajectory]
+
+
+def main() -> None:
+    """Run what is asked for and print the tables."""
+    arguments = parsed()
+    runs: dict[str, Runs] = {}
+    for method in arguments.methods:
+        stored = read(arguments.store / f"{method}.json") if arguments.store else {}
+        runs[method] = run_all(method, arguments, stored)
+        if arguments.store:
+            write(arguments.store / f"{method}.json", stored | runs[method])
+    for peer in PEERS:
+        path = STORE / f"{peer}.json"
+        stored = read(path)
+        if arguments.peers:
+            stored |= run_all(peer, arguments, stored)
+            write(path, stored)
+        runs[peer] = {
+            key: run
+            for key, run in stored.items()
+            if key[0] in arguments.tables and key[1] in range(*arguments.seeds)
+        }
+    report({method: done for method, done in runs.items() if done}, arguments.trials)
+
+
+def parsed() -> argparse.Namespace:
+    """The arguments of the command line."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--smoke", action="store_true", help="a slice of it, under a minute")
+    parser.add_argument("--peers", action="store_true", help="run and store the peers again")
+    parser.add_argument("--methods", nargs="*", default=["gp", "random"], help="names or JSON")
+    parser.add_argument("--tables", nargs="*", default=list(FAMILIES))
+    parser.add_argument("--seeds", type=int, nargs=2, default=[0, 10], help="first, last + 1")
+    parser.add_argument("--trials", type=int, default=100)
+    parser.add_argument("--store", type=Path, help="a folder to keep our own runs in as well")
+    arguments = parser.parse_args()
+    if arguments.tables == ["tuned"]:
+        arguments.tables = list(TUNED_ON)
+    if arguments.smoke:
+        arguments.tables, arguments.trials = SMOKE["tables"], SMOKE["trials"]
+        arguments.seeds = [0, SMOKE["seeds"]]
+    return arguments
+
+
+def run_all(method: str, arguments: argparse.Namespace, stored: Runs) -> Runs:
+    """The runs of a method on all tables and seeds, those of a peer that are stored left out."""
+    runs: Runs = {}
+    for name in arguments.tables:
+        table = load(name)
+        for seed in range(*arguments.seeds):
+            known = stored.get((name, seed))
+            if method in PEERS and known is not None and known.trials >= arguments.trials:
+                runs[name, seed] = known
+                continue
+            suggest, tell = PEERS[method](table, seed) if method in PEERS else ours(
+                method, table, seed
+            )
+            runs[name, seed] = run(table, suggest, tell, arguments.trials)
+    return runs
+
+
+def run(
+    table: Table,
+    suggest: Callable[[], Params],
+    tell: Callable[[float], None],
+    trials: int,
+) -> Trajectory:
+    """One run, with the time that is spent outside the objective."""
+    regrets: list[float] = []
+    seen: set[str] = set()
+    repeated, spent = 0, 0.0
+    for _ in range(trials):
+        started = time.process_time()
+        params = suggest()
+        spent += time.process_time() - started
+        key = repr(sorted(params.items()))
+        repeated += key in seen
+        seen.add(key)
+        metric = table.metric(params)
+        regrets.append(table.regret(metric))
+        started = time.process_time()
+        tell(metric)
+        spent += time.process_time() - started
+    return trajectory(regrets, 1000.0 * spent / trials, repeated)
+
+
+def ours(
+    method: str, table: Table, seed: int
+) -> tuple[Callable[[], Params], Callable[[float], None]]:
+    """A strategy of this package, by name or as JSON with options."""
+    spec: Any = json.loads(method) if method.startswith("{") else method
+    study = Study(table.space, strategy=spec, direction="minimize", seed=seed)
+    last: list[Any] = []
+
+    def suggest() -> Params:
+        last[:] = [study.ask()]
+        return dict(last[0].params)
+
+    return suggest, lambda metric: (study.tell(last[0], metric), None)[1]
+
+
+def optuna_tpe(table: Table, seed: int) -> tuple[Callable[[], Params], Callable[[float], None]]:
+    """Optuna's default sampler with its default options."""
+    import optuna
+
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    study = optuna.create_study(sampler=optuna.samplers.TPESampler(seed=seed))
+    distributions: dict[str, Any] = {
+        name: optuna.distributions.CategoricalDistribution(parameter.choices)
+        if isinstance(parameter, Categorical)
+        else optuna.distributions.IntDistribution(parameter.low, parameter.high)
+        for name, parameter in table.space.items()
+        if isinstance(parameter, Categorical | Int)
+    }
+    last: list[Any] = []
+
+    def suggest() -> Params:
+        last[:] = [study.ask(distributions)]
+        return dict(last[0].params)
+
+    return suggest, lambda metric: (study.tell(last[0], metric), None)[1]
+
+
+PEERS: dict[
+    str, Callable[[Table, int], tuple[Callable[[], Params], Callable[[float], None]]]
+] = {"optuna-5.0.0-tpe": optuna_tpe}
+"""What is compared with, by the name of its file."""
+
+
+def report(runs: dict[str, Runs], trials: int) -> None:
+    """Print mean regrets by group of tables, and how each compares with the first peer."""
+    budgets = [budget for budget in BUDGETS if budget <= trials] or [trials]
+    names = list(dict.fromkeys(name for done in runs.values() for name, _ in done))
+    groups = {
+        "all but saturated": [n for n in names if n not in SATURATED],
+        "tuned on": [n for n in names if n in TUNED_ON],
+        "held out": [n for n in names if n not in TUNED_ON and n not in SATURATED],
+        **{
+            family: [n for n in names if FAMILIES[n] == family and n not in SATURATED]
+            for family in dict.fromkeys(FAMILIES.values())
+        },
+        **{name: [name] for name in names},
+    }
+    header = "".join(f"{f'@{budget}':>9}" for budget in budgets)
+    for title, members in groups.items():
+        if not members:
+            continue
+        print(f"\n{title} ({len(members)} tables)")
+        print(f"  {'':24}{header}   CPU ms   repeated   runs")
+        for method, done in runs.items():
+            of_group = [run for (name, _), run in done.items() if name in members]
+            if not of_group:
+                continue
+            means = "".join(f"{np.mean([r.regret_at(b) for r in of_group]):9.4f}" for b in budgets)
+            spent = np.mean([run.milliseconds for run in of_group])
+            share = sum(r.repeated for r in of_group) / sum(r.trials for r in of_group)
+            print(f"  {method[:24]:24}{means}{spent:9.1f}{share:10.1%}{len(of_group):7}")
+        compared(runs, members, budgets)
+
+
+def compared(runs: dict[str, Runs], members: list[str], budgets: list[int]) -> None:
+    """Print the paired differences to the first peer, with a bootstrap interval of the mean."""
+    peer = next((method for method in runs if method in PEERS), None)
+    if peer is None:
+        return
+    for method in runs:
+        if method in PEERS:
+            continue
+        pairs = [k for k in runs[method] if k in runs[peer] and k[0] in members]
+        if not pairs:
+            continue
+        cells = []
+        for budget in budgets:
+            differences = np.array(
+                [runs[method][k].regret_at(budget) - runs[peer][k].regret_at(budget) for k in pairs]
+            )
+            drawn = np.random.default_rng(0).choice(differences, size=(2000, len(pairs)))
+            low, high = np.quantile(drawn.mean(axis=1), [0.025, 0.975])
+            cells.append(f"{differences.mean():+.4f} [{low:+.4f}, {high:+.4f}]")
+        print(f"  {method[:16]} - peer: {'  '.join(cells)}")
+
+
+if __name__ == "__main__":
+    main()
