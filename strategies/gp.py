@@ -17,6 +17,7 @@ from prefect_tuner.history import History
 from prefect_tuner.parameters import Params
 from prefect_tuner.space import SearchSpace
 from prefect_tuner.strategies.array_types import FloatArray
+from prefect_tuner.strategies.density_ratio import density_ratio_candidates
 from prefect_tuner.strategies.gp_acquisition import (
     log_expected_improvement,
     log_expected_improvement_slopes,
@@ -42,7 +43,8 @@ _MOST_FITTED = 200
 _MOST_ENUMERATED = 1000
 _ANCHORS = (5, 8, 12, 18, 27, 40, 60, 90, 135, 200, 300, 450)
 _COLD_ITERATIONS, _WARM_ITERATIONS = 40, 12
-_X_NUGGET, _X_MEAN, _X_MEANN = True, False, False
+_PATIENCE: float | None = None
+_EVERY = 4
 _INCUMBENTS, _STARTS = 5, 5
 
 
@@ -88,11 +90,11 @@ class GaussianProcessSearch(SearchStrategy):
         self, space: SearchSpace, direction: Direction, seed: int, options: GpOptions
     ) -> None:
         super().__init__(space, direction, seed, options)
-        self._noisy = options.noisy
         self._encoding = Encoding(space)
         axes = len(self._encoding.axes)
         self._initial = options.initial or min(max(axes + 1, 4), 10)
-        self._prior = Prior.for_axes(axes, noisy=options.noisy)
+        has_order = np.array([axis.has_order for axis in self._encoding.axes], dtype=bool)
+        self._prior = Prior.for_axes(has_order, noisy=options.noisy)
         self._encoder = HistoryEncoder(self._encoding, direction)
         self._fits: dict[bytes, FloatArray] = {}
         self._has_warned = False
@@ -107,6 +109,8 @@ class GaussianProcessSearch(SearchStrategy):
         if len(history) >= self._initial and observations.is_complete.sum() >= 2:
             try:
                 ranked = self._ranked(history, codes, observations)
+                if self._is_other_turn(history, observations):
+                    ranked = np.concatenate([self._by_density(history, observations), ranked])
             except NotPositiveDefinite as error:
                 self._warn_once(error)
             else:
@@ -132,19 +136,19 @@ class GaussianProcessSearch(SearchStrategy):
         hyperparameters = Hyperparameters.from_theta(self._theta(observations))
         observed = self._encoding.embed(model.codes)
         posterior = Posterior(
-            observed, y, extra, self._encoding.embed(pending), self._encoding.owners, hyperparameters
+            observed,
+            y,
+            extra,
+            self._encoding.embed(pending),
+            self._encoding.owners,
+            hyperparameters,
         )
         seen = {row.tobytes() for row in tried}
         complete = model.is_complete
-        best = float(y[complete].min())
-        added = hyperparameters.noise if _X_NUGGET else 0.0
-        if self._noisy or _X_MEAN:
-            best = float(posterior.at(observed[complete])[0].min())
-            added = 0.0 if not _X_MEANN else added
+        best = float(posterior.at(observed[complete])[0].min())
 
         def score(codes: FloatArray) -> FloatArray:
-            mean, variance = posterior.at(self._encoding.embed(codes))
-            values = log_expected_improvement(mean, variance + added, best)
+            values = log_expected_improvement(*posterior.at(self._encoding.embed(codes)), best)
             values[[row.tobytes() in seen for row in codes]] = -np.inf
             return values
 
@@ -152,9 +156,7 @@ class GaussianProcessSearch(SearchStrategy):
             mean, variance, by_x, variance_by_x = posterior.with_gradients(
                 self._encoding.embed(codes)
             )
-            values, by_mean, by_variance = log_expected_improvement_slopes(
-                mean, variance + added, best
-            )
+            values, by_mean, by_variance = log_expected_improvement_slopes(mean, variance, best)
             gradient = by_mean[:, None] * by_x + by_variance[:, None] * variance_by_x
             return values, self._encoding.gradient_by_codes(gradient)
 
@@ -181,6 +183,21 @@ class GaussianProcessSearch(SearchStrategy):
         order = np.argsort(-scores, kind="stable")
         return candidates[order[: int(np.isfinite(scores).sum())]]
 
+    def _is_other_turn(self, history: History, observations: Observations) -> bool:
+        if _PATIENCE is None or len(history) % _EVERY:
+            return False
+        metrics = observations.targets()[0][observations.is_complete]
+        floor = np.minimum.accumulate(metrics)
+        least = 0.01 * (np.median(metrics) - floor[-1])
+        stagnant = int(np.sum(floor <= floor[-1] + least))
+        return stagnant > _PATIENCE * len(self._encoding.axes)
+
+    def _by_density(self, history: History, observations: Observations) -> FloatArray:
+        rows = observations.subset(_MOST_OBSERVATIONS)
+        return density_ratio_candidates(
+            self._encoding, self._rng(history), rows.codes, rows.targets()[0], 64
+        )
+
     def _theta(self, observations: Observations) -> FloatArray:
         """Hyperparameters from the observations up to the last one at which they are due.
 
@@ -191,9 +208,7 @@ class GaussianProcessSearch(SearchStrategy):
         n = len(observations.metrics)
         step = 1 if n < 40 else 2 if n < 80 else 5 if n < 200 else 10 if n < 400 else 25
         due = n - n % step
-        anchors = [
-            a for a in _ANCHORS if a < due and observations.is_complete[:a].sum() >= 2
-        ]
+        anchors = [a for a in _ANCHORS if a < due and observations.is_complete[:a].sum() >= 2]
         starts = self._prior.starts()
         if anchors:
             starts = [self._fit(observations.take(slice(anchors[-1])), starts, _COLD_ITERATIONS)]
@@ -205,6 +220,8 @@ class GaussianProcessSearch(SearchStrategy):
     ) -> FloatArray:
         rows = observations.subset(_MOST_FITTED)
         y, extra = rows.targets()
+        if np.ptp(y) == 0.0:  # Equal metrics fit best where there is nothing left to explore.
+            return starts[0]
         key = blake2b(digest_size=16)
         for part in (rows.codes, y, extra, *starts):
             key.update(part.tobytes())
@@ -253,4 +270,6 @@ class GaussianProcessSearch(SearchStrategy):
     def _warn_once(self, error: Exception) -> None:
         if not self._has_warned:
             self._has_warned = True
-            _LOGGER.warning("The model cannot be computed, candidates are drawn at random: %s", error)
+            _LOGGER.warning(
+                "The model cannot be computed, candidates are drawn at random: %s", error
+            )

@@ -151,7 +151,9 @@ class Encoding:
     def __init__(self, space: SearchSpace) -> None:
         self._space = space
         self.axes = tuple(
-            _axis(name, parameter) for name, parameter in space.items() if parameter.cardinality != 1
+            _axis(name, parameter)
+            for name, parameter in space.items()
+            if parameter.cardinality != 1
         )
         widths = [axis.width for axis in self.axes]
         self.owners: IntArray = np.repeat(np.arange(len(widths)), widths)

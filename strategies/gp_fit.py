@@ -2,17 +2,17 @@
 
 Notation:
     A: axes; E: columns of the embedding; owners: the axis of each column, shape (E,).
-    Z: embedded observations, shape (n, E). y: warped metrics, shape (n,).
+    z: embedded observations, shape (n, E). y: warped metrics, shape (n,).
     extra: variance that an observation has beyond the noise, shape (n,).
     theta = (log length scales (A,), log amplitude, log noise): both of the latter are variances.
     K = amplitude k(r2) + diag(noise + extra), shape (n, n).
-    alpha = K^-1 y.  W = K^-1 - alpha alpha'.
+    alpha = K^-1 y.  w = K^-1 - alpha alpha'.
 
     loss(theta) = y' alpha / 2 + log|K| / 2 + sum ((theta - centre) / width)**2 / 2
-    d loss / d theta_j = tr(W dK / d theta_j) / 2 + (theta_j - centre_j) / width_j**2
+    d loss / d theta_j = tr(w dK / d theta_j) / 2 + (theta_j - centre_j) / width_j**2
 
-With M = W * amplitude * k'(r2), the derivative by a log length scale is the sum of
--M_ij (z_i - z_j)**2 over i and j, which is 2 z' M z - 2 z**2 . M 1 for each column z of the scaled
+With M = w * amplitude * k'(r2), the derivative by a log length scale is the sum of
+-M_ij (z_i - z_j)**2 over i and j, which is 2 c' M c - 2 c**2 . M 1 for each column c of the scaled
 embedding: two products of matrices for all axes together.
 
 Source: Rasmussen and Williams (2006), equations 5.8 and 5.9.
@@ -26,11 +26,14 @@ import numpy as np
 from scipy.linalg import lapack
 from scipy.optimize import minimize
 
-from prefect_tuner.strategies.array_types import FloatArray, IntArray
+from prefect_tuner.strategies.array_types import BoolArray, FloatArray, IntArray
 from prefect_tuner.strategies.gp_kernel import matern52_with_slope, squared_distances
 
 JITTER = 1e-8
 """Added to the diagonal beside the noise, times the amplitude."""
+
+ORDERED_LENGTH, CHOICE_LENGTH, LENGTH_WIDTH = 0.5, 4.0, 0.8
+AMP_WIDTH = 0.7
 
 _UNUSABLE = 1e25
 
@@ -52,7 +55,8 @@ class Hyperparameters:
     @property
     def theta(self) -> FloatArray:
         """All of them as logarithms, shape (A + 2,)."""
-        return np.log(np.concatenate([self.length_scales, [self.amplitude, self.noise]]))
+        values = np.concatenate([self.length_scales, [self.amplitude, self.noise]])
+        return np.asarray(np.log(values))
 
     @classmethod
     def from_theta(cls, theta: FloatArray) -> Hyperparameters:
@@ -78,18 +82,20 @@ class Prior:
     high: FloatArray
 
     @classmethod
-    def for_axes(cls, axes: int, *, noisy: bool) -> Prior:
-        """The prior for a number of axes, with much or little noise.
+    def for_axes(cls, has_order: BoolArray, *, noisy: bool) -> Prior:
+        """The prior for axes with and without an order, shape (A,), with much or little noise.
 
-        Short length scales, of two fifths of an axis, up to 20 axes; beyond, they grow with the
-        root of the number of axes, as distances in the cube do (C. Hvarfner et al., Vanilla
-        Bayesian Optimization Performs Great in High Dimensions, 2024).
+        Beyond 20 axes the length scales grow with the root of their number, as distances in the
+        cube do (C. Hvarfner et al., Vanilla Bayesian Optimization Performs Great in High
+        Dimensions, 2024).
         """
-        length = np.log(0.4 * max(1.0, axes / 20) ** 0.5)
+        axes = len(has_order)
+        lengths = np.where(has_order, ORDERED_LENGTH, CHOICE_LENGTH)
+        lengths = np.log(lengths * max(1.0, axes / 20) ** 0.5)
         noise, noise_width = (np.log(0.05), 1.5) if noisy else (np.log(1e-3), 1.5)
         return cls(
-            centre=np.concatenate([np.full(axes, length), [0.0, noise]]),
-            width=np.concatenate([np.full(axes, 0.8), [0.7, noise_width]]),
+            centre=np.concatenate([lengths, [0.0, noise]]),
+            width=np.concatenate([np.full(axes, LENGTH_WIDTH), [AMP_WIDTH, noise_width]]),
             low=np.concatenate([np.full(axes, np.log(0.02)), np.log([0.05, 1e-6])]),
             high=np.concatenate([np.full(axes, np.log(30.0)), np.log([20.0, 1.0])]),
         )
@@ -104,7 +110,7 @@ class Prior:
 
 def loss_and_gradient(
     theta: FloatArray,
-    Z: FloatArray,  # noqa: N803 - the notation of the module
+    z: FloatArray,
     y: FloatArray,
     extra: FloatArray,
     owners: IntArray,
@@ -116,25 +122,25 @@ def loss_and_gradient(
     """
     n, axes = len(y), len(theta) - 2
     values = np.exp(theta)
-    scaled = Z / values[:axes][owners]
+    scaled = z / values[:axes][owners]
     correlation, slope = matern52_with_slope(squared_distances(scaled, scaled))
     amplitude, noise = values[-2], values[-1]
-    K = amplitude * correlation  # noqa: N806
-    K[np.diag_indices(n)] += noise + extra + JITTER * amplitude
-    factor, failed = lapack.dpotrf(K.T, lower=1, overwrite_a=1)
+    covariance = amplitude * correlation
+    covariance[np.diag_indices(n)] += noise + extra + JITTER * amplitude
+    factor, failed = lapack.dpotrf(covariance.T, lower=1, overwrite_a=1)
     if failed:
         return _UNUSABLE, np.zeros_like(theta)
     log_determinant = 2.0 * float(np.sum(np.log(np.diag(factor))))
     alpha, _ = lapack.dpotrs(factor, y, lower=1)
-    W = _symmetric(lapack.dpotri(factor, lower=1)[0])  # noqa: N806
-    W -= np.outer(alpha, alpha)
+    w = _symmetric(lapack.dpotri(factor, lower=1)[0])
+    w -= np.outer(alpha, alpha)
     gradient = np.empty_like(theta)
-    gradient[-2] = 0.5 * amplitude * (np.vdot(W, correlation) + JITTER * np.trace(W))
-    gradient[-1] = 0.5 * noise * np.trace(W)
-    W *= slope
-    W *= amplitude
-    columns = np.einsum("ij,ij->j", scaled, W @ scaled)
-    columns -= (scaled**2).T @ W.sum(axis=1)
+    gradient[-2] = 0.5 * amplitude * (np.vdot(w, correlation) + JITTER * np.trace(w))
+    gradient[-1] = 0.5 * noise * np.trace(w)
+    w *= slope
+    w *= amplitude
+    columns = np.einsum("ij,ij->j", scaled, w @ scaled)
+    columns -= (scaled**2).T @ w.sum(axis=1)
     gradient[:axes] = 2.0 * np.bincount(owners, weights=columns, minlength=axes)
     deviation = (theta - prior.centre) / prior.width
     loss = 0.5 * float(y @ alpha) + 0.5 * log_determinant + 0.5 * float(deviation @ deviation)
@@ -143,7 +149,7 @@ def loss_and_gradient(
 
 
 def fitted(
-    Z: FloatArray,  # noqa: N803
+    z: FloatArray,
     y: FloatArray,
     extra: FloatArray,
     owners: IntArray,
@@ -154,7 +160,7 @@ def fitted(
     """The best theta found by L-BFGS-B from each of the starts, the first among equals.
 
     Args:
-        Z: Embedded observations, shape (n, E).
+        z: Embedded observations, shape (n, E).
         y: Warped metrics, shape (n,).
         extra: Additional variances, shape (n,).
         owners: The axis of each column, shape (E,).
@@ -167,7 +173,7 @@ def fitted(
         result = minimize(
             loss_and_gradient,
             start,
-            args=(Z, y, extra, owners, prior),
+            args=(z, y, extra, owners, prior),
             jac=True,
             method="L-BFGS-B",
             bounds=np.stack([prior.low, prior.high], axis=1),
@@ -184,5 +190,3 @@ def _symmetric(lower: FloatArray) -> FloatArray:
     full: FloatArray = triangle + triangle.T
     full[np.diag_indices(len(full))] *= 0.5
     return full
-
-

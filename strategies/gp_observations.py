@@ -101,11 +101,7 @@ class HistoryEncoder:
 
     def observations(self, history: History, codes: FloatArray) -> Observations:
         """The finished trials that say something, given the candidates of all trials."""
-        rows = [
-            trial.number
-            for trial in history
-            if trial.outcome not in (None, Outcome.CANCELLED)
-        ]
+        rows = [trial.number for trial in history if trial.outcome not in (None, Outcome.CANCELLED)]
         metrics = [np.nan if (m := history[row].metric) is None else self._sign * m for row in rows]
         failures = [o is not None and o.is_failure for o in (history[row].outcome for row in rows)]
         return Observations(codes[rows], np.array(metrics, float), np.array(failures, bool))
@@ -115,7 +111,7 @@ class HistoryEncoder:
             params, row = self._known[trial.number]
             if params is trial.params:
                 return row
-        row = self._encoding.snap(np.array([self._encoding.encode(trial.params)]))[0]
+        row: FloatArray = self._encoding.snap(np.array([self._encoding.encode(trial.params)]))[0]
         # Held with the row: the identity of parameters that are gone would say nothing.
         self._known[trial.number : trial.number + 1] = [(trial.params, row)]
         return row

@@ -84,8 +84,8 @@ def run_all(method: str, arguments: argparse.Namespace, stored: Runs) -> Runs:
             if method in PEERS and known is not None and known.trials >= arguments.trials:
                 runs[name, seed] = known
                 continue
-            suggest, tell = PEERS[method](table, seed) if method in PEERS else ours(
-                method, table, seed
+            suggest, tell = (
+                PEERS[method](table, seed) if method in PEERS else ours(method, table, seed)
             )
             runs[name, seed] = run(table, suggest, tell, arguments.trials)
     return runs
@@ -153,9 +153,9 @@ def optuna_tpe(table: Table, seed: int) -> tuple[Callable[[], Params], Callable[
     return suggest, lambda metric: (study.tell(last[0], metric), None)[1]
 
 
-PEERS: dict[
-    str, Callable[[Table, int], tuple[Callable[[], Params], Callable[[float], None]]]
-] = {"optuna-5.0.0-tpe": optuna_tpe}
+PEERS: dict[str, Callable[[Table, int], tuple[Callable[[], Params], Callable[[float], None]]]] = {
+    "optuna-5.0.0-tpe": optuna_tpe
+}
 """What is compared with, by the name of its file."""
 
 

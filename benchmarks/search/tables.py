@@ -164,4 +164,6 @@ class _PlainDataReader(pickle.Unpickler):
     """Reads dictionaries, lists, strings and numbers; a pickle that names anything else is refused."""
 
     def find_class(self, module: str, name: str) -> Any:
-        raise pickle.UnpicklingError(f"plain data were expected, and the file names {module}.{name}")
+        raise pickle.UnpicklingError(
+            f"plain data were expected, and the file names {module}.{name}"
+        )

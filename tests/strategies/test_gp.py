@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -184,7 +185,11 @@ def test_the_unit_of_the_metric_does_not_matter(scale: float) -> None:
 
 
 def test_a_finite_space_is_searched_to_its_last_candidate_and_then_exhausted() -> None:
-    space = {"depth": Int(1, 5), "kind": Categorical(["a", "b", "c"]), "rate": Float(0, 1, step=0.5)}
+    space = {
+        "depth": Int(1, 5),
+        "kind": Categorical(["a", "b", "c"]),
+        "rate": Float(0, 1, step=0.5),
+    }
     study = run(lambda p: number(p["depth"]), space, 45)
     assert len({repr(trial.params) for trial in study.history}) == 45
     assert study.ask() is None
@@ -238,10 +243,11 @@ def test_a_thousand_failures_and_two_results_are_no_hindrance() -> None:
 
 
 def test_running_trials_are_kept_away_from() -> None:
-    study = run(lambda p: (number(p["x"]) - 0.4) ** 2, {"x": Float(0.0, 1.0)}, 8)
-    running = sorted(number(t.params["x"]) for t in (study.ask() for _ in range(6)) if t)
-    assert len(running) == 6
-    assert min(np.diff(running)) > 1e-3
+    study = run(_branin, {"x0": Float(0.0, 1.0), "x1": Float(0.0, 1.0)}, 12)
+    running = np.array([list(t.params.values()) for t in (study.ask() for _ in range(8)) if t])
+    apart = np.linalg.norm(running[:, None] - running[None], axis=2)
+    assert len(running) == 8
+    assert apart[np.triu_indices(8, 1)].min() > 0.02
 
 
 def test_fifty_parameters_are_searched() -> None:
@@ -327,7 +333,7 @@ def _branin(params: Params) -> float:
 
 def _rosenbrock(params: Params) -> float:
     x = [4.0 * number(value) - 2.0 for value in params.values()]
-    return sum(100.0 * (b - a**2) ** 2 + (1.0 - a) ** 2 for a, b in zip(x, x[1:], strict=False))
+    return sum(100.0 * (b - a**2) ** 2 + (1.0 - a) ** 2 for a, b in pairwise(x))
 
 
 def _steps(params: Params) -> float:

@@ -13,7 +13,9 @@ from prefect_tuner.strategies.sobol_sequence import sobol_points
 from tests.search_spaces import UNHURRIED, spaces
 
 
-def embedded(parameter: object, values: list[object]) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
+def embedded(
+    parameter: object, values: list[object]
+) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
     encoding = Encoding(SearchSpace({"p": parameter}))
     return encoding.embed(np.array([encoding.encode({"p": v}) for v in values]))  # type: ignore[dict-item]
 

@@ -28,7 +28,7 @@ OBSERVED, PENDING, NEW = RNG.random((20, 5)), RNG.random((3, 5)), RNG.random((4,
 Y = warped(RNG.random(20))
 EXTRA = np.where(np.arange(20) % 5, 0.0, 0.1)
 MODEL = Hyperparameters(np.array([0.3, 0.8, 1.5]), amplitude=1.7, noise=0.01)
-PRIOR = Prior.for_axes(3, noisy=False)
+PRIOR = Prior.for_axes(np.array([True, False, True]), noisy=False)
 
 
 def posterior(pending: FloatArray = PENDING) -> Posterior:
@@ -82,8 +82,8 @@ def test_the_gradient_of_the_fit_is_that_of_its_loss(seed: int) -> None:
 
 
 def test_the_loss_is_the_negative_log_posterior() -> None:
-    K = covariance(OBSERVED, OBSERVED) + np.diag(MODEL.noise + EXTRA)  # noqa: N806
-    log_likelihood = stats.multivariate_normal(np.zeros(20), K).logpdf(Y)
+    covariances = covariance(OBSERVED, OBSERVED) + np.diag(MODEL.noise + EXTRA)
+    log_likelihood = stats.multivariate_normal(np.zeros(20), covariances).logpdf(Y)
     log_prior = stats.norm(PRIOR.centre, PRIOR.width).logpdf(MODEL.theta).sum()
     constants = 10 * math.log(2 * math.pi) + float(
         np.sum(np.log(PRIOR.width * math.sqrt(2 * math.pi)))
@@ -105,21 +105,23 @@ def test_the_fit_finds_the_axis_that_matters() -> None:
 
 
 def test_the_posterior_is_that_of_the_textbook() -> None:
-    K = covariance(OBSERVED, OBSERVED) + np.diag(MODEL.noise + EXTRA)  # noqa: N806
+    covariances = covariance(OBSERVED, OBSERVED) + np.diag(MODEL.noise + EXTRA)
     k = covariance(NEW, OBSERVED)
     mean, variance = posterior(np.empty((0, 5))).at(NEW)
-    assert np.allclose(mean, k @ np.linalg.solve(K, Y), atol=1e-6)
-    expected = MODEL.amplitude - np.sum(k * np.linalg.solve(K, k.T).T, axis=1)
+    assert np.allclose(mean, k @ np.linalg.solve(covariances, Y), atol=1e-6)
+    expected = MODEL.amplitude - np.sum(k * np.linalg.solve(covariances, k.T).T, axis=1)
     assert np.allclose(variance, expected, atol=1e-6)
 
 
 def test_running_trials_lower_the_variance_and_leave_the_mean() -> None:
     both = np.concatenate([OBSERVED, PENDING])
-    K = covariance(both, both) + np.diag(np.concatenate([EXTRA, np.zeros(3)]) + MODEL.noise)  # noqa: N806
+    covariances = covariance(both, both) + np.diag(
+        np.concatenate([EXTRA, np.zeros(3)]) + MODEL.noise
+    )
     k = covariance(NEW, both)
     alone, running = posterior(np.empty((0, 5))), posterior()
     assert np.allclose(running.at(NEW)[0], alone.at(NEW)[0], atol=1e-10)
-    expected = MODEL.amplitude - np.sum(k * np.linalg.solve(K, k.T).T, axis=1)
+    expected = MODEL.amplitude - np.sum(k * np.linalg.solve(covariances, k.T).T, axis=1)
     assert np.allclose(running.at(NEW)[1], expected, atol=1e-6)
     assert (running.at(NEW)[1] < alone.at(NEW)[1]).all()
     assert running.at(PENDING)[1].max() < 0.1 * alone.at(PENDING)[1].min()
@@ -185,10 +187,7 @@ def test_the_slopes_of_the_acquisition_are_those_of_its_value(mean: float, varia
     at = np.array([mean, variance])
     _, by_mean, by_variance = log_expected_improvement_slopes(at[:1], at[1:], 0.5)
     step = 1e-5 * np.array([math.sqrt(variance), variance])
-    numeric = [
-        (value(at + [step[0], 0.0]) - value(at - [step[0], 0.0])) / (2 * step[0]),
-        (value(at + [0.0, step[1]]) - value(at - [0.0, step[1]])) / (2 * step[1]),
-    ]
+    numeric = [(value(at + move) - value(at - move)) / (2 * move.sum()) for move in np.diag(step)]
     assert np.allclose([by_mean[0], by_variance[0]], numeric, rtol=1e-3, atol=1e-5)
 
 
