@@ -70,7 +70,7 @@ def _drawn(
 def _log_density(
     encoding: Encoding, candidates: FloatArray, centres: FloatArray, width: float
 ) -> FloatArray:
-    """log of the mixture, up to what l and g have in common, shape (len(candidates),)."""
+    """The logarithm of the mixture, in units of the uniform density, shape (len(candidates),)."""
     logs = np.zeros((len(candidates), len(centres)))
     for j, axis in enumerate(encoding.axes):
         if axis.has_order:

@@ -26,7 +26,7 @@ _SQRT_HALF_PI = math.sqrt(0.5 * math.pi)
 
 
 def log_h(z: FloatArray) -> FloatArray:
-    """log h(z), of the same shape; finite and exact to 8 digits for any finite z above -1e150."""
+    """The logarithm of h(z), of the same shape, to 8 digits for any z above -1e150."""
     near = np.maximum(z, -1.0)
     result: FloatArray = np.log(np.exp(-0.5 * near**2 - _LOG_SQRT_2_PI) + near * ndtr(near))
     below = z < -1.0
@@ -42,7 +42,7 @@ def log_h(z: FloatArray) -> FloatArray:
 
 
 def log_expected_improvement(mean: FloatArray, variance: FloatArray, best: float) -> FloatArray:
-    """log EI of each candidate, shape (m,).
+    """The logarithm of EI of each candidate, shape (m,).
 
     Args:
         mean: Of the function at the candidates, shape (m,).
@@ -67,7 +67,7 @@ def log_expected_improvement(mean: FloatArray, variance: FloatArray, best: float
 def log_expected_improvement_slopes(
     mean: FloatArray, variance: FloatArray, best: float
 ) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """log EI, its derivative by the mean and its derivative by the variance, each of shape (m,)."""
+    """The logarithm of EI, its derivatives by the mean and by the variance, each of shape (m,)."""
     deviation = np.sqrt(variance)
     z = (best - mean) / deviation
     log_improvement = log_h(z)

@@ -18,6 +18,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import pairwise
+from typing import cast
 
 import numpy as np
 
@@ -26,6 +27,40 @@ from prefect_tuner.space import SearchSpace
 from prefect_tuner.strategies.array_types import FloatArray, IntArray
 
 _SQRT_HALF = math.sqrt(0.5)
+
+
+@dataclass(frozen=True)
+class LogScale:
+    """Whole numbers on a logarithmic scale, each with half a step on either side.
+
+    Attributes:
+        first: The smallest number.
+        last: The largest number.
+    """
+
+    first: int
+    last: int
+
+    @property
+    def bounds(self) -> tuple[float, float]:
+        """The logarithms at which [0, 1] begins and ends."""
+        return math.log(self.first - 0.5), math.log(self.last + 0.5)
+
+    def codes(self, values: FloatArray) -> FloatArray:
+        """The codes of some values, of the same shape."""
+        low, high = self.bounds
+        return np.asarray((np.log(values) - low) / (high - low))
+
+    def values(self, codes: FloatArray) -> FloatArray:
+        """The nearest values, of the same shape."""
+        low, high = self.bounds
+        values = np.rint(np.exp(low + (high - low) * np.clip(codes, 0.0, 1.0)))
+        return np.clip(values, float(self.first), float(self.last))
+
+    def spacing(self, codes: FloatArray) -> FloatArray:
+        """How far the next value is from each code."""
+        low, high = self.bounds
+        return np.asarray(np.exp(-low - (high - low) * codes) / (high - low))
 
 
 @dataclass(frozen=True)
@@ -38,7 +73,7 @@ class Axis:
         count: How many values there are; None for a continuous axis.
         has_order: Whether codes that are near each other mean values that are.
         stretch: Length of the axis per unit of code, such that its ends are 1 apart.
-        log_bounds: Ends of the logarithmic scale of an `Int`, where [0, 1] begins and ends.
+        log_scale: Where the values of an `Int` with `log` lie, None for any other parameter.
     """
 
     name: str
@@ -46,7 +81,7 @@ class Axis:
     count: int | None
     has_order: bool
     stretch: float
-    log_bounds: tuple[float, float] | None
+    log_scale: LogScale | None
 
     @property
     def width(self) -> int:
@@ -58,13 +93,11 @@ class Axis:
         if isinstance(self.parameter, Categorical):
             index = _index_of(self.parameter, value)
             return float(index) if not self.has_order else (index + 0.5) / (self.count or 1)
-        assert not isinstance(value, str)
-        return self._code_of_number(self.parameter, value)
+        return self._code_of_number(self.parameter, cast("float", value))
 
     def value_of(self, code: float) -> HyperValue:
         """The value that a code stands for, a native Python value of the parameter's domain."""
         if not self.has_order:
-            assert isinstance(self.parameter, Categorical)
             return self.parameter.value_at(int(code))
         return self.parameter.from_unit(min(max(code, 0.0), 1.0))
 
@@ -74,42 +107,30 @@ class Axis:
             return np.clip(codes, 0.0, 1.0)
         if not self.has_order:
             return np.clip(np.rint(codes), 0, self.count - 1)
-        if self.log_bounds is None:
+        if self.log_scale is None:
             indices = np.clip(np.floor(codes * self.count), 0, self.count - 1)
             return np.asarray((indices + 0.5) / self.count)
-        low, high = self.log_bounds
-        values = np.rint(np.exp(low + (high - low) * np.clip(codes, 0.0, 1.0)))
-        assert isinstance(self.parameter, Int)
-        values = np.clip(values, float(self.parameter.low), float(self.parameter.high))
-        return np.asarray((np.log(values) - low) / (high - low))
+        return self.log_scale.codes(self.log_scale.values(codes))
 
     def all_codes(self) -> FloatArray:
         """The codes of all values of a discrete axis, shape (count,)."""
         count = self.count or 0
         if not self.has_order:
             return np.arange(count, dtype=float)
-        if self.log_bounds is None:
+        if self.log_scale is None:
             return (np.arange(count) + 0.5) / count
-        assert isinstance(self.parameter, Int)
-        low, high = self.log_bounds
-        values = np.arange(self.parameter.low, self.parameter.high + 1, dtype=float)
-        return np.asarray((np.log(values) - low) / (high - low))
-
-    def code_at(self, index: int) -> float:
-        """The code of value number `index` of a discrete axis."""
-        return self.code_of(self.parameter.value_at(index)) if self.has_order else float(index)
+        first, last = self.log_scale.first, self.log_scale.last
+        return self.log_scale.codes(np.arange(first, last + 1, dtype=float))
 
     def spacing(self, codes: FloatArray) -> FloatArray:
         """How far the next value is from each code of a discrete axis with an order."""
-        if self.log_bounds is None:
+        if self.log_scale is None:
             return np.full_like(codes, 1.0 / (self.count or 1))
-        low, high = self.log_bounds
-        return np.asarray(np.exp(-low - (high - low) * codes) / (high - low))
+        return self.log_scale.spacing(codes)
 
     def _code_of_number(self, parameter: Float | Int, value: float) -> float:
-        if self.log_bounds is not None:
-            low, high = self.log_bounds
-            return (math.log(value) - low) / (high - low)
+        if self.log_scale is not None:
+            return float(self.log_scale.codes(np.array(value, dtype=float)))
         if self.count is not None:
             step = Fraction(repr(parameter.step or 1))
             index = round((Fraction(repr(value)) - Fraction(repr(parameter.low))) / step)
@@ -174,6 +195,14 @@ class Encoding:
             for name, parameter in self._space.items()
         }
 
+    def codes_at(self, number: int) -> FloatArray:
+        """The codes of candidate `number` of a finite space, counted from 0, shape (A,)."""
+        row = np.empty(len(self.axes))
+        for j, axis in enumerate(self.axes):
+            number, index = divmod(number, axis.count or 1)
+            row[j] = axis.code_of(axis.parameter.value_at(index))
+        return row
+
     def embed(self, codes: FloatArray) -> FloatArray:
         """Z of some rows of codes, shape (m, E)."""
         embedded = np.empty((len(codes), len(self.owners)))
@@ -215,13 +244,13 @@ class Encoding:
 def _axis(name: str, parameter: Parameter) -> Axis:
     count = parameter.cardinality
     has_order = not isinstance(parameter, Categorical) or parameter.ordered
-    log_bounds = None
+    log_scale = None
     stretch = 1.0 if count is None or not has_order else count / (count - 1)
     if isinstance(parameter, Int) and parameter.log:
-        low, high = math.log(parameter.low - 0.5), math.log(parameter.high + 0.5)
-        log_bounds = (low, high)
+        log_scale = LogScale(parameter.low, parameter.high)
+        low, high = log_scale.bounds
         stretch = (high - low) / (math.log(parameter.high) - math.log(parameter.low))
-    return Axis(name, parameter, count, has_order, stretch, log_bounds)
+    return Axis(name, parameter, count, has_order, stretch, log_scale)
 
 
 def _index_of(parameter: Categorical, value: HyperValue) -> int:

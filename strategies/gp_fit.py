@@ -32,9 +32,11 @@ from prefect_tuner.strategies.gp_kernel import matern52_with_slope, squared_dist
 JITTER = 1e-8
 """Added to the diagonal beside the noise, times the amplitude."""
 
-ORDERED_LENGTH, CHOICE_LENGTH, LENGTH_WIDTH = 0.5, 4.0, 0.8
-AMP_WIDTH = 0.7
-
+# Centres and standard deviations of the logarithms. A change of choice moves a candidate by the
+# whole length of its axis, so that a short length scale would make every choice a world of its own.
+_ORDERED_LENGTH, _CHOICE_LENGTH, _LENGTH_WIDTH = 0.5, 4.0, 0.8
+_AMPLITUDE, _AMPLITUDE_WIDTH = 1.0, 0.7
+_NOISE, _HIGH_NOISE, _NOISE_WIDTH = 1e-3, 0.05, 1.5
 _UNUSABLE = 1e25
 
 
@@ -90,14 +92,14 @@ class Prior:
         Dimensions, 2024).
         """
         axes = len(has_order)
-        lengths = np.where(has_order, ORDERED_LENGTH, CHOICE_LENGTH)
-        lengths = np.log(lengths * max(1.0, axes / 20) ** 0.5)
-        noise, noise_width = (np.log(0.05), 1.5) if noisy else (np.log(1e-3), 1.5)
+        lengths = np.where(has_order, _ORDERED_LENGTH, _CHOICE_LENGTH) * max(1.0, axes / 20) ** 0.5
+        noise = _HIGH_NOISE if noisy else _NOISE
+        width = np.repeat([_LENGTH_WIDTH, _AMPLITUDE_WIDTH, _NOISE_WIDTH], [axes, 1, 1])
         return cls(
-            centre=np.concatenate([lengths, [0.0, noise]]),
-            width=np.concatenate([np.full(axes, LENGTH_WIDTH), [AMP_WIDTH, noise_width]]),
-            low=np.concatenate([np.full(axes, np.log(0.02)), np.log([0.05, 1e-6])]),
-            high=np.concatenate([np.full(axes, np.log(30.0)), np.log([20.0, 1.0])]),
+            centre=np.log(np.concatenate([lengths, [_AMPLITUDE, noise]])),
+            width=width,
+            low=np.log(np.repeat([0.02, 0.05, 1e-6], [axes, 1, 1])),
+            high=np.log(np.repeat([30.0, 20.0, 1.0], [axes, 1, 1])),
         )
 
     def starts(self) -> list[FloatArray]:

@@ -108,9 +108,9 @@ class HistoryEncoder:
 
     def _row(self, trial: Trial) -> FloatArray:
         if trial.number < len(self._known):
-            params, row = self._known[trial.number]
+            params, known = self._known[trial.number]
             if params is trial.params:
-                return row
+                return known
         row: FloatArray = self._encoding.snap(np.array([self._encoding.encode(trial.params)]))[0]
         # Held with the row: the identity of parameters that are gone would say nothing.
         self._known[trial.number : trial.number + 1] = [(trial.params, row)]

@@ -195,16 +195,16 @@ def compared(runs: dict[str, Runs], members: list[str], budgets: list[int]) -> N
     peer = next((method for method in runs if method in PEERS), None)
     if peer is None:
         return
-    for method in runs:
+    for method, done in runs.items():
         if method in PEERS:
             continue
-        pairs = [k for k in runs[method] if k in runs[peer] and k[0] in members]
+        pairs = [key for key in done if key in runs[peer] and key[0] in members]
         if not pairs:
             continue
         cells = []
         for budget in budgets:
             differences = np.array(
-                [runs[method][k].regret_at(budget) - runs[peer][k].regret_at(budget) for k in pairs]
+                [done[key].regret_at(budget) - runs[peer][key].regret_at(budget) for key in pairs]
             )
             drawn = np.random.default_rng(0).choice(differences, size=(2000, len(pairs)))
             low, high = np.quantile(drawn.mean(axis=1), [0.025, 0.975])

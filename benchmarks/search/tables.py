@@ -161,7 +161,7 @@ def load(name: str) -> Table:
 
 
 class _PlainDataReader(pickle.Unpickler):
-    """Reads dictionaries, lists, strings and numbers; a pickle that names anything else is refused."""
+    """Reads dictionaries, lists, strings and numbers; refuses a file that names anything else."""
 
     def find_class(self, module: str, name: str) -> Any:
         raise pickle.UnpicklingError(

@@ -356,15 +356,15 @@ def test_it_beats_random_search(
     objective: Callable[[Params], float], space: dict[str, Any]
 ) -> None:
     wins = 0
-    for seed in range(10):
-        ours = run(objective, space, 30, seed).best_metric
+    for seed in range(14):
+        ours = run(objective, space, 25, seed).best_metric
         study = Study(space, "random", seed=seed)
-        for _ in range(30):
+        for _ in range(25):
             trial = study.ask()
             assert trial is not None
             study.tell(trial, objective(trial.params))
         assert ours is not None
         assert study.best_metric is not None
         wins += ours < study.best_metric
-    # 10 fair coins show 10 heads with p = 0.001, and 9 or more with p = 0.011.
-    assert wins == 10
+    # Of 14 fair coins, 12 or more show heads with p = 0.0065.
+    assert wins >= 12
