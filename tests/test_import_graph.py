@@ -145,6 +145,7 @@ def modules_after(statement: str) -> set[str]:
     [
         "import prefect_tuner",
         "import prefect_tuner.strategies",
+        "from prefect_tuner.strategies.factory import strategy_names; strategy_names()",
         "from prefect_tuner import Study",
         "from prefect_tuner import Categorical, Float, Int, Outcome, SearchSpace, Trial",
         "from prefect_tuner import Study; Study({'x': [1, 2]}, strategy='grid').ask()",
@@ -159,6 +160,13 @@ def test_the_study_loads_what_numpy_and_pydantic_load_and_nothing_else(statement
     )
     more = modules_after(statement) - modules_after(numpy_and_pydantic)
     assert more - set(sys.stdlib_module_names) <= {"prefect_tuner"}
+
+
+def test_the_model_loads_scipy_without_its_slow_statistics() -> None:
+    program = "from prefect_tuner import Study; Study({'x': [1, 2]}, strategy='gp').ask()"
+    assert "scipy" in modules_after(program)
+    loaded = f"{program}\nimport sys; assert 'scipy.stats' not in sys.modules"
+    assert modules_after(loaded)
 
 
 def test_the_public_names_are_sorted_and_are_those_that_type_checkers_see() -> None:

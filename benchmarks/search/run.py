@@ -7,18 +7,20 @@ optimum), after 25, 50 and 100 trials.
 ```
 python -m benchmarks.search.run --smoke           a slice of it, under a minute
 python -m benchmarks.search.run                   all tables, 10 seeds
-python -m benchmarks.search.run --peers           run and store the peers again (needs optuna)
+python -m benchmarks.search.run --workers 8       our own with 8 trials at a time
+python -m benchmarks.search.run --peers           run the peers that are not stored (needs optuna)
 ```
 """
 
 from __future__ import annotations
 
 import argparse
+import heapq
 import json
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 
@@ -59,13 +61,18 @@ def parsed() -> argparse.Namespace:
     """The arguments of the command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--smoke", action="store_true", help="a slice of it, under a minute")
-    parser.add_argument("--peers", action="store_true", help="run and store the peers again")
+    parser.add_argument(
+        "--peers", action="store_true", help="run and store what is missing of the peers"
+    )
     parser.add_argument("--methods", nargs="*", default=["gp", "random"], help="names or JSON")
     parser.add_argument("--tables", nargs="*", default=list(FAMILIES))
     parser.add_argument("--seeds", type=int, nargs=2, default=[0, 10], help="first, last + 1")
     parser.add_argument("--trials", type=int, default=100)
+    parser.add_argument("--workers", type=int, default=1, help="at a time, of ours")
     parser.add_argument("--store", type=Path, help="a folder to keep our own runs in as well")
     arguments = parser.parse_args()
+    if arguments.workers > 1 and arguments.peers:
+        parser.error("the peers' stored runs are those of one worker: --peers needs --workers 1")
     if arguments.tables == ["tuned"]:
         arguments.tables = list(TUNED_ON)
     if arguments.smoke:
@@ -84,78 +91,97 @@ def run_all(method: str, arguments: argparse.Namespace, stored: Runs) -> Runs:
             if method in PEERS and known is not None and known.trials >= arguments.trials:
                 runs[name, seed] = known
                 continue
-            suggest, tell = (
-                PEERS[method](table, seed) if method in PEERS else ours(method, table, seed)
-            )
-            runs[name, seed] = run(table, suggest, tell, arguments.trials)
+            optimizer = PEERS[method](table, seed) if method in PEERS else Ours(method, table, seed)
+            runs[name, seed] = run(table, optimizer, arguments.trials, arguments.workers)
     return runs
 
 
-def run(
-    table: Table,
-    suggest: Callable[[], Params],
-    tell: Callable[[float], None],
-    trials: int,
-) -> Trajectory:
-    """One run, with the time that is spent outside the objective."""
+def run(table: Table, optimizer: Optimizer, trials: int, workers: int = 1) -> Trajectory:
+    """One run, with the time that is spent outside the objective.
+
+    With several workers, each starts a candidate as soon as its last one is trained, on a simulated
+    clock that runs by the table's own training times. Trials count when they finish.
+    """
     regrets: list[float] = []
     seen: set[str] = set()
-    repeated, spent = 0, 0.0
-    for _ in range(trials):
-        started = time.process_time()
-        params = suggest()
-        spent += time.process_time() - started
-        key = repr(sorted(params.items()))
-        repeated += key in seen
-        seen.add(key)
+    training: list[tuple[float, int, Params]] = []
+    clock, asked, repeated, spent = 0.0, 0, 0, 0.0
+    while len(regrets) < trials:
+        while len(training) < workers:
+            started = time.process_time()
+            params = optimizer.suggest(asked)
+            spent += time.process_time() - started
+            key = repr(sorted(params.items()))
+            repeated += key in seen
+            seen.add(key)
+            heapq.heappush(training, (clock + table.time(params), asked, params))
+            asked += 1
+        clock, number, params = heapq.heappop(training)
         metric = table.metric(params)
         regrets.append(table.regret(metric))
         started = time.process_time()
-        tell(metric)
+        optimizer.tell(number, metric)
         spent += time.process_time() - started
     return trajectory(regrets, 1000.0 * spent / trials, repeated)
 
 
-def ours(
-    method: str, table: Table, seed: int
-) -> tuple[Callable[[], Params], Callable[[float], None]]:
+class Optimizer(Protocol):
+    """What a run asks for candidates."""
+
+    def suggest(self, number: int) -> Params:
+        """The candidate of trial `number`, which is the next one."""
+
+    def tell(self, number: int, metric: float) -> None:
+        """Hear of the metric of a trial."""
+
+
+class Ours:
     """A strategy of this package, by name or as JSON with options."""
-    spec: Any = json.loads(method) if method.startswith("{") else method
-    study = Study(table.space, strategy=spec, direction="minimize", seed=seed)
-    last: list[Any] = []
 
-    def suggest() -> Params:
-        last[:] = [study.ask()]
-        return dict(last[0].params)
+    def __init__(self, method: str, table: Table, seed: int) -> None:
+        spec: Any = json.loads(method) if method.startswith("{") else method
+        self._study = Study(table.space, strategy=spec, direction="minimize", seed=seed)
 
-    return suggest, lambda metric: (study.tell(last[0], metric), None)[1]
+    def suggest(self, number: int) -> Params:
+        """The candidate of trial `number`."""
+        trial = self._study.ask()
+        if trial is None or trial.number != number:
+            raise RuntimeError(f"trial {number} was asked for, got {trial}")
+        return dict(trial.params)
+
+    def tell(self, number: int, metric: float) -> None:
+        """Hear of the metric of a trial."""
+        self._study.tell(number, metric)
 
 
-def optuna_tpe(table: Table, seed: int) -> tuple[Callable[[], Params], Callable[[float], None]]:
+class OptunaTpe:
     """Optuna's default sampler with its default options."""
-    import optuna
 
-    optuna.logging.set_verbosity(optuna.logging.ERROR)
-    study = optuna.create_study(sampler=optuna.samplers.TPESampler(seed=seed))
-    distributions: dict[str, Any] = {
-        name: optuna.distributions.CategoricalDistribution(parameter.choices)
-        if isinstance(parameter, Categorical)
-        else optuna.distributions.IntDistribution(parameter.low, parameter.high)
-        for name, parameter in table.space.items()
-        if isinstance(parameter, Categorical | Int)
-    }
-    last: list[Any] = []
+    def __init__(self, table: Table, seed: int) -> None:
+        import optuna
 
-    def suggest() -> Params:
-        last[:] = [study.ask(distributions)]
-        return dict(last[0].params)
+        optuna.logging.set_verbosity(optuna.logging.ERROR)
+        self._study = optuna.create_study(sampler=optuna.samplers.TPESampler(seed=seed))
+        self._distributions: dict[str, Any] = {
+            name: optuna.distributions.CategoricalDistribution(parameter.choices)
+            if isinstance(parameter, Categorical)
+            else optuna.distributions.IntDistribution(parameter.low, parameter.high)
+            for name, parameter in table.space.items()
+            if isinstance(parameter, Categorical | Int)
+        }
+        self._trials: list[Any] = []
 
-    return suggest, lambda metric: (study.tell(last[0], metric), None)[1]
+    def suggest(self, number: int) -> Params:
+        """The candidate of trial `number`."""
+        self._trials.append(self._study.ask(self._distributions))
+        return dict(self._trials[number].params)
+
+    def tell(self, number: int, metric: float) -> None:
+        """Hear of the metric of a trial."""
+        self._study.tell(self._trials[number], metric)
 
 
-PEERS: dict[str, Callable[[Table, int], tuple[Callable[[], Params], Callable[[float], None]]]] = {
-    "optuna-5.0.0-tpe": optuna_tpe
-}
+PEERS: dict[str, Callable[[Table, int], Optimizer]] = {"optuna-5.0.0-tpe": OptunaTpe}
 """What is compared with, by the name of its file."""
 
 

@@ -121,6 +121,10 @@ class Table:
         """The metric of a candidate."""
         return float(self.metrics[self._cell(params)])
 
+    def time(self, params: Params) -> float:
+        """How many seconds a candidate took to train."""
+        return float(self.seconds[self._cell(params)])
+
     def _cell(self, params: Params) -> tuple[int, ...]:
         return tuple(
             parameter.choices.index(params[name])

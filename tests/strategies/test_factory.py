@@ -15,6 +15,7 @@ from prefect_tuner import (
     make_strategy,
 )
 from prefect_tuner.strategies.factory import parse_strategy, strategy_class, strategy_names
+from prefect_tuner.strategies.gp import GaussianProcessSearch
 from prefect_tuner.strategies.grid import GridSearch
 from prefect_tuner.strategies.random_search import RandomSearch
 from prefect_tuner.strategies.strategy import StrategyOptions
@@ -62,7 +63,7 @@ def test_a_class_makes_a_strategy_with_and_without_options() -> None:
 def test_the_built_in_names_are_listed_in_order() -> None:
     names = strategy_names()
     assert names == sorted(names)
-    assert {"grid", "random"} <= set(names)
+    assert {"gp", "grid", "random"} <= set(names)
     assert strategy_class("grid") is GridSearch
 
 
@@ -73,7 +74,7 @@ def test_options_can_be_checked_without_a_space() -> None:
 
 
 def test_every_option_is_described() -> None:
-    for strategy in (GridSearch, RandomSearch):
+    for strategy in (GaussianProcessSearch, GridSearch, RandomSearch):
         assert all(field.description for field in strategy.Options.model_fields.values())
 
 
@@ -105,7 +106,7 @@ def test_a_wrong_option_says_what_would_be_right() -> None:
     [
         (3, "strategy: must be a name, a mapping with a name and options, or a subclass"),
         (None, "strategy: must be a name"),
-        ({"points": 3}, "strategy: name is required, one of 'grid', "),
+        ({"points": 3}, "strategy: name is required, one of 'gp', 'grid', "),
         ({"name": 3}, "strategy: must be a name"),
         (int, "strategy int: it must be a subclass of SearchStrategy, got <class 'int'>"),
         (SearchStrategy, "strategy SearchStrategy: it must define next_candidate"),
