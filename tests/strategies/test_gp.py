@@ -27,6 +27,7 @@ from prefect_tuner import (
     Params,
     SearchSpace,
     Study,
+    Trial,
     make_strategy,
 )
 from prefect_tuner.strategies import gp
@@ -122,6 +123,36 @@ def test_a_study_taken_up_again_goes_on_as_it_would_have() -> None:
         assert study.strategy.next_candidate(study.history) == asked_again
 
 
+def test_a_long_study_taken_up_again_goes_on_as_it_would_have() -> None:
+    # Long enough for fits to be kept for several suggestions, and for a straggler among them.
+    study = with_trials(Study(SPACE, "gp", seed=4), 76)
+    straggler = study.ask()
+    assert straggler is not None
+    for turn in range(14):
+        trial = study.ask()
+        assert trial is not None
+        study.tell(trial, quadratic(trial.params))
+        if turn == 9:
+            study.tell(straggler, quadratic(straggler.params))
+        fresh = make_strategy("gp", SPACE, "minimize", 4)
+        again = fresh.next_candidate(History(list(study.history)))
+        assert again == study.strategy.next_candidate(study.history)
+
+
+def with_trials(
+    study: Study, count: int, outcome: Callable[[int], Outcome] = lambda _: Outcome.COMPLETED
+) -> Study:
+    """A study to which random candidates of `SPACE` were added with what came of them."""
+    units = np.random.default_rng(0).random((count, len(SPACE))).tolist()
+    for index, point in enumerate(units):
+        pairs = zip(study.space.items(), point, strict=True)
+        params = {name: parameter.from_unit(unit) for (name, parameter), unit in pairs}
+        ended = outcome(index)
+        metric = quadratic(params) if ended is Outcome.COMPLETED else None
+        study.add_trial(Trial(index, params, outcome=ended, metric=metric))
+    return study
+
+
 def test_another_process_suggests_the_same_to_the_last_bit() -> None:
     sequences = [
         subprocess.run(
@@ -199,19 +230,13 @@ def test_a_finite_space_with_too_many_candidates_to_list_is_exhausted_too() -> N
     space = {"n": Int(1, 40), "m": Int(1, 30)}
     study = Study(space, strategy={"name": "gp"})
     for index in range(1195):
-        study.add_trial(_finished(index, {"n": index // 30 + 1, "m": index % 30 + 1}))
+        params: Params = {"n": index // 30 + 1, "m": index % 30 + 1}
+        study.add_trial(Trial(index, params, outcome=Outcome.COMPLETED, metric=float(index % 17)))
     left = []
     while (trial := study.ask()) is not None:
         left.append((trial.params["n"], trial.params["m"]))
         study.tell(trial, 1.0)
     assert sorted(left) == [(40, m) for m in range(26, 31)]
-
-
-def _finished(index: int, params: Params, outcome: Outcome = Outcome.COMPLETED) -> Any:
-    from prefect_tuner import Trial
-
-    metric = float(index % 17) if outcome is Outcome.COMPLETED else None
-    return Trial(index, params, outcome=outcome, metric=metric)
 
 
 def test_a_region_that_fails_is_left() -> None:
@@ -233,12 +258,9 @@ def test_a_region_that_fails_is_left() -> None:
 
 
 def test_a_thousand_failures_and_two_results_are_no_hindrance() -> None:
-    study = Study(SPACE, "gp", seed=2)
-    points = np.random.default_rng(0).random((1002, 6))
-    for index, point in enumerate(points):
-        params = {n: p.from_unit(u) for (n, p), u in zip(study.space.items(), point, strict=True)}
-        outcome = Outcome.FAILED if index % 500 else Outcome.COMPLETED
-        study.add_trial(_finished(index, params, outcome))
+    study = with_trials(
+        Study(SPACE, "gp", seed=2), 1002, lambda i: Outcome.FAILED if i % 500 else Outcome.COMPLETED
+    )
     assert study.ask() is not None
 
 
@@ -307,12 +329,7 @@ def test_a_model_that_cannot_be_computed_is_said_once_and_done_without(
 def test_a_suggestion_takes_little_time_with_200_and_with_500_trials() -> None:
     # Generous, for slow machines: the benchmark holds the real figures.
     for trials, seconds in ((200, 0.5), (500, 1.5)):
-        study = Study(SPACE, "gp")
-        points = np.random.default_rng(0).random((trials, 6))
-        for index, point in enumerate(points):
-            units = zip(study.space.items(), point, strict=True)
-            params = {name: parameter.from_unit(unit) for (name, parameter), unit in units}
-            study.add_trial(_finished(index, params))
+        study = with_trials(Study(SPACE, "gp"), trials)
         trial = study.ask()
         assert trial is not None
         study.tell(trial, 1.0)
