@@ -38,9 +38,10 @@ class Trajectory:
 def trajectory(regrets: list[float], milliseconds: float, repeated: int) -> Trajectory:
     """The trajectory of a run from the regret of each of its trials."""
     steps: list[tuple[int, float]] = []
-    for number, regret in enumerate(regrets, start=1):
+    for number, exact in enumerate(regrets, start=1):
+        regret = round(exact, 7)
         if not steps or regret < steps[-1][1]:
-            steps.append((number, round(regret, 7)))
+            steps.append((number, regret))
     return Trajectory(tuple(steps), len(regrets), round(milliseconds, 3), repeated)
 
 
