@@ -112,7 +112,8 @@ def row_columns(rows: Iterable[Mapping[str, Any]]) -> list[str]:
         ```python
         from prefect_tuner.flows.tuning_result import row_columns
 
-        rows = [{"trial": 0, "param.a": 1, "duration": 1.0}, {"trial": 1, "param.b": 1}]
+        rows = [{"trial": 0, "param.a": 1, "duration": 1.0}]
+        rows += [{"trial": 1, "param.b": 2, "duration": 2.0}]
         assert row_columns(rows) == ["trial", "param.a", "param.b", "duration"]
         ```
     """
