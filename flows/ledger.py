@@ -18,6 +18,7 @@ from prefect_tuner.flows.ledger_line import seal, unseal
 from prefect_tuner.flows.ledger_records import FORMAT, RECORDS, Record
 from prefect_tuner.flows.ledger_store import LedgerLine, LedgerStore
 from prefect_tuner.flows.study_state import StudyState
+from prefect_tuner.flows.uninterrupted import UninterruptedCalls
 
 
 def read_state(store: LedgerStore) -> StudyState | None:
@@ -83,6 +84,7 @@ class Ledger:
         # A daemon: a store that does not answer must not keep the process alive.
         self._renewing = threading.Thread(target=self._renew, name="ledger-claim", daemon=True)
         self._renewing.start()
+        self._writing = UninterruptedCalls("ledger-writer")
 
     def __enter__(self) -> Self:
         return self
@@ -118,13 +120,17 @@ class Ledger:
     def append(self, *records: Record) -> None:
         """Write records, all or none; they are durable on return.
 
-        Once that has failed it fails for good: a ledger has no gaps.
+        Once that has failed it fails for good: a ledger has no gaps. Ctrl-C or a signal comes up
+        when the records are written.
 
         Raises:
             LedgerError: They could not be written.
             StudyConflict: Another run has taken the study over.
         """
         text = b"".join(map(_line, records))
+        self._writing.run(lambda: self._append(text))
+
+    def _append(self, text: bytes) -> None:
         with self._lock:
             self.check()
             try:
@@ -136,6 +142,7 @@ class Ledger:
     def close(self) -> None:
         """Give the claim back."""
         self._closed.set()
+        self._writing.close()
         self._renewing.join(claim.RENEWAL)
         self.store.release()
 

@@ -49,6 +49,7 @@ class Counted:
         self.name = name
         self.ledger = LedgerFile(ledgers, name)
         self.settings = settings
+        self.told = ""
 
     @property
     def state(self) -> StudyState:
@@ -82,7 +83,7 @@ class Counted:
         """Run it, have it interrupted, and return what its ledger says then."""
         with self.running() as program:
             program.send_signal(number)
-            program.communicate(timeout=30.0)
+            self.told, _ = program.communicate(timeout=30.0)
         return self.state
 
     def complete(self) -> str:
@@ -107,7 +108,7 @@ def test_the_same_call_goes_on_after_sigterm_ctrl_c_and_sigkill(
     ]:
         state = study.interrupt(number)
         if reason:
-            assert state.stopped is not None
+            assert state.stopped is not None, study.told
             assert (state.stopped.ending, state.stopped.reason) == ("cancelled", reason)
             stopped = [t for t in state.shown_trials() if t.outcome is Outcome.CANCELLED]
             assert [t.number for t in stopped] == [t.number for t in state.in_flight]
@@ -162,7 +163,10 @@ def test_a_study_that_was_killed_when_all_had_finished_is_closed_by_the_next_run
 def test_a_second_run_is_told_who_holds_the_study_and_the_first_goes_on(
     tmp_path: Path, ledgers: Path
 ) -> None:
-    study = Counted(tmp_path, ledgers, "held", 10, 2, 3.0)
+    study = Counted(tmp_path, ledgers, "held", 10, 2, 0.3)
+    gate = tmp_path / "held" / "gate"
+    gate.parent.mkdir()
+    gate.write_text("5")
     with study.running() as first:
         run = study.state.runs[0]
         with subprocess.Popen(
@@ -173,6 +177,7 @@ def test_a_second_run_is_told_who_holds_the_study_and_the_first_goes_on(
         assert "StudyConflict: study 'held' is held by flow run " in told
         assert f"{run.flow_run!r} (process {first.pid} on {run.host})" in told
         assert first.poll() is None
+        gate.unlink()
         output, _ = first.communicate(timeout=60.0)
         assert first.returncode == 0, output
     assert len(study.state.runs) == 1
