@@ -1,7 +1,7 @@
 """Candidates by the ratio of two densities: that of the good observations and that of the others.
 
 Notation:
-    codes: observations, shape (n, A), see `gp_encoding`; the good ones are the best fifth.
+    codes: observations, shape (n, A), see `encoding`; the good ones are the best fifth.
     l, g: densities of the good ones and of the others, mixtures of one product kernel for each
         observation and of the uniform density.
     h: width of the kernels, in units of an axis; n_l**(-1 / (4 + A)) / 5 (D. Scott, 1992).
@@ -19,8 +19,9 @@ import math
 import numpy as np
 
 from prefect_tuner.strategies.array_types import FloatArray
+from prefect_tuner.strategies.axis import Axis
+from prefect_tuner.strategies.encoding import Encoding
 from prefect_tuner.strategies.gp_candidates import random_candidates
-from prefect_tuner.strategies.gp_encoding import Axis, Encoding
 
 _GOOD = 0.2
 _UNIFORM_SHARE = 0.1

@@ -19,8 +19,8 @@ from prefect_tuner.parameters import Params
 from prefect_tuner.space import SearchSpace
 from prefect_tuner.strategies.array_types import FloatArray
 from prefect_tuner.strategies.density_ratio import density_ratio_candidates
+from prefect_tuner.strategies.encoding import Encoding
 from prefect_tuner.strategies.gp_candidates import random_candidates
-from prefect_tuner.strategies.gp_encoding import Encoding
 from prefect_tuner.strategies.gp_hyperparameters import FitSchedule
 from prefect_tuner.strategies.gp_observations import HistoryEncoder, Observations
 from prefect_tuner.strategies.gp_posterior import NotPositiveDefinite, Posterior
@@ -153,9 +153,8 @@ class GaussianProcessSearch(SearchStrategy):
         order = Permutation(cardinality, self.seed)
         # Among one more candidates than there are trials, one was not tried.
         places = range(min(cardinality, len(history) + 1))
-        return self._first_untried(
-            history, (self._encoding.codes_at(order.at(place)) for place in places)
-        )
+        cells = (self.space.cells().at(order.at(place)) for place in places)
+        return next((cell for cell in cells if not history.has_candidate(cell)), None)
 
     def _warn_once(self, error: Exception) -> None:
         if not self._has_warned:

@@ -2,7 +2,7 @@
 
 Notation:
     A: axes of the encoding.
-    codes: candidates, shape (m, A), see `gp_encoding`.
+    codes: candidates, shape (m, A), see `encoding`.
     score: the acquisition, larger is better, shape (m,); -inf for a candidate tried before.
 
 Random candidates find regions, perturbed incumbents improve on what is there (L. Papenmeier et
@@ -19,7 +19,8 @@ import numpy as np
 from scipy.optimize import minimize
 
 from prefect_tuner.strategies.array_types import BoolArray, FloatArray
-from prefect_tuner.strategies.gp_encoding import Axis, Encoding
+from prefect_tuner.strategies.axis import Axis
+from prefect_tuner.strategies.encoding import Encoding
 
 Score: TypeAlias = Callable[[FloatArray], FloatArray]
 """Codes of shape (m, A) to their scores, shape (m,)."""

@@ -19,7 +19,7 @@ import numpy as np
 
 from prefect_tuner.history import History
 from prefect_tuner.strategies.array_types import BoolArray, FloatArray, IntArray
-from prefect_tuner.strategies.gp_encoding import Encoding
+from prefect_tuner.strategies.encoding import Encoding
 from prefect_tuner.strategies.output_warp import warped
 from prefect_tuner.trial import Direction, Outcome, Trial
 

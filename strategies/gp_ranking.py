@@ -1,7 +1,7 @@
 """The ranking of candidates by `gp`: what is looked at, and in which order it is preferred.
 
 Notation:
-    A: axes of the encoding. codes: candidates, shape (m, A), see `gp_encoding`.
+    A: axes of the encoding. codes: candidates, shape (m, A), see `encoding`.
     best: the least mean of the posterior at an observation with a metric or at a pending candidate.
         With noise, the least metric would be a lucky one; without, it is the mean. What a running
         trial is expected to reach is no improvement any more.
@@ -14,6 +14,7 @@ import math
 import numpy as np
 
 from prefect_tuner.strategies.array_types import FloatArray
+from prefect_tuner.strategies.encoding import Encoding
 from prefect_tuner.strategies.gp_acquisition import (
     log_expected_improvement,
     log_expected_improvement_slopes,
@@ -24,7 +25,6 @@ from prefect_tuner.strategies.gp_candidates import (
     perturbed_candidates,
     random_candidates,
 )
-from prefect_tuner.strategies.gp_encoding import Encoding
 from prefect_tuner.strategies.gp_observations import Observations
 from prefect_tuner.strategies.gp_posterior import Posterior
 
@@ -66,7 +66,7 @@ def ranked_candidates(
         mean, variance, mean_slope, variance_slope = posterior.with_gradients(encoding.embed(codes))
         values, by_mean, by_variance = log_expected_improvement_slopes(mean, variance, best)
         gradient = by_mean[:, None] * mean_slope + by_variance[:, None] * variance_slope
-        return values, encoding.gradient_by_codes(gradient)
+        return values, encoding.gradient_by_codes(codes, gradient)
 
     if math.prod(axis.count or math.inf for axis in encoding.axes) <= _MOST_ENUMERATED:
         candidates = all_candidates(encoding)
