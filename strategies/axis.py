@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 from typing import cast
 
 import numpy as np
@@ -137,6 +138,30 @@ class Axis:
         if self.log_scale is None:
             return np.full_like(codes, 1.0 / (self.count or 1))
         return self.log_scale.spacing(codes)
+
+    def numbers(self, codes: FloatArray) -> FloatArray:
+        """The values at some codes of a numeric axis, as floats of the same shape."""
+        parameter = self.parameter
+        assert not isinstance(parameter, Categorical)  # noqa: S101 - its values need not be numbers
+        if self.log_scale is not None:
+            return self.log_scale.values(codes)
+        if isinstance(parameter, Int):
+            return parameter.low + self.keys(codes) * (parameter.step or 1)
+        if self.count is not None:
+            is_active = ~np.isnan(codes)
+            numbers = np.full_like(codes, np.nan)
+            numbers[is_active] = self._steps[self.keys(codes[is_active]).astype(np.intp)]
+            return numbers
+        low, high = parameter.low, parameter.high
+        if parameter.log:
+            low, high = math.log(low), math.log(high)
+        values = (1.0 - codes) * low + codes * high
+        values = np.exp(values) if parameter.log else values
+        return np.asarray(np.clip(values, parameter.low, parameter.high))
+
+    @cached_property
+    def _steps(self) -> FloatArray:
+        return np.array([self.parameter.value_at(index) for index in range(self.count or 0)])
 
     def keys(self, codes: FloatArray) -> FloatArray:
         """What tells the values at some codes apart exactly: the indices of a discrete axis."""

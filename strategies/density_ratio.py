@@ -21,7 +21,6 @@ import numpy as np
 from prefect_tuner.strategies.array_types import FloatArray
 from prefect_tuner.strategies.axis import Axis
 from prefect_tuner.strategies.encoding import Encoding
-from prefect_tuner.strategies.gp_candidates import random_candidates
 
 _GOOD = 0.2
 _UNIFORM_SHARE = 0.1
@@ -40,7 +39,7 @@ def density_ratio_candidates(
         count: How many candidates to draw.
 
     Returns:
-        Codes of candidates, shape (count, A).
+        Codes of candidates that meet the constraints of the space, shape (at most count, A).
     """
     ranked = codes[np.argsort(y, kind="stable")]
     size = max(1, math.ceil(_GOOD * len(y)))
@@ -49,15 +48,18 @@ def density_ratio_candidates(
     candidates = _drawn(encoding, rng, good, width, count)
     ratio = _log_density(encoding, candidates, good, width)
     ratio -= _log_density(encoding, candidates, bad, width)
-    return candidates[np.argsort(-ratio, kind="stable")]
+    ratio[~encoding.meets_constraints(candidates)] = -np.inf
+    order = np.argsort(-ratio, kind="stable")
+    return candidates[order[: int(np.isfinite(ratio).sum())]]
 
 
 def _drawn(
     encoding: Encoding, rng: np.random.Generator, good: FloatArray, width: float, count: int
 ) -> FloatArray:
     """Draws from the mixture around the good observations."""
-    codes = good[rng.integers(len(good), size=count)]
-    anywhere = random_candidates(encoding, rng, count)
+    # What a change of its parents activates has any value.
+    anywhere = encoding.all_from_unit_cube(rng.random((count, len(encoding.axes))))
+    codes = encoding.completed(good[rng.integers(len(good), size=count)], anywhere)
     for j, axis in enumerate(encoding.axes):
         if axis.has_order:
             moved = codes[:, j] + _kernel_width(axis, width) * rng.standard_normal(count)
@@ -73,17 +75,22 @@ def _log_density(
 ) -> FloatArray:
     """The logarithm of the mixture, in units of the uniform density, shape (len(candidates),)."""
     logs = np.zeros((len(candidates), len(centres)))
+    # Where one of both is not active, the other comes from the uniform density.
     for j, axis in enumerate(encoding.axes):
         if axis.has_order:
             h = _kernel_width(axis, width)
             distance = (candidates[:, j, None] - centres[:, j]) / h
-            logs += -0.5 * distance**2 - math.log(h * math.sqrt(2.0 * math.pi))
+            of_axis = -0.5 * distance**2 - math.log(h * math.sqrt(2.0 * math.pi))
         else:
             share, choices = _other_share(axis), axis.count or 1
             is_same = candidates[:, j, None] == centres[:, j]
             elsewhere = share / choices
             # In units of the uniform density, as on the axes with an order.
-            logs += np.log(choices * np.where(is_same, 1.0 - share + elsewhere, elsewhere))
+            of_axis = np.log(choices * np.where(is_same, 1.0 - share + elsewhere, elsewhere))
+        if axis.is_conditional:
+            is_missing = np.isnan(candidates[:, j, None]) | np.isnan(centres[:, j])
+            of_axis = np.where(is_missing, 0.0, of_axis)
+        logs += of_axis
     peak = np.maximum(logs.max(axis=1), 0.0)
     mixture = np.exp(logs - peak[:, None]).mean(axis=1) * (1.0 - _UNIFORM_SHARE)
     return np.asarray(peak + np.log(mixture + _UNIFORM_SHARE * np.exp(-peak)))

@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from functools import cached_property
 from itertools import pairwise
 
 import numpy as np
@@ -28,16 +29,20 @@ from prefect_tuner.parameters import HyperValue, Params
 from prefect_tuner.space import SearchSpace
 from prefect_tuner.strategies.array_types import BoolArray, FloatArray, IntArray
 from prefect_tuner.strategies.axis import Axis, axis_of
+from prefect_tuner.strategies.constraint_columns import ConstraintColumns
+from prefect_tuner.strategies.feasible_cells import MOST_CELLS
 
 _SQRT_HALF = math.sqrt(0.5)
 # From the middle of a numeric axis to where it is not active.
 _ABSENCE = 0.4
+_MOST_UNCONSTRAINED_CELLS = 1000
 
 
 class Encoding:
     """The way from candidates to codes, from codes to the embedding, and back.
 
-    Constraints are left out of account.
+    Rows of codes stand for candidates of the space but for its constraints, which
+    `meets_constraints` judges.
 
     Args:
         space: The search space.
@@ -46,6 +51,7 @@ class Encoding:
         axes: The parameters with more than one value.
         owners: To which axis each column of the embedding belongs, shape (E,).
         is_conditional: Which axes are not always active, shape (A,).
+        has_constraints: Whether candidates have to meet any.
 
     Example:
         ```python
@@ -101,6 +107,8 @@ class Encoding:
             for j, (start, stop) in enumerate(pairwise(starts.tolist()))
             if not is_number[j]
         ]
+        self.has_constraints = bool(space.constraints)
+        self._constraints = ConstraintColumns(space, self.axes, self.decode)
         self._has_order = np.array([axis.has_order for axis in self.axes], dtype=bool)
         self._middle = self.all_from_unit_cube(np.full((1, len(self.axes)), 0.5))[0]
 
@@ -132,6 +140,34 @@ class Encoding:
                 code = self._middle[j] if math.isnan(row[j]) else row[j]
                 values[name] = self.axes[j].value_of(code)
         return {name: values[name] for name in self._space if name in values}
+
+    @cached_property
+    def cells(self) -> FloatArray | None:
+        """All the candidates that meet the constraints, shape (c, A); None if they are too many.
+
+        A space of up to 1,000 candidates is gone through, and one of up to 20,000 if it has
+        constraints, which may leave but a few that no draw would find.
+        """
+        most = MOST_CELLS if self.has_constraints else _MOST_UNCONSTRAINED_CELLS
+        size = self._space.cardinality
+        if size is None or size > most:
+            return None
+        if self._needs:
+            at = self._space.cells().at
+            cells = np.array([self.encode(at(place)) for place in range(size)])
+            cells = cells.reshape(size, len(self.axes))
+        else:
+            values = np.meshgrid(*(axis.all_codes() for axis in self.axes), indexing="ij")
+            cells = np.stack([column.ravel() for column in values], axis=1)
+        # As all rows are: equal ones are equal to the last bit.
+        cells = self.snap(cells)
+        return cells[self.meets_constraints(cells)]
+
+    def meets_constraints(self, codes: FloatArray) -> BoolArray:
+        """Which rows stand for candidates that meet the constraints of the space, shape (m,)."""
+        if not self.has_constraints:
+            return np.ones(len(codes), dtype=bool)
+        return self._constraints.are_met(codes)
 
     def embed(self, codes: FloatArray) -> FloatArray:
         """Z of some rows of codes, shape (m, E)."""

@@ -56,7 +56,7 @@ def test_who_lacks_what_a_space_needs_is_told_who_has_it() -> None:
         Study(CONDITIONAL_SPACE, strategy=UniformSearch)
     assert str(caught.value) == (
         "strategy UniformSearch: cannot search spaces with conditional parameters "
-        "(drop, depth, is_dropping); use 'grid' or 'random' or 'sobol'"
+        "(drop, depth, is_dropping); use 'gp' or 'grid' or 'random' or 'sobol'"
     )
     with pytest.raises(InvalidConfiguration, match=r"with constraints \(a \+ b <= 1; not"):
         Study(CONSTRAINED_SPACE, strategy=UniformSearch)

@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 from prefect_tuner import Categorical, Float, HyperValue, Int, SearchSpace
 from prefect_tuner.strategies.array_types import FloatArray
 from prefect_tuner.strategies.encoding import Encoding
-from prefect_tuner.strategies.sobol_sequence import sobol_points
 from prefect_tuner.testing_spaces import CONDITIONAL_SPACE, search_spaces
 from tests.search_spaces import UNHURRIED, spaces
 
@@ -225,29 +224,3 @@ def test_the_gradient_is_that_of_the_embedding_where_active_and_none_elsewhere()
         change = np.sum((encoding.embed(moved) - encoding.embed(codes)) * weights, axis=1) / step
         assert np.allclose(gradient[:, j], change if axis.has_order else 0.0, atol=1e-6)
     assert (gradient[np.isnan(codes)] == 0.0).all()
-
-
-def test_sobol_points_fill_every_interval_once() -> None:
-    points = sobol_points(dimensions=70, seed=3, start=0, count=64)
-    assert ((points >= 0.0) & (points < 1.0)).all()
-    for column in points.T[:64]:
-        assert sorted((column * 64).astype(int)) == list(range(64))
-    # Every elementary square of the first two dimensions of 16 points too.
-    cells = {tuple(cell) for cell in (points[:16, :2] * 4).astype(int).tolist()}
-    assert len(cells) == 16
-
-
-def test_sobol_points_are_those_of_scipy_before_they_are_scrambled() -> None:
-    from scipy.stats import qmc
-
-    from prefect_tuner.strategies.sobol_sequence import _unscrambled
-
-    expected = qmc.Sobol(64, scramble=False, bits=30).random(256)
-    assert np.array_equal(_unscrambled(64, 0, 256) / 2.0**30, expected)
-
-
-def test_a_sobol_point_does_not_depend_on_those_asked_with_it() -> None:
-    points = sobol_points(dimensions=67, seed=3, start=0, count=8)
-    assert np.array_equal(sobol_points(67, 3, 5, 2), points[5:7])
-    assert not np.array_equal(sobol_points(67, 4, 5, 2), points[5:7])
-    assert math.isclose(float(sobol_points(1, 0, 0, 1024).mean()), 0.5, abs_tol=1e-3)
