@@ -5,7 +5,8 @@ Notation:
     pi: the density, in units of the uniform one; a product over the active axes.
 
 A number is normally distributed around its centre, on the scale of its parameter, and cut off at
-the ends. A tenth of its density is uniform: of what a user believes, something may be wrong.
+the ends; choices have the shares that their weights say. A tenth of each density is uniform: of
+what a user believes, something may be wrong.
 
 Source: C. Hvarfner et al., piBO: Augmenting Acquisition Functions with User Beliefs for Bayesian
 Optimization, ICLR 2022 (arXiv 2204.11051), where the acquisition is multiplied by pi to the power
@@ -34,7 +35,7 @@ from prefect_tuner.validation import unknown_name
 PriorOption: TypeAlias = Mapping[str, Mapping[str, float]]
 """For each parameter `center` and `spread`, or the weights of its choices."""
 
-BETA = 10.0
+BETA = 5.0
 """Confidence in the prior: after so many observations it is taken to the power of 1."""
 
 _SPREAD = 0.2
@@ -216,7 +217,8 @@ def _weights(parameter: Categorical, belief: Mapping[str, float]) -> _Weights:
     if mistakes:
         raise InvalidConfiguration(*mistakes)
     weights = np.array([belief.get(key, 1.0) for key in keys])
-    return _Weights(weights / weights.sum(), parameter.ordered)
+    believed = (1.0 - _UNIFORM_SHARE) * (weights / weights.max()) / np.sum(weights / weights.max())
+    return _Weights(believed + _UNIFORM_SHARE / len(keys), parameter.ordered)
 
 
 def _key(choice: HyperValue) -> str:
