@@ -47,8 +47,8 @@ class LogScale:
     def values(self, codes: FloatArray) -> FloatArray:
         """The nearest values, of the same shape."""
         low, high = self.bounds
-        values = np.rint(np.exp(low + (high - low) * np.clip(codes, 0.0, 1.0)))
-        return np.clip(values, float(self.first), float(self.last))
+        values = np.rint(np.exp(low + (high - low) * _between(codes, 0.0, 1.0)))
+        return _between(values, float(self.first), float(self.last))
 
     def spacing(self, codes: FloatArray) -> FloatArray:
         """How far the next value is from each code."""
@@ -111,11 +111,11 @@ class Axis:
     def snapped(self, codes: FloatArray) -> FloatArray:
         """The nearest codes that stand for values, of the same shape."""
         if self.count is None:
-            return np.clip(codes, 0.0, 1.0)
+            return _between(codes, 0.0, 1.0)
         if not self.has_order:
-            return np.clip(np.rint(codes), 0, self.count - 1)
+            return _between(np.rint(codes), 0.0, self.count - 1.0)
         if self.log_scale is None:
-            indices = np.clip(np.floor(codes * self.count), 0, self.count - 1)
+            indices = _between(np.floor(codes * self.count), 0.0, self.count - 1.0)
             return np.asarray((indices + 0.5) / self.count)
         return self.log_scale.codes(self.log_scale.values(codes))
 
@@ -157,7 +157,7 @@ class Axis:
             low, high = math.log(low), math.log(high)
         values = (1.0 - codes) * low + codes * high
         values = np.exp(values) if parameter.log else values
-        return np.asarray(np.clip(values, parameter.low, parameter.high))
+        return _between(values, parameter.low, parameter.high)
 
     @cached_property
     def _steps(self) -> FloatArray:
@@ -219,3 +219,8 @@ def axis_of(
             stretch = (high - low) / span
     exactly = named if count is None else ()
     return Axis(name, parameter, count, has_order, stretch, log_scale, is_conditional, exactly)
+
+
+def _between(values: FloatArray, low: float, high: float) -> FloatArray:
+    # A fraction of the time that `numpy.clip` takes for a few values.
+    return np.minimum(np.maximum(values, low), high)

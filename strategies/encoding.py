@@ -100,15 +100,18 @@ class Encoding:
         is_number = np.array([a.has_order or a.width == 1 for a in self.axes], dtype=bool)
         self._numbers = np.flatnonzero(is_number)
         self._columns = starts[:-1][is_number]
+        self._may_be_absent = np.flatnonzero(self.is_conditional[is_number])
+        self._absence_columns = self._columns[self._may_be_absent] + 1
         self._stretches = np.array([axis.stretch for axis in self.axes])[is_number]
         self._centres = np.where(self.is_conditional[is_number], 0.5 * self._stretches, 0.0)
         self._choices = [
-            (j, start, stop)
+            (j, start, np.arange(stop - start))
             for j, (start, stop) in enumerate(pairwise(starts.tolist()))
             if not is_number[j]
         ]
         self.has_constraints = bool(space.constraints)
         self._constraints = ConstraintColumns(space, self.axes, self.decode)
+        self._discrete = [(j, axis) for j, axis in enumerate(self.axes) if axis.count is not None]
         self._has_order = np.array([axis.has_order for axis in self.axes], dtype=bool)
         self._middle = self.all_from_unit_cube(np.full((1, len(self.axes)), 0.5))[0]
 
@@ -172,16 +175,16 @@ class Encoding:
     def embed(self, codes: FloatArray) -> FloatArray:
         """Z of some rows of codes, shape (m, E)."""
         embedded = np.zeros((len(codes), len(self.owners)))
-        numbers = codes[:, self._numbers] * self._stretches - self._centres
+        numbers = codes[:, self._numbers] * self._stretches
         if self._needs:
+            numbers -= self._centres
             is_absent = np.isnan(numbers)
             numbers[is_absent] = 0.0
-            embedded[:, self._columns[self.is_conditional[self._numbers]] + 1] = (
-                _ABSENCE * is_absent[:, self.is_conditional[self._numbers]]
-            )
+            embedded[:, self._absence_columns] = _ABSENCE * is_absent[:, self._may_be_absent]
         embedded[:, self._columns] = numbers
-        for j, start, stop in self._choices:
-            embedded[:, start:stop] = (codes[:, j, None] == np.arange(stop - start)) * _SQRT_HALF
+        for j, start, choices in self._choices:
+            is_choice = codes[:, j, None] == choices
+            embedded[:, start : start + len(choices)] = is_choice * _SQRT_HALF
         return embedded
 
     def active(self, codes: FloatArray) -> BoolArray:
@@ -226,8 +229,8 @@ class Encoding:
                 it be active. Of shape (m, A).
         """
         full = self.completed(codes, self._middle)
-        snapped = np.empty(codes.shape)
-        for j, axis in enumerate(self.axes):
+        snapped = np.minimum(np.maximum(full, 0.0), 1.0)
+        for j, axis in self._discrete:
             snapped[:, j] = axis.snapped(full[:, j])
         # The sum takes away the sign of zero, which would tell equal rows apart.
         return self.masked(snapped + 0.0)
@@ -254,8 +257,8 @@ class Encoding:
 
     def all_from_unit_cube(self, points: FloatArray) -> FloatArray:
         """The same with a code for every axis, active or not: what `completed` may fill in."""
-        codes = np.empty(points.shape)
-        for j, axis in enumerate(self.axes):
+        codes = points.copy()
+        for j, axis in self._discrete:
             codes[:, j] = axis.from_units(points[:, j])
         return codes + 0.0
 
