@@ -161,9 +161,11 @@ def improved(
         if is_relaxed.any():
             here = codes[moving]
             climb = _climbed(here, is_relaxed, score_and_gradient) - here
-            for part in (1.0, *_PARTS) if encoding.has_constraints else (1.0,):
-                rows = encoding.snap(here + part * climb)
-                _keep_better(codes, best, moving, rows, judge(rows))
+            parts = np.array((1.0, *_PARTS) if encoding.has_constraints else (1.0,))
+            rows = encoding.snap(np.concatenate([here + part * climb for part in parts]))
+            values = judge(rows).reshape(len(parts), -1)
+            highest = values.argmax(axis=0) * len(moving) + np.arange(len(moving))
+            _keep_better(codes, best, moving, rows[highest], values.ravel()[highest])
         if is_discrete.any():
             neighbours, owner = _neighbours(encoding, codes[moving], starts, rng)
             values = judge(neighbours)
