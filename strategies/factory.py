@@ -42,6 +42,7 @@ _BUILT_IN = {
     "grid": "prefect_tuner.strategies.grid:GridSearch",
     "random": "prefect_tuner.strategies.random_search:RandomSearch",
     "sobol": "prefect_tuner.strategies.sobol:SobolSearch",
+    "tpe": "prefect_tuner.strategies.tpe:TreeParzenSearch",
 }
 
 

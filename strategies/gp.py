@@ -148,7 +148,7 @@ class GaussianProcessSearch(SearchStrategy):
         pending = codes[[trial.number for trial in history.running]]
         preferred: list[FloatArray] = []
         if len(history) % _DENSITY_EVERY == 0 and self._is_stagnant(observations):
-            preferred = [self._by_density(rng, model)]
+            preferred = [self._by_density(rng, model, pending)]
         try:
             posterior = Posterior(
                 self._encoding.embed(model.codes),
@@ -162,13 +162,17 @@ class GaussianProcessSearch(SearchStrategy):
             )
         except (ArithmeticError, np.linalg.LinAlgError) as error:
             self._warn_once(error)
-            ranked = self._by_density(rng, model)
+            ranked = self._by_density(rng, model, pending)
         rest = random_candidates(self._encoding, rng, _TRIES)
         return np.concatenate([*preferred, ranked, rest])
 
-    def _by_density(self, rng: np.random.Generator, model: Observations) -> FloatArray:
+    def _by_density(
+        self, rng: np.random.Generator, model: Observations, pending: FloatArray
+    ) -> FloatArray:
         y, _ = model.targets()
-        return density_ratio_candidates(self._encoding, rng, model.codes, y, _DENSITY_CANDIDATES)
+        return density_ratio_candidates(
+            self._encoding, rng, model.codes, y, _DENSITY_CANDIDATES, pending
+        )
 
     def _belief(self, observations: Observations) -> Belief | None:
         """The user's prior with the weight that it has after some observations."""

@@ -39,6 +39,10 @@ class TestNoisyGp(StrategyConformance):
     spec: ClassVar[StrategySpec] = {"name": "gp", "noisy": True, "initial": 1}
 
 
+class TestTpe(StrategyConformance):
+    spec: ClassVar[StrategySpec] = "tpe"
+
+
 class TestGrid(StrategyConformance):
     spec: ClassVar[StrategySpec] = {"name": "grid", "points": 3}
 
@@ -56,7 +60,7 @@ def test_who_lacks_what_a_space_needs_is_told_who_has_it() -> None:
         Study(CONDITIONAL_SPACE, strategy=UniformSearch)
     assert str(caught.value) == (
         "strategy UniformSearch: cannot search spaces with conditional parameters "
-        "(drop, depth, is_dropping); use 'gp' or 'grid' or 'random' or 'sobol'"
+        "(drop, depth, is_dropping); use 'gp' or 'grid' or 'random' or 'sobol' or 'tpe'"
     )
     with pytest.raises(InvalidConfiguration, match=r"with constraints \(a \+ b <= 1; not"):
         Study(CONSTRAINED_SPACE, strategy=UniformSearch)
