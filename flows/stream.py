@@ -32,7 +32,7 @@ from prefect_tuner.trial import Direction
 def stream(
     objective: ObjectiveParameter = "prefect_tuner.example:train",
     space: SpaceParameter = SPACE,
-    strategy: StrategyParameter = "random",
+    strategy: StrategyParameter = "auto",
     strategy_options: dict[str, Any] = NO_OPTIONS,
     direction: Direction = "maximize",
     seed: SeedParameter = 0,

@@ -38,8 +38,10 @@ ENTRY_POINT_GROUP = "prefect_tuner.strategies"
 """Where installed packages register strategies of their own."""
 
 _BUILT_IN = {
+    "auto": "prefect_tuner.strategies.auto:AutoSearch",
     "gp": "prefect_tuner.strategies.gp:GaussianProcessSearch",
     "grid": "prefect_tuner.strategies.grid:GridSearch",
+    "portfolio": "prefect_tuner.strategies.portfolio:PortfolioSearch",
     "random": "prefect_tuner.strategies.random_search:RandomSearch",
     "sobol": "prefect_tuner.strategies.sobol:SobolSearch",
     "tpe": "prefect_tuner.strategies.tpe:TreeParzenSearch",
@@ -110,6 +112,36 @@ def parse_strategy(spec: StrategySpec) -> tuple[type[SearchStrategy], BaseModel]
                 for field, rule in field_mistakes(error, strategy.Options)
             )
         ) from error
+
+
+def with_budget(spec: StrategySpec, max_trials: int, max_concurrency: int) -> StrategySpec:
+    """The spec, with the budget of its study where the strategy plans for it and has none given.
+
+    What is wrong with a spec is left for `make_strategy` to say.
+
+    Args:
+        spec: As `make_strategy` takes it.
+        max_trials: How many trials the study is to have.
+        max_concurrency: How many of them run at a time.
+
+    Example:
+        ```python
+        from prefect_tuner.strategies.factory import with_budget
+
+        assert with_budget({"name": "auto", "max_trials": 9}, 200, 4) == {
+            "name": "auto", "max_trials": 9, "max_concurrency": 4
+        }
+        assert with_budget("random", 200, 4) == "random"
+        ```
+    """
+    try:
+        name, given = _split(spec)
+        strategy, _ = parse_strategy(spec)
+    except InvalidConfiguration:
+        return spec
+    if not strategy.plans_for_budget:
+        return spec
+    return {"name": name, "max_trials": max_trials, "max_concurrency": max_concurrency, **given}
 
 
 def strategy_class(name: str) -> type[SearchStrategy]:
