@@ -115,7 +115,6 @@ class LogObserver(TuningObserver):
             else f"best metric so far {best.metric!r} with {describe_params(best.params)}",
         )
 
-
     def _tell_credits(self, trials: Sequence[Trial], direction: Direction) -> None:
         """Say which proposer got how many trials, and what they brought; one is no news."""
         credit_by_proposer = credits_of(trials, direction)

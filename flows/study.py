@@ -21,7 +21,7 @@ from prefect_tuner.flows.lagged_history import LaggedHistory
 from prefect_tuner.history import History
 from prefect_tuner.parameters import HyperValue, Params
 from prefect_tuner.space import SearchSpace
-from prefect_tuner.strategies.factory import StrategySpec, make_strategy
+from prefect_tuner.strategies.factory import DEFAULT_STRATEGY, StrategySpec, make_strategy
 from prefect_tuner.strategies.strategy import Proposal, SearchStrategy
 from prefect_tuner.trial import Direction, Outcome, Trial, finite_metric, is_better
 from prefect_tuner.validation import unknown_name
@@ -66,7 +66,7 @@ class Study:
     def __init__(
         self,
         space: SearchSpace | Mapping[str, Any],
-        strategy: StrategySpec = "auto",
+        strategy: StrategySpec = DEFAULT_STRATEGY,
         direction: Direction = "minimize",
         seed: int = 0,
         lag: int | None = None,

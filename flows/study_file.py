@@ -11,13 +11,14 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from prefect_tuner.errors import InvalidConfiguration
 from prefect_tuner.flows.study_plan import StudyPlan, plan_study
+from prefect_tuner.strategies.factory import DEFAULT_STRATEGY
 from prefect_tuner.validation import unknown_name
 
 REQUIRED = ("objective", "space")
 """What a file must say. `tune` has examples for them, which nobody who writes a file wants."""
 
 DEFAULTS: dict[str, Any] = {
-    "strategy": "auto",
+    "strategy": DEFAULT_STRATEGY,
     "strategy_options": {},
     "direction": "maximize",
     "seed": 0,

@@ -18,6 +18,7 @@ from prefect_tuner.flows.study_plan import OnConflict, plan_study
 from prefect_tuner.flows.study_run import run_study
 from prefect_tuner.flows.tuner_config import TunerConfig
 from prefect_tuner.flows.tuning_result import TuningResult
+from prefect_tuner.strategies.factory import DEFAULT_STRATEGY
 from prefect_tuner.trial import Direction
 
 NO_OPTIONS: dict[str, Any] = {}
@@ -35,7 +36,7 @@ DEFAULT_CONFIG = TunerConfig()
 def tune(
     objective: ObjectiveParameter = "prefect_tuner.example:train",
     space: SpaceParameter = SPACE,
-    strategy: StrategyParameter = "auto",
+    strategy: StrategyParameter = DEFAULT_STRATEGY,
     strategy_options: dict[str, Any] = NO_OPTIONS,
     direction: Direction = "maximize",
     seed: SeedParameter = 0,

@@ -16,7 +16,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import final
 
 from prefect_tuner.history import History
@@ -152,40 +152,46 @@ def _score(name: str, latest: Sequence[_Use], counts: Counter[str]) -> float:
     return exploitation + EXPLORATION * math.sqrt(2.0 * math.log2(len(latest)) / counts[name])
 
 
-class _Uses:
-    """The uses of a history, in its order.
+@dataclass
+class _Settled:
+    """The beginning of a history, up to the first trial that runs: it cannot change any more.
 
-    Those at the beginning of the history, up to the first trial that runs, cannot change any more
-    and are counted once: so a long history takes no longer than a short one.
+    Attributes:
+        history: The whole of it.
+        length: Trials at its beginning.
+        best: The best metric among them.
+        uses: The latest uses among them.
     """
+
+    history: History
+    length: int = 0
+    best: float | None = None
+    uses: list[_Use] = field(default_factory=list)
+
+
+class _Uses:
+    """The uses of a history. What is settled is counted once, however long the history becomes."""
 
     def __init__(self, direction: Direction) -> None:
         self._direction = direction
-        self._start(History())
+        self._settled = _Settled(History())
 
     def of(self, history: History) -> list[_Use]:
-        """The latest uses, at least `WINDOW` where there are as many."""
-        if self._known is not history:
-            self._start(history)
-        settled = True
-        best, tail = self._best, list[_Use]()
-        for number in range(self._settled, len(history)):
+        """The latest uses in the order asked, at least `WINDOW` where there are as many."""
+        if self._settled.history is not history:
+            self._settled = _Settled(history)
+        settled = self._settled
+        best, tail, is_settled = settled.best, list[_Use](), True
+        for number in range(settled.length, len(history)):
             trial = history[number]
+            is_settled = is_settled and not trial.is_running
             gain, best = _gain(trial, best, self._direction)
-            if trial.is_running:
-                settled = False
             if trial.proposer and trial.outcome is not Outcome.CANCELLED:
                 tail.append(_Use(trial.proposer, None if trial.is_running else gain > 0))
-            if settled:
-                self._uses, tail = [*self._uses, *tail][-WINDOW:], []
-                self._settled, self._best = number + 1, best
-        return [*self._uses, *tail]
-
-    def _start(self, history: History) -> None:
-        self._known = history
-        self._settled = 0
-        self._best: float | None = None
-        self._uses: list[_Use] = []
+            if is_settled:
+                settled.uses, tail = [*settled.uses, *tail][-WINDOW:], []
+                settled.length, settled.best = number + 1, best
+        return [*settled.uses, *tail]
 
 
 def _gain(trial: Trial, best: float | None, direction: Direction) -> tuple[float, float | None]:

@@ -14,6 +14,7 @@ import inspect
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from importlib import import_module
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, get_args
 
 import numpy as np
@@ -36,6 +37,9 @@ T = TypeVar("T")
 
 ENTRY_POINT_GROUP = "prefect_tuner.strategies"
 """Where installed packages register strategies of their own."""
+
+DEFAULT_STRATEGY = "auto"
+"""The strategy of studies that name none."""
 
 _BUILT_IN = {
     "auto": "prefect_tuner.strategies.auto:AutoSearch",
@@ -166,6 +170,13 @@ def strategy_class(name: str) -> type[SearchStrategy]:
     return _load(next(iter(plug_ins.values())))
 
 
+def missing_package(strategy: type[SearchStrategy]) -> str:
+    """What has to be installed before a strategy can be used; empty when nothing has."""
+    if not strategy.package or find_spec(strategy.package) is not None:
+        return ""
+    return f'needs {strategy.package}: pip install "prefect-tuner[{strategy.package}]"'
+
+
 def strategy_names() -> list[str]:
     """The names of all strategies, built in and installed, sorted. Imports none of them."""
     return sorted({*_BUILT_IN, *_plug_ins().names})
@@ -185,7 +196,9 @@ def _lacking(strategy: type[SearchStrategy], space: SearchSpace) -> str:
     for name in strategy_names():
         # One that cannot be loaded is no way out.
         with suppress(InvalidConfiguration):
-            able += [repr(name)] if _can_search(strategy_class(name), space) else []
+            other = strategy_class(name)
+            usable = _can_search(other, space) and not missing_package(other)
+            able += [repr(name)] if usable else []
     return f"cannot search spaces with {' and '.join(lacking)}; use {' or '.join(able)}"
 
 

@@ -112,7 +112,7 @@ class PortfolioSearch(SearchStrategy):
             member.report_result(trial)
 
     def _label(self, name: str) -> str:
-        """The name, or the first free one of `gp-2`, `gp-3`, …"""
+        """The name, or the first of `gp-2`, `gp-3` and so on that is free."""
         number, label = 1, name
         while label in self._members:
             number += 1
