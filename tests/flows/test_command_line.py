@@ -126,7 +126,7 @@ def test_strategies_are_listed_without_prefect() -> None:
 def test_a_study_that_can_be_run_is_told_in_one_sentence(tuner: Command) -> None:
     assert tuner("validate", "study.yaml") == Told(
         0,
-        "study.yaml can be run: maximize objectives.py:train over 1 parameter by random, "
+        "study.yaml can be run: maximize objectives.py:train over 1 parameter by auto, "
         "up to 3 trials, 2 at a time\n",
         "",
     )

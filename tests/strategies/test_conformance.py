@@ -51,6 +51,20 @@ class TestShuffledGrid(StrategyConformance):
     spec: ClassVar[StrategySpec] = {"name": "grid", "points": 3, "shuffle": True}
 
 
+class TestPortfolio(StrategyConformance):
+    spec: ClassVar[StrategySpec] = {"name": "portfolio", "strategies": ["random", "sobol"]}
+
+
+class TestPortfolioByDefault(StrategyConformance):
+    spec: ClassVar[StrategySpec] = "portfolio"
+    trials = 12
+
+
+class TestAuto(StrategyConformance):
+    spec: ClassVar[StrategySpec] = "auto"
+    trials = 12
+
+
 class TestClassOfAThirdParty(StrategyConformance):
     spec: ClassVar[StrategySpec] = UniformSearch
 
