@@ -91,7 +91,7 @@ class PortfolioSearch(SearchStrategy):
         """Who takes part."""
         *others, last = self._members
         names = f"{', '.join(others)} and {last}" if others else last
-        return f"portfolio: {names} take turns, by the improvements that their trials bring"
+        return f"{names} take turns, by the improvements that their trials bring"
 
     def next_candidate(self, history: History) -> Params | None:
         """The candidate of the strategy whose turn it is."""

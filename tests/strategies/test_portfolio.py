@@ -189,5 +189,5 @@ def test_the_options_can_be_written_down() -> None:
 
 def test_the_reason_names_who_takes_part() -> None:
     assert Study(PLAIN_SPACE, portfolio("gp", "random", "sobol")).strategy.reason == (
-        "portfolio: gp, random and sobol take turns, by the improvements that their trials bring"
+        "gp, random and sobol take turns, by the improvements that their trials bring"
     )
