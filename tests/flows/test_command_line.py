@@ -111,7 +111,8 @@ def test_a_mistake_in_the_command_line_is_exit_code_2(
 def test_strategies_are_listed(tuner: Command) -> None:
     told = tuner("strategies")
     assert (told.code, told.err) == (0, "")
-    assert told.out.startswith("grid\n    Visits every cell once")
+    assert told.out.startswith("auto (default)\n    Chooses the strategy by the search space")
+    assert "\ngrid\n    Visits every cell once" in told.out
     assert "    max_iters: int | null, default null\n" in told.out
 
 
