@@ -8,7 +8,6 @@ import pytest
 
 from prefect_tuner import Categorical, Float, Int, SearchSpace, Study, Trial
 from prefect_tuner.parameters import Parameter
-from prefect_tuner.strategies import factory
 from prefect_tuner.strategies.auto import AutoSearch, choose_strategy
 from prefect_tuner.strategies.factory import with_budget
 from prefect_tuner.strategies.gp import GaussianProcessSearch
@@ -93,15 +92,6 @@ def test_the_reason_is_told_in_a_sentence(
     assert f"auto chose {choose_strategy(space, max_trials, max_concurrency).reason}" == reason
 
 
-@pytest.fixture
-def _random_as_tpe(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Tells one stage from the other without a thousand trials of a model."""
-    monkeypatch.setitem(
-        factory._BUILT_IN, "tpe", "prefect_tuner.strategies.random_search:RandomSearch"
-    )
-
-
-@pytest.mark.usefixtures("_random_as_tpe")
 def test_a_long_study_goes_on_with_tpe_from_trial_1000_on() -> None:
     study = Study({"x": Float(0.0, 1.0)}, "auto", seed=1)
     for number in range(1_000):
@@ -111,15 +101,14 @@ def test_a_long_study_goes_on_with_tpe_from_trial_1000_on() -> None:
     asked = study.ask()
     assert asked is not None
     assert asked.proposer == "tpe"
-    random = Study({"x": Float(0.0, 1.0)}, "random", seed=1)
+    tpe = Study({"x": Float(0.0, 1.0)}, "tpe", seed=1)
     for trial in study.history[:1_000]:
-        random.add_trial(trial)
-    expected = random.ask()
+        tpe.add_trial(trial)
+    expected = tpe.ask()
     assert expected is not None
     assert asked.params == expected.params
 
 
-@pytest.mark.usefixtures("_random_as_tpe")
 @pytest.mark.parametrize(("max_concurrency", "proposer"), [(4, "gp"), (100, "tpe")])
 def test_a_study_gets_the_candidates_of_the_strategy_chosen(
     max_concurrency: int, proposer: str
@@ -135,8 +124,12 @@ def test_a_study_gets_the_candidates_of_the_strategy_chosen(
             study.tell(ours.number, float(ours.params["x"]))
 
 
-def test_a_space_smaller_than_the_budget_is_searched_to_the_last_candidate_the_best_first() -> None:
-    study = Study(SMALL, {"name": "auto", "max_trials": 20}, "maximize")
+@pytest.mark.parametrize("max_concurrency", [1, 100])
+def test_a_space_smaller_than_the_budget_is_searched_to_the_last_candidate_the_best_first(
+    max_concurrency: int,
+) -> None:
+    spec = {"name": "auto", "max_trials": 20, "max_concurrency": max_concurrency}
+    study = Study(SMALL, spec, "maximize")
     while (trial := study.ask()) is not None:
         study.tell(trial, float(trial.params["n"]) - (trial.params["kind"] == "a"))
     assert len(study.history) == 12
