@@ -100,7 +100,13 @@ def _strategy_lines(strategy: StrategyDescription, width: int) -> list[str]:
 
 def _indented(text: str, width: int, depth: int) -> list[str]:
     margin = " " * 4 * depth
-    return textwrap.wrap(text, width, initial_indent=margin, subsequent_indent=margin)
+    return textwrap.wrap(
+        text,
+        width,
+        initial_indent=margin,
+        subsequent_indent=margin,
+        break_on_hyphens=False,  # A command is to be copied in one piece.
+    )
 
 
 def _describe(name: str) -> StrategyDescription:
