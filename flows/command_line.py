@@ -60,7 +60,7 @@ def run(study_file: _StudyFile, /, *, log: _Flag = False, json: _Flag = False) -
     space:
       lr: {type: float, low: 1e-5, high: 0.1, log: true}
       booster: [gbtree, dart]
-    strategy: random
+    strategy: auto
     config: {max_trials: 50, max_concurrency: 2}
     ```
 

@@ -37,6 +37,7 @@ class EventObserver(TuningObserver):
             {
                 "objective": event.objective,
                 "strategy": event.strategy,
+                "reason": event.reason,
                 "direction": event.direction,
                 "space": event.space.to_json(),
                 "config": event.config.model_dump(mode="json"),

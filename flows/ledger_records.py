@@ -18,7 +18,14 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    TypeAdapter,
+    model_serializer,
+)
 
 from prefect_tuner.parameters import Params
 from prefect_tuner.trial import Direction, Outcome
@@ -108,12 +115,22 @@ class KnownRecord(_Record):
 
 
 class AskedRecord(_Record):
-    """A trial is about to run."""
+    """A trial is about to run; `proposer` is left out where the strategy consists of one."""
 
     type: Literal["asked"] = "asked"
     number: int
     params: Params
     seed: int
+    proposer: str = ""
+
+    @model_serializer(mode="wrap")
+    def _without_what_says_nothing(
+        self, serialize: SerializerFunctionWrapHandler
+    ) -> dict[str, Any]:
+        record: dict[str, Any] = serialize(self)
+        if not self.proposer:
+            record.pop("proposer", None)
+        return record
 
 
 class AttemptRecord(_Record):

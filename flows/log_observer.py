@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from typing import Any
 
 from prefect_tuner.flows.observer import TuningObserver
@@ -17,7 +18,9 @@ from prefect_tuner.flows.tuning_events import (
     describe_failure,
 )
 from prefect_tuner.space import SearchSpace
+from prefect_tuner.strategies.credit import credits_of
 from prefect_tuner.tasks.trial_task import describe_params
+from prefect_tuner.trial import Direction, Trial
 
 
 class LogObserver(TuningObserver):
@@ -43,6 +46,8 @@ class LogObserver(TuningObserver):
             config.max_trials,
             config.max_concurrency,
         )
+        if event.reason:
+            self._logger.info("Strategy: %s", event.reason)
 
     def on_trial_started(self, event: TrialStarted) -> None:
         """Say what the trial tries."""
@@ -93,6 +98,7 @@ class LogObserver(TuningObserver):
             result.best_metric,
             describe_params(result.best_params),
         )
+        self._tell_credits(result.trials, result.direction)
 
     def on_failed(self, event: StudyFailed) -> None:
         """Say why, and what was found before."""
@@ -108,6 +114,13 @@ class LogObserver(TuningObserver):
             if best is None
             else f"best metric so far {best.metric!r} with {describe_params(best.params)}",
         )
+
+    def _tell_credits(self, trials: Sequence[Trial], direction: Direction) -> None:
+        """Say which proposer got how many trials, and what they brought; one is no news."""
+        credit_by_proposer = credits_of(trials, direction)
+        if len(credit_by_proposer) > 1:
+            told = "; ".join(f"{name}: {credit}" for name, credit in credit_by_proposer.items())
+            self._logger.info("Credit by strategy: %s", told)
 
 
 def _candidates(space: SearchSpace) -> str:

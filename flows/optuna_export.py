@@ -116,6 +116,7 @@ def _frozen(
         "seed": trial.seed,
         "duration": trial.duration,
         "attempts": trial.attempts,
+        "proposer": trial.proposer,
         **{f"extra.{name}": value for name, value in trial.extra.items()},
     }
     frozen = create_trial(

@@ -71,6 +71,8 @@ class ProgressObserver(TuningObserver):
             event.objective, event.space, event.strategy, event.direction, event.config
         )
         self._console.print(f"Study {event.study!r}: {sentence}", soft_wrap=True, markup=False)
+        if event.reason:
+            self._console.print(event.reason, soft_wrap=True, markup=False)
         if self._live:
             self._display = _Bar(self._console, event.config.max_trials)
         else:

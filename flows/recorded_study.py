@@ -274,7 +274,9 @@ class RecordedStudy:
             if trial.number in state.given:
                 self._give(trial, known=trial.number in state.known)
             else:
-                self.study.add_trial(Trial(trial.number, trial.params, trial.seed))
+                self.study.add_trial(
+                    Trial(trial.number, trial.params, trial.seed, proposer=trial.proposer)
+                )
         self._interruptions = state.interruptions
         self._old = set(state.finished) - state.given
         self._ended = {n: state.trials[n] for n in state.finished if n in self._old}

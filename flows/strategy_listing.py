@@ -13,7 +13,12 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from prefect_tuner.errors import InvalidConfiguration
-from prefect_tuner.strategies.factory import strategy_class, strategy_names
+from prefect_tuner.strategies.factory import (
+    DEFAULT_STRATEGY,
+    missing_package,
+    strategy_class,
+    strategy_names,
+)
 
 
 @dataclass(frozen=True)
@@ -41,12 +46,16 @@ class StrategyDescription:
         name: Its name.
         summary: What it does, in a sentence.
         options: Its options.
+        conditions: Whether it can search spaces with conditional parameters.
+        constraints: Whether it can search spaces with constraints.
         problem: Why it cannot be used; empty when it can.
     """
 
     name: str
     summary: str = ""
     options: tuple[OptionDescription, ...] = ()
+    conditions: bool = False
+    constraints: bool = False
     problem: str = ""
 
 
@@ -74,9 +83,14 @@ def strategy_listing(strategies: list[StrategyDescription], width: int = 80) -> 
 
 
 def _strategy_lines(strategy: StrategyDescription, width: int) -> list[str]:
+    is_default = strategy.name == DEFAULT_STRATEGY
+    lines = [f"{strategy.name} (default)" if is_default else strategy.name]
+    lines += _indented(strategy.summary, width, 1)
     if strategy.problem:
-        return [strategy.name, *_indented(f"cannot be used: {strategy.problem}", width, 1)]
-    lines = [strategy.name, *_indented(strategy.summary, width, 1)]
+        return [*lines, *_indented(f"cannot be used: {strategy.problem}", width, 1)]
+    supported = {"conditions": strategy.conditions, "constraints": strategy.constraints}
+    told = ", ".join(f"{name}: {'yes' if able else 'no'}" for name, able in supported.items())
+    lines += _indented(told, width, 1)
     for option in strategy.options:
         default = "required" if option.default is None else f"default {option.default}"
         lines += _indented(f"{option.name}: {option.type}, {default}", width, 1)
@@ -86,7 +100,13 @@ def _strategy_lines(strategy: StrategyDescription, width: int) -> list[str]:
 
 def _indented(text: str, width: int, depth: int) -> list[str]:
     margin = " " * 4 * depth
-    return textwrap.wrap(text, width, initial_indent=margin, subsequent_indent=margin)
+    return textwrap.wrap(
+        text,
+        width,
+        initial_indent=margin,
+        subsequent_indent=margin,
+        break_on_hyphens=False,  # A command is to be copied in one piece.
+    )
 
 
 def _describe(name: str) -> StrategyDescription:
@@ -103,6 +123,9 @@ def _describe(name: str) -> StrategyDescription:
             _describe_option(option, field)
             for option, field in strategy.Options.model_fields.items()
         ),
+        conditions=strategy.supports_conditions,
+        constraints=strategy.supports_constraints,
+        problem=missing_package(strategy),
     )
 
 

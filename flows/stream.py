@@ -26,13 +26,14 @@ from prefect_tuner.flows.tune import DEFAULT_CONFIG, NO_OPTIONS, tune
 from prefect_tuner.flows.tuner_config import TunerConfig
 from prefect_tuner.flows.tuning_events import TuningEvent
 from prefect_tuner.flows.tuning_result import TuningResult
+from prefect_tuner.strategies.factory import DEFAULT_STRATEGY
 from prefect_tuner.trial import Direction
 
 
 def stream(
     objective: ObjectiveParameter = "prefect_tuner.example:train",
     space: SpaceParameter = SPACE,
-    strategy: StrategyParameter = "random",
+    strategy: StrategyParameter = DEFAULT_STRATEGY,
     strategy_options: dict[str, Any] = NO_OPTIONS,
     direction: Direction = "maximize",
     seed: SeedParameter = 0,

@@ -21,8 +21,8 @@ from prefect_tuner.flows.lagged_history import LaggedHistory
 from prefect_tuner.history import History
 from prefect_tuner.parameters import HyperValue, Params
 from prefect_tuner.space import SearchSpace
-from prefect_tuner.strategies.factory import StrategySpec, make_strategy
-from prefect_tuner.strategies.strategy import SearchStrategy
+from prefect_tuner.strategies.factory import DEFAULT_STRATEGY, StrategySpec, make_strategy
+from prefect_tuner.strategies.strategy import Proposal, SearchStrategy
 from prefect_tuner.trial import Direction, Outcome, Trial, finite_metric, is_better
 from prefect_tuner.validation import unknown_name
 
@@ -37,7 +37,7 @@ class Study:
     Args:
         space: The search space, or what `SearchSpace` takes.
         strategy: A strategy's name, a mapping with its `name` and options, or a subclass of
-            `SearchStrategy`.
+            `SearchStrategy`. The default goes by the space.
         direction: `"minimize"` or `"maximize"`.
         seed: Everything random follows from it; at least 0.
         lag: None lets every suggestion use all that was told. A number makes the study
@@ -66,7 +66,7 @@ class Study:
     def __init__(
         self,
         space: SearchSpace | Mapping[str, Any],
-        strategy: StrategySpec = "random",
+        strategy: StrategySpec = DEFAULT_STRATEGY,
         direction: Direction = "minimize",
         seed: int = 0,
         lag: int | None = None,
@@ -129,11 +129,12 @@ class Study:
         """
         visible = self._visible()
         if self._enqueued:
-            candidate: Params | None = self._enqueued.popleft()
+            proposal: Proposal | None = Proposal(self._enqueued.popleft())
         else:
-            candidate = self.strategy.next_candidate(visible)
-        if candidate is None:
+            proposal = self.strategy.propose(visible)
+        if proposal is None:
             return None
+        candidate = proposal.params
         if not isinstance(candidate, Mapping) or not self.space.contains(candidate):
             raise InternalTunerError(
                 f"strategy {type(self.strategy).__name__} gave a candidate that is not in the "
@@ -141,7 +142,12 @@ class Study:
             )
         number = len(self.history)
         params = self._ordered(candidate)
-        trial = Trial(number=number, params=params, seed=_trial_seed(self.seed, number))
+        trial = Trial(
+            number=number,
+            params=params,
+            seed=_trial_seed(self.seed, number),
+            proposer=proposal.proposer,
+        )
         self._add(trial)
         return replace(trial, params=dict(params))
 

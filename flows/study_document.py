@@ -95,6 +95,7 @@ def _trial(trial: Trial, state: StudyState) -> dict[str, Any]:
         "duration": trial.duration,
         "attempts": trial.attempts,
         "message": trial.message,
+        "proposer": trial.proposer,
         "started": state.started.get(trial.number),
         "ended": state.ended.get(trial.number),
         "is_known": trial.number in state.known,

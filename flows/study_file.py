@@ -11,13 +11,14 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from prefect_tuner.errors import InvalidConfiguration
 from prefect_tuner.flows.study_plan import StudyPlan, plan_study
+from prefect_tuner.strategies.factory import DEFAULT_STRATEGY
 from prefect_tuner.validation import unknown_name
 
 REQUIRED = ("objective", "space")
 """What a file must say. `tune` has examples for them, which nobody who writes a file wants."""
 
 DEFAULTS: dict[str, Any] = {
-    "strategy": "random",
+    "strategy": DEFAULT_STRATEGY,
     "strategy_options": {},
     "direction": "maximize",
     "seed": 0,
@@ -83,7 +84,7 @@ def plan_study_file(given: dict[Any, Any], path: Path) -> StudyPlan:
         file.write_text("objective: json:loads\nspace: {lr: {type: float, low: 1e-5, high: 0.1}}")
         plan = plan_study_file(load_study_file(file), file)
         assert plan.study.space["lr"].low == 0.00001
-        assert plan.strategy == "random"
+        assert plan.strategy == "auto"
         ```
     """
     known = list(inspect.signature(plan_study).parameters)

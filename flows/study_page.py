@@ -24,6 +24,7 @@ from prefect_tuner.flows.time_text import duration_text, local_time
 from prefect_tuner.flows.tuner_config import TunerConfig
 from prefect_tuner.printable_text import printable_line
 from prefect_tuner.space import SearchSpace
+from prefect_tuner.strategies.credit import Credit, credits_of
 from prefect_tuner.trial import Outcome, Trial
 
 BEST_SHOWN = 5
@@ -57,6 +58,9 @@ def _parts(study: StoredStudy, state: StudyState, width: int) -> Iterator[Render
     plot = metric_plot(trials, direction, width)
     if plot:
         yield Text(plot, no_wrap=True, overflow="crop")
+    credit_by_proposer = credits_of(trials, direction)
+    if len(credit_by_proposer) > 1:
+        yield _credit_table(credit_by_proposer)
     if len(best) > 1:
         yield _best_table(best[:BEST_SHOWN])
     failures = [t for t in trials if t.outcome is not None and t.outcome.is_failure]
@@ -120,6 +124,21 @@ def _strategy(strategy: Mapping[str, Any], seed: int) -> str:
     options = {name: value for name, value in strategy.items() if name != "name"}
     told = f" {json.dumps(options)}" if options else ""
     return f"{strategy.get('name', '?')}{told}, seed {seed}"
+
+
+def _credit_table(credit_by_proposer: Mapping[str, Credit]) -> Table:
+    table = Table(box=box.ROUNDED, title="Credit by strategy", title_justify="left")
+    table.add_column("strategy", overflow="fold")
+    for heading in ("trials", "improvements", "by, in all"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for name, credit in credit_by_proposer.items():
+        table.add_row(
+            Text(printable_line(name)),
+            str(credit.trials),
+            str(credit.improvements),
+            f"{credit.gain:.6g}",
+        )
+    return table
 
 
 def _best_table(best: list[Trial]) -> Table:

@@ -16,7 +16,7 @@ from prefect_tuner.flows.observer import TuningObserver
 from prefect_tuner.flows.study import Study
 from prefect_tuner.flows.tuner_config import TunerConfig
 from prefect_tuner.redaction import redacted
-from prefect_tuner.strategies.factory import StrategySpec, parse_strategy
+from prefect_tuner.strategies.factory import StrategySpec, parse_strategy, with_budget
 from prefect_tuner.tasks.allowed_objectives import check_allowed, check_definition
 from prefect_tuner.tasks.objective import check_objective, objective_label
 
@@ -42,7 +42,8 @@ class StudyPlan:
         on_conflict: What to do when the study's name belongs to another one.
         fresh: Whether every flow run begins a study of its own.
         definition: What makes the study the study that it is.
-        spec: The strategy and its options, as the factory takes them.
+        spec: The strategy and its options as they were given, without the budget: a study goes on
+            with another one.
     """
 
     objective: Any
@@ -60,7 +61,8 @@ class StudyPlan:
     def with_lag(self, lag: int | None) -> StudyPlan:
         """The same plan with another lag."""
         built = self.study
-        study = Study(built.space, self.spec, built.direction, built.seed, lag)
+        spec = with_budget(self.spec, self.config.max_trials, lag or self.config.max_concurrency)
+        study = Study(built.space, spec, built.direction, built.seed, lag)
         definition = self.definition.model_copy(update={"lag": lag})
         return replace(self, study=study, definition=definition)
 
@@ -99,7 +101,9 @@ def plan_study(
     mistakes_in_options = _mistakes_in_options(strategy, strategy_options)
     try:
         spec = strategy if mistakes_in_options else _strategy_spec(strategy, strategy_options)
-        built = Study(space, strategy=spec, direction=direction, seed=seed)
+        known = _config_if_right(config)
+        budgeted = with_budget(spec, known.max_trials, known.max_concurrency)
+        built = Study(space, strategy=budgeted, direction=direction, seed=seed)
     except InvalidConfiguration as error:
         mistakes += error.mistakes
     mistakes += mistakes_in_options
@@ -209,6 +213,14 @@ def _config(config: Any) -> TunerConfig:
     raise InvalidConfiguration(
         f"config: must be a TunerConfig or a mapping, got {redacted(config)}"
     )
+
+
+def _config_if_right(config: Any) -> TunerConfig:
+    """The configuration, the default one where it is wrong: the study is not run then."""
+    try:
+        return _config(config)
+    except InvalidConfiguration:
+        return TunerConfig()
 
 
 def _mistakes_in_name(study: object) -> list[str]:

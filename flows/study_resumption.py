@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from prefect_tuner.errors import InvalidConfiguration
@@ -31,7 +32,7 @@ def resumption_parameters(
         InvalidConfiguration: The study needs something of its program that a ledger does not hold.
     """
     definition = state.definition
-    mistakes = _missing(definition.objective, str(definition.strategy.get("name", "")))
+    mistakes = _missing(definition.objective, definition.strategy)
     if mistakes:
         raise InvalidConfiguration(*mistakes)
     config = dict(state.config)
@@ -74,7 +75,7 @@ def recorded_result(state: StudyState) -> TuningResult | None:
     )
 
 
-def _missing(objective: str, strategy: str) -> list[str]:
+def _missing(objective: str, strategy: Mapping[str, Any]) -> list[str]:
     """What cannot be found again by what the ledger calls it."""
     mistakes = []
     module, _, attribute = objective.rpartition(":")
@@ -83,9 +84,17 @@ def _missing(objective: str, strategy: str) -> list[str]:
             f"objective: {objective!r} cannot be imported by its path, it was made by the program "
             "that called tune; to go on, call tune again from there with the same study"
         )
-    if ":" in strategy:
-        mistakes.append(
-            f"strategy: {strategy!r} is a class that the program handed to tune, not the name of "
-            "an installed one; to go on, call tune again from there with the same study"
-        )
+    mistakes += [
+        f"strategy: {name!r} is a class that the program handed to tune, not the name of an "
+        "installed one; to go on, call tune again from there with the same study"
+        for name in _strategy_names(strategy)
+        if ":" in name
+    ]
     return mistakes
+
+
+def _strategy_names(strategy: Mapping[str, Any]) -> list[str]:
+    """The name of a strategy, and of those that it consists of."""
+    members = strategy.get("strategies", [])
+    specs = [strategy, *(members if isinstance(members, list) else [])]
+    return [str(each.get("name", "") if isinstance(each, Mapping) else each) for each in specs]

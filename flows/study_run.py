@@ -131,6 +131,7 @@ def _observed_run(
                 direction=study.direction,
                 config=plan.config,
                 history=study.history,
+                reason=study.strategy.reason,
             )
         )
         reason = loop.run() if complete is None else complete

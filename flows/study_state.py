@@ -155,7 +155,10 @@ class StudyState:
                 self.known.add(record.number)
                 self.started[record.number] = self.ended[record.number] = record.at
             case AskedRecord():
-                self.trials.append(Trial(self._next(record.number), record.params, record.seed))
+                number = self._next(record.number)
+                self.trials.append(
+                    Trial(number, record.params, record.seed, proposer=record.proposer)
+                )
             case AttemptRecord():
                 running = self._running(record.number)
                 self.trials[running.number] = replace(running, attempts=record.attempt)

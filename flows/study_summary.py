@@ -18,6 +18,7 @@ from rich.text import Text
 
 from prefect_tuner.flows.tuning_events import Progress
 from prefect_tuner.flows.tuning_result import TuningResult
+from prefect_tuner.strategies.credit import credits_of
 from prefect_tuner.tasks.trial_task import describe_params
 
 
@@ -40,6 +41,10 @@ def summary_table(result: TuningResult) -> Table:
     table.add_section()
     failed = sum(t.outcome is not None and t.outcome.is_failure for t in result.trials)
     add("trials", f"{len(result.trials)}, {failed or 'none'} failed")
+    credit_by_proposer = credits_of(result.trials, result.direction)
+    if len(credit_by_proposer) > 1:
+        for name, credit in credit_by_proposer.items():
+            add(f"by {name}", str(credit))
     add("duration", str(timedelta(seconds=round(result.duration))))
     add("ended because", result.stop_reason.sentence)
     return table

@@ -43,7 +43,13 @@ class TrialRecorder:
         if trial.number not in self._attempts:
             self._attempts[trial.number] = 0
             records.append(
-                AskedRecord(at=now, number=trial.number, params=trial.params, seed=trial.seed)
+                AskedRecord(
+                    at=now,
+                    number=trial.number,
+                    params=trial.params,
+                    seed=trial.seed,
+                    proposer=trial.proposer,
+                )
             )
         attempt = self._attempts[trial.number] + 1
         records.append(AttemptRecord(at=now, number=trial.number, attempt=attempt))

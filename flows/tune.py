@@ -18,6 +18,7 @@ from prefect_tuner.flows.study_plan import OnConflict, plan_study
 from prefect_tuner.flows.study_run import run_study
 from prefect_tuner.flows.tuner_config import TunerConfig
 from prefect_tuner.flows.tuning_result import TuningResult
+from prefect_tuner.strategies.factory import DEFAULT_STRATEGY
 from prefect_tuner.trial import Direction
 
 NO_OPTIONS: dict[str, Any] = {}
@@ -35,7 +36,7 @@ DEFAULT_CONFIG = TunerConfig()
 def tune(
     objective: ObjectiveParameter = "prefect_tuner.example:train",
     space: SpaceParameter = SPACE,
-    strategy: StrategyParameter = "random",
+    strategy: StrategyParameter = DEFAULT_STRATEGY,
     strategy_options: dict[str, Any] = NO_OPTIONS,
     direction: Direction = "maximize",
     seed: SeedParameter = 0,
@@ -56,7 +57,8 @@ def tune(
         space: The parameters to search, by name: a list of choices, or {"type": "float", "low":
             ..., "high": ..., "log": ..., "step": ...}, likewise with "int". From Python also
             Float, Int and Categorical.
-        strategy: How candidates are chosen. From code also {"name": ..., and its options}.
+        strategy: How candidates are chosen; "auto" goes by the space and the budget. From code also
+            {"name": ..., and its options}.
         strategy_options: Options of the strategy, such as {"points": 5} for "grid".
         direction: Whether a larger or a smaller metric is better.
         seed: The same seed gives the same candidates.

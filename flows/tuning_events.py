@@ -53,6 +53,7 @@ class StudyStarted:
         direction: Whether a larger or a smaller metric is better.
         config: Budget, limits and stop rules.
         history: All trials, as they come; to be read only.
+        reason: Why the strategy decides as it does in this study, in a sentence; or empty.
     """
 
     study: str
@@ -62,6 +63,7 @@ class StudyStarted:
     direction: Direction
     config: TunerConfig
     history: History
+    reason: str = ""
 
 
 @dataclass(frozen=True)

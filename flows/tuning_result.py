@@ -145,6 +145,7 @@ def trial_row(trial: Trial) -> dict[str, Any]:
         "trial": trial.number,
         "outcome": trial.outcome.value if trial.outcome else "running",
         "metric": trial.metric,
+        **({"proposer": trial.proposer} if trial.proposer else {}),
         **{f"param.{name}": value for name, value in trial.params.items()},
         **{f"extra.{name}": value for name, value in trial.extra.items()},
         "duration": trial.duration,

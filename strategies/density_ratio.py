@@ -1,33 +1,92 @@
 """Candidates by the ratio of two densities: that of the good observations and that of the others.
 
 Notation:
-    codes: observations, shape (n, A), see `gp_encoding`; the good ones are the best fifth.
-    l, g: densities of the good ones and of the others, mixtures of one product kernel for each
-        observation and of the uniform density.
-    h: width of the kernels, in units of an axis; n_l**(-1 / (4 + A)) / 5 (D. Scott, 1992).
+    codes: observations, shape (n, A), see `encoding`; NaN where an axis is inactive.
+    l, g: Parzen densities of the good observations and of the others, see `parzen_density`.
 
-A density looks at how often a value did well, not at how the metric changes from here to there. It
-therefore leads elsewhere than the model of `gp` when that is stuck, at a fraction of the cost.
-
-Source: J. Bergstra et al., Algorithms for Hyper-Parameter Optimization, NeurIPS 2011, section 4.
+A candidate with a large l / g has the largest expected improvement over what tells good from bad
+(J. Bergstra et al., Algorithms for Hyper-Parameter Optimization, NeurIPS 2011, equation 2). A
+density looks at how often a value did well, not at how the metric changes from here to there.
 """
 
 from __future__ import annotations
 
 import math
+from typing import final
 
 import numpy as np
 
 from prefect_tuner.strategies.array_types import FloatArray
-from prefect_tuner.strategies.gp_candidates import random_candidates
-from prefect_tuner.strategies.gp_encoding import Axis, Encoding
+from prefect_tuner.strategies.encoding import Encoding
+from prefect_tuner.strategies.parzen_density import ParzenDensity
 
-_GOOD = 0.2
-_UNIFORM_SHARE = 0.1
+_SHARE, _MOST_GOOD = 0.15, 25
+_MOST_OTHERS = 1000
+
+
+def good_count(n: int) -> int:
+    """How many of n observations count as good."""
+    return max(1, min(math.ceil(_SHARE * n), _MOST_GOOD))
+
+
+@final
+class DensityRatio:
+    """The densities of good observations and of all others.
+
+    Of a long history, g has kernels around a part of the observations: those that are next to the
+    good ones in rank, as candidates are mostly near to these, and an even choice of the rest, each
+    of which stands for several.
+
+    Args:
+        encoding: The encoding of the space.
+        ranked: Codes of observations, the best first, shape (n, A).
+        good: How many of them count as good.
+        pending: Codes of running trials, shape (p, A), which count among the others: so that what
+            is being tried is not asked for again.
+    """
+
+    def __init__(
+        self, encoding: Encoding, ranked: FloatArray, good: int, pending: FloatArray
+    ) -> None:
+        self._encoding = encoding
+        self._good = ParzenDensity(encoding.axes, ranked[:good])
+        others = np.concatenate([pending, ranked[good:]])
+        weights = np.ones(len(others))
+        near = max(_MOST_OTHERS // 2, len(pending))
+        if len(others) > near + _MOST_OTHERS // 2:
+            rest = np.linspace(near, len(others) - 1, _MOST_OTHERS // 2).astype(int)
+            weights = np.ones(near + len(rest))
+            weights[near:] = (len(others) - near) / len(rest)
+            others = np.concatenate([others[:near], others[rest]])
+        self._others = ParzenDensity(encoding.axes, others, weights)
+
+    def candidates(self, rng: np.random.Generator, count: int, scale: float = 1.0) -> FloatArray:
+        """Candidates drawn from l, those with the largest ratio first.
+
+        Args:
+            rng: Where the random numbers come from.
+            count: How many candidates to draw.
+            scale: A factor of the widths of the kernels that are drawn from.
+
+        Returns:
+            Those that meet the constraints of the space, shape (at most count, A).
+        """
+        codes = self._encoding.snap(self._good.draw(rng, count, scale))
+        codes = codes[self._encoding.meets_constraints(codes)]
+        return codes[np.argsort(-self.log_ratio(codes), kind="stable")]
+
+    def log_ratio(self, codes: FloatArray) -> FloatArray:
+        """The logarithm of l / g, shape (m,)."""
+        return self._good.log_density(codes) - self._others.log_density(codes)
 
 
 def density_ratio_candidates(
-    encoding: Encoding, rng: np.random.Generator, codes: FloatArray, y: FloatArray, count: int
+    encoding: Encoding,
+    rng: np.random.Generator,
+    codes: FloatArray,
+    y: FloatArray,
+    count: int,
+    pending: FloatArray | None = None,
 ) -> FloatArray:
     """Candidates drawn from the density of the good observations, the most promising first.
 
@@ -37,61 +96,11 @@ def density_ratio_candidates(
         codes: Observations, shape (n, A), n at least 2.
         y: Their metrics, smaller is better, shape (n,).
         count: How many candidates to draw.
+        pending: Codes of running trials, shape (p, A), which count among the others.
 
     Returns:
-        Codes of candidates, shape (count, A).
+        Codes of candidates that meet the constraints of the space, shape (at most count, A).
     """
     ranked = codes[np.argsort(y, kind="stable")]
-    size = max(1, math.ceil(_GOOD * len(y)))
-    good, bad = ranked[:size], ranked[size:]
-    width = 0.2 * size ** (-1.0 / (4 + len(encoding.axes)))
-    candidates = _drawn(encoding, rng, good, width, count)
-    ratio = _log_density(encoding, candidates, good, width)
-    ratio -= _log_density(encoding, candidates, bad, width)
-    return candidates[np.argsort(-ratio, kind="stable")]
-
-
-def _drawn(
-    encoding: Encoding, rng: np.random.Generator, good: FloatArray, width: float, count: int
-) -> FloatArray:
-    """Draws from the mixture around the good observations."""
-    codes = good[rng.integers(len(good), size=count)]
-    anywhere = random_candidates(encoding, rng, count)
-    for j, axis in enumerate(encoding.axes):
-        if axis.has_order:
-            moved = codes[:, j] + _kernel_width(axis, width) * rng.standard_normal(count)
-            moved = 1.0 - np.abs(1.0 - np.abs(moved))
-        else:
-            moved = np.where(rng.random(count) < _other_share(axis), anywhere[:, j], codes[:, j])
-        codes[:, j] = moved
-    return encoding.snap(np.where(rng.random((count, 1)) < _UNIFORM_SHARE, anywhere, codes))
-
-
-def _log_density(
-    encoding: Encoding, candidates: FloatArray, centres: FloatArray, width: float
-) -> FloatArray:
-    """The logarithm of the mixture, in units of the uniform density, shape (len(candidates),)."""
-    logs = np.zeros((len(candidates), len(centres)))
-    for j, axis in enumerate(encoding.axes):
-        if axis.has_order:
-            h = _kernel_width(axis, width)
-            distance = (candidates[:, j, None] - centres[:, j]) / h
-            logs += -0.5 * distance**2 - math.log(h * math.sqrt(2.0 * math.pi))
-        else:
-            share, choices = _other_share(axis), axis.count or 1
-            is_same = candidates[:, j, None] == centres[:, j]
-            elsewhere = share / choices
-            # In units of the uniform density, as on the axes with an order.
-            logs += np.log(choices * np.where(is_same, 1.0 - share + elsewhere, elsewhere))
-    peak = np.maximum(logs.max(axis=1), 0.0)
-    mixture = np.exp(logs - peak[:, None]).mean(axis=1) * (1.0 - _UNIFORM_SHARE)
-    return np.asarray(peak + np.log(mixture + _UNIFORM_SHARE * np.exp(-peak)))
-
-
-def _kernel_width(axis: Axis, width: float) -> float:
-    return max(width, 0.5 / axis.count if axis.count else 0.01)
-
-
-def _other_share(axis: Axis) -> float:
-    """How much of the kernel of a choice lies on any choice."""
-    return min(0.5, 0.1 * (axis.count or 1))
+    running = codes[:0] if pending is None else pending
+    return DensityRatio(encoding, ranked, good_count(len(y)), running).candidates(rng, count)

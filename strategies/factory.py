@@ -14,6 +14,7 @@ import inspect
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from importlib import import_module
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, get_args
 
 import numpy as np
@@ -37,11 +38,17 @@ T = TypeVar("T")
 ENTRY_POINT_GROUP = "prefect_tuner.strategies"
 """Where installed packages register strategies of their own."""
 
+DEFAULT_STRATEGY = "auto"
+"""The strategy of studies that name none."""
+
 _BUILT_IN = {
+    "auto": "prefect_tuner.strategies.auto:AutoSearch",
     "gp": "prefect_tuner.strategies.gp:GaussianProcessSearch",
     "grid": "prefect_tuner.strategies.grid:GridSearch",
+    "portfolio": "prefect_tuner.strategies.portfolio:PortfolioSearch",
     "random": "prefect_tuner.strategies.random_search:RandomSearch",
     "sobol": "prefect_tuner.strategies.sobol:SobolSearch",
+    "tpe": "prefect_tuner.strategies.tpe:TreeParzenSearch",
 }
 
 
@@ -111,6 +118,36 @@ def parse_strategy(spec: StrategySpec) -> tuple[type[SearchStrategy], BaseModel]
         ) from error
 
 
+def with_budget(spec: StrategySpec, max_trials: int, max_concurrency: int) -> StrategySpec:
+    """The spec, with the budget of its study where the strategy plans for it and has none given.
+
+    What is wrong with a spec is left for `make_strategy` to say.
+
+    Args:
+        spec: As `make_strategy` takes it.
+        max_trials: How many trials the study is to have.
+        max_concurrency: How many of them run at a time.
+
+    Example:
+        ```python
+        from prefect_tuner.strategies.factory import with_budget
+
+        assert with_budget({"name": "auto", "max_trials": 9}, 200, 4) == {
+            "name": "auto", "max_trials": 9, "max_concurrency": 4
+        }
+        assert with_budget("random", 200, 4) == "random"
+        ```
+    """
+    try:
+        name, given = _split(spec)
+        strategy, _ = parse_strategy(spec)
+    except InvalidConfiguration:
+        return spec
+    if not strategy.plans_for_budget:
+        return spec
+    return {"name": name, "max_trials": max_trials, "max_concurrency": max_concurrency, **given}
+
+
 def strategy_class(name: str) -> type[SearchStrategy]:
     """The strategy registered under `name`, imported when asked for.
 
@@ -133,6 +170,13 @@ def strategy_class(name: str) -> type[SearchStrategy]:
     return _load(next(iter(plug_ins.values())))
 
 
+def missing_package(strategy: type[SearchStrategy]) -> str:
+    """What has to be installed before a strategy can be used; empty when nothing has."""
+    if not strategy.package or find_spec(strategy.package) is not None:
+        return ""
+    return f'needs {strategy.package}: pip install "prefect-tuner[{strategy.package}]"'
+
+
 def strategy_names() -> list[str]:
     """The names of all strategies, built in and installed, sorted. Imports none of them."""
     return sorted({*_BUILT_IN, *_plug_ins().names})
@@ -152,7 +196,9 @@ def _lacking(strategy: type[SearchStrategy], space: SearchSpace) -> str:
     for name in strategy_names():
         # One that cannot be loaded is no way out.
         with suppress(InvalidConfiguration):
-            able += [repr(name)] if _can_search(strategy_class(name), space) else []
+            other = strategy_class(name)
+            usable = _can_search(other, space) and not missing_package(other)
+            able += [repr(name)] if usable else []
     return f"cannot search spaces with {' and '.join(lacking)}; use {' or '.join(able)}"
 
 

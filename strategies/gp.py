@@ -8,7 +8,7 @@ Efficient Global Optimization of Expensive Black-Box Functions (1998). The parts
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from functools import cached_property
 from typing import ClassVar, final
 
 import numpy as np
@@ -19,20 +19,26 @@ from prefect_tuner.parameters import Params
 from prefect_tuner.space import SearchSpace
 from prefect_tuner.strategies.array_types import FloatArray
 from prefect_tuner.strategies.density_ratio import density_ratio_candidates
+from prefect_tuner.strategies.encoding import Encoding
+from prefect_tuner.strategies.feasible_cells import FeasibleCells
 from prefect_tuner.strategies.gp_candidates import random_candidates
-from prefect_tuner.strategies.gp_encoding import Encoding
 from prefect_tuner.strategies.gp_hyperparameters import FitSchedule
 from prefect_tuner.strategies.gp_observations import HistoryEncoder, Observations
-from prefect_tuner.strategies.gp_posterior import NotPositiveDefinite, Posterior
-from prefect_tuner.strategies.gp_ranking import ranked_candidates
+from prefect_tuner.strategies.gp_posterior import Posterior
+from prefect_tuner.strategies.gp_ranking import Belief, ranked_candidates
 from prefect_tuner.strategies.permutation import Permutation
-from prefect_tuner.strategies.sobol_sequence import sobol_points
+from prefect_tuner.strategies.random_search import RandomSearch, RandomSearchOptions
+from prefect_tuner.strategies.sobol_design import MOST_DIMENSIONS, SobolDesign
 from prefect_tuner.strategies.strategy import SearchStrategy, StrategyOptions, trial_rng
+from prefect_tuner.strategies.user_prior import BETA, UserPrior
 from prefect_tuner.trial import Direction
 
 _LOGGER = logging.getLogger(__name__)
 _MOST_OBSERVATIONS = 400
 _TRIES = 32
+_DENSITY_CANDIDATES = 64
+# Points of the initial design that are looked at for each trial; few of them may be feasible.
+_DESIGN_POINTS = 1000
 # Stagnant is a study of which this many trials, times the axes, brought no progress of a hundredth
 # of the distance from the median to the best. Then every so manieth candidate is the density's.
 _PATIENCE, _DENSITY_EVERY, _PROGRESS = 2, 3, 0.01
@@ -56,6 +62,15 @@ class GpOptions(StrategyOptions):
             "takes each of them less at its word."
         ),
     )
+    prior: dict[str, dict[str, float]] | None = Field(
+        default=None,
+        description=(
+            "Where you expect good candidates, by parameter: of a number the center, and the "
+            'spread as a share of its range on its own scale, such as {"lr": {"center": 0.001, '
+            '"spread": 0.1}}; of a Categorical the weights of its choices, 1 for those left out, '
+            'such as {"booster": {"dart": 3}}. It counts less with every trial.'
+        ),
+    )
 
 
 @final
@@ -66,6 +81,14 @@ class GaussianProcessSearch(SearchStrategy):
     trial counts as bad as the worst that completed, though not as surely. No candidate comes
     twice; a finite space is exhausted when all of it was tried. When the search stagnates, every
     third candidate comes from another method, a ratio of densities, until there is progress.
+
+    A conditional parameter takes part where it is active: what was learned of it is kept for when
+    it is active again. Each candidate meets the constraints. The option `prior` tells the search
+    where you expect the optimum; it is held to be wrong in time if it is.
+
+    Raises:
+        InvalidConfiguration: No candidate was found that meets the constraints, or the option
+            `prior` does not fit the space.
 
     Example:
         ```python
@@ -80,6 +103,8 @@ class GaussianProcessSearch(SearchStrategy):
     """
 
     Options: ClassVar[type[BaseModel]] = GpOptions
+    supports_conditions = True
+    supports_constraints = True
 
     def __init__(
         self, space: SearchSpace, direction: Direction, seed: int, options: GpOptions
@@ -89,20 +114,30 @@ class GaussianProcessSearch(SearchStrategy):
         self._initial = options.initial or min(max(len(self._encoding.axes) + 1, 4), 10)
         self._encoder = HistoryEncoder(self._encoding, direction)
         self._schedule = FitSchedule(self._encoding, noisy=options.noisy)
+        # Finds out, too, whether any candidate meets the constraints.
+        self._random = RandomSearch(space, direction, seed, RandomSearchOptions())
+        self._cells = FeasibleCells(space)
+        self._prior = UserPrior(space, self._encoding, options.prior) if options.prior else None
         self._has_warned = False
+
+    @cached_property
+    def _design(self) -> SobolDesign | None:
+        if len(self.space) > MOST_DIMENSIONS:
+            return None
+        candidate_at = None if self._prior is None else self._prior.candidate_at
+        return SobolDesign(self.space, self.seed, _DESIGN_POINTS, candidate_at)
 
     def next_candidate(self, history: History) -> Params | None:
         """Where the model expects most; a point of the initial design before there is a model."""
         if not self._encoding.axes:
-            return self._first_untried(history, [np.empty(0)])
+            return self._any_untried(history)
         codes = self._encoder.codes(history)
         observations = self._encoder.observations(history, codes)
         if len(history) < self._initial or observations.is_complete.sum() < 2:
-            points = sobol_points(len(self._encoding.axes), self.seed, len(history), _TRIES)
-            rows = self._encoding.from_unit_cube(points)
+            candidate = self._design.next_candidate(history) if self._design else None
         else:
-            rows = self._modelled(history, codes, observations)
-        return self._first_untried(history, rows) or self._any_untried(history)
+            candidate = self._first_untried(history, self._modelled(history, codes, observations))
+        return candidate or self._any_untried(history)
 
     def _modelled(
         self, history: History, codes: FloatArray, observations: Observations
@@ -113,8 +148,7 @@ class GaussianProcessSearch(SearchStrategy):
         pending = codes[[trial.number for trial in history.running]]
         preferred: list[FloatArray] = []
         if len(history) % _DENSITY_EVERY == 0 and self._is_stagnant(observations):
-            y, _ = model.targets()
-            preferred = [density_ratio_candidates(self._encoding, rng, model.codes, y, 64)]
+            preferred = [self._by_density(rng, model, pending)]
         try:
             posterior = Posterior(
                 self._encoding.embed(model.codes),
@@ -123,13 +157,27 @@ class GaussianProcessSearch(SearchStrategy):
                 self._encoding.owners,
                 self._schedule.hyperparameters(observations),
             )
-        except NotPositiveDefinite as error:
-            self._warn_once(error)
-        else:
-            preferred.append(
-                ranked_candidates(self._encoding, rng, posterior, model, pending, codes)
+            ranked = ranked_candidates(
+                self._encoding, rng, posterior, model, pending, codes, self._belief(observations)
             )
-        return np.concatenate([*preferred, random_candidates(self._encoding, rng, _TRIES)])
+        except (ArithmeticError, np.linalg.LinAlgError) as error:
+            self._warn_once(error)
+            ranked = self._by_density(rng, model, pending)
+        rest = random_candidates(self._encoding, rng, _TRIES)
+        return np.concatenate([*preferred, ranked, rest])
+
+    def _by_density(
+        self, rng: np.random.Generator, model: Observations, pending: FloatArray
+    ) -> FloatArray:
+        y, _ = model.targets()
+        return density_ratio_candidates(
+            self._encoding, rng, model.codes, y, _DENSITY_CANDIDATES, pending
+        )
+
+    def _belief(self, observations: Observations) -> Belief | None:
+        """The user's prior with the weight that it has after some observations."""
+        weight = BETA / len(observations.metrics)
+        return None if self._prior is None else Belief(self._prior, weight)
 
     def _is_stagnant(self, observations: Observations) -> bool:
         y, _ = observations.targets()
@@ -137,29 +185,33 @@ class GaussianProcessSearch(SearchStrategy):
         progress = _PROGRESS * (np.median(y) - floor[-1])
         return bool(np.sum(floor <= floor[-1] + progress) > _PATIENCE * len(self._encoding.axes))
 
-    def _first_untried(self, history: History, rows: Iterable[FloatArray]) -> Params | None:
-        """The first of some candidates that no trial has."""
+    def _first_untried(self, history: History, rows: FloatArray) -> Params | None:
+        """The first of some candidates that no trial has and that meets the constraints."""
         for row in rows:
             candidate = self._encoding.decode(row)
-            if not history.has_candidate(candidate):
+            if not history.has_candidate(candidate) and self.space.meets_constraints(candidate):
                 return candidate
         return None
 
     def _any_untried(self, history: History) -> Params | None:
-        """Some candidate of a finite space that no trial has, None if there is none."""
+        """Some candidate that no trial has; None if a finite space has none left."""
         cardinality = self.space.cardinality
-        if cardinality is None:
-            return None
+        if self.space.constraints and self._cells.are_known:
+            untried = self._cells.untried(history)
+            rng = trial_rng(self.seed, len(history))
+            return untried[rng.integers(len(untried))] if untried else None
+        if cardinality is None or self.space.constraints:
+            return self._random.next_candidate(history)
         order = Permutation(cardinality, self.seed)
         # Among one more candidates than there are trials, one was not tried.
         places = range(min(cardinality, len(history) + 1))
-        return self._first_untried(
-            history, (self._encoding.codes_at(order.at(place)) for place in places)
-        )
+        cells = (self.space.cells().at(order.at(place)) for place in places)
+        return next((cell for cell in cells if not history.has_candidate(cell)), None)
 
     def _warn_once(self, error: Exception) -> None:
         if not self._has_warned:
             self._has_warned = True
             _LOGGER.warning(
-                "The model cannot be computed, candidates are drawn at random: %s", error
+                "The model cannot be computed, candidates come from a ratio of densities: %s",
+                error,
             )

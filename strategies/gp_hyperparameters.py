@@ -14,7 +14,7 @@ from typing import final
 import numpy as np
 
 from prefect_tuner.strategies.array_types import FloatArray
-from prefect_tuner.strategies.gp_encoding import Encoding
+from prefect_tuner.strategies.encoding import Encoding
 from prefect_tuner.strategies.gp_fit import Hyperparameters, Prior, fitted
 from prefect_tuner.strategies.gp_observations import Observations
 

@@ -14,16 +14,19 @@ around it, and several do. A cancelled trial says nothing.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from operator import is_not
 
 import numpy as np
 
 from prefect_tuner.history import History
 from prefect_tuner.strategies.array_types import BoolArray, FloatArray, IntArray
-from prefect_tuner.strategies.gp_encoding import Encoding
+from prefect_tuner.strategies.encoding import Encoding
 from prefect_tuner.strategies.output_warp import warped
 from prefect_tuner.trial import Direction, Outcome, Trial
 
 _PENALTY_VARIANCE = 0.1
+# From _PRUNED on they say something.
+_RUNNING, _CANCELLED, _PRUNED, _FAILED, _COMPLETED = range(5)
 
 
 @dataclass(frozen=True)
@@ -83,6 +86,9 @@ class Observations:
 class HistoryEncoder:
     """Turns histories into arrays, each trial once.
 
+    What was made of a trial is kept for as long as the same object stands in its place; so a long
+    history costs a look at each of its trials, and arithmetic for the new ones alone.
+
     Args:
         encoding: The encoding of the space.
         direction: Whether a larger or a smaller metric is better.
@@ -91,27 +97,57 @@ class HistoryEncoder:
     def __init__(self, encoding: Encoding, direction: Direction) -> None:
         self._encoding = encoding
         self._sign = 1.0 if direction == "minimize" else -1.0
-        # By number, with what was encoded: another history may have other parameters there.
-        self._known: list[tuple[object, FloatArray]] = []
+        # By number. They are held with their rows: the identity of what is gone says nothing.
+        self._known: list[Trial] = []
+        self._codes = np.empty((0, len(encoding.axes)))
+        self._metrics = np.empty(0)
+        self._states = np.empty(0, dtype=np.int8)
 
     def codes(self, history: History) -> FloatArray:
         """The candidates of all trials, shape (len(history), A)."""
-        rows = [self._row(trial) for trial in history]
-        return np.array(rows).reshape(len(rows), len(self._encoding.axes))
+        self._learn(history)
+        return self._codes[: len(history)].copy()
 
     def observations(self, history: History, codes: FloatArray) -> Observations:
         """The finished trials that say something, given the candidates of all trials."""
-        rows = [trial.number for trial in history if trial.outcome not in (None, Outcome.CANCELLED)]
-        metrics = [np.nan if (m := history[row].metric) is None else self._sign * m for row in rows]
-        failures = [o is not None and o.is_failure for o in (history[row].outcome for row in rows)]
-        return Observations(codes[rows], np.array(metrics, float), np.array(failures, bool))
+        self._learn(history)
+        states = self._states[: len(history)]
+        rows = np.flatnonzero(states >= _PRUNED)
+        return Observations(codes[rows], self._metrics[rows], states[rows] == _FAILED)
 
-    def _row(self, trial: Trial) -> FloatArray:
-        if trial.number < len(self._known):
-            params, known = self._known[trial.number]
-            if params is trial.params:
-                return known
-        row: FloatArray = self._encoding.snap(np.array([self._encoding.encode(trial.params)]))[0]
-        # Held with the row: the identity of parameters that are gone would say nothing.
-        self._known[trial.number : trial.number + 1] = [(trial.params, row)]
-        return row
+    def running(self, history: History) -> IntArray:
+        """The numbers of the running trials, in order."""
+        self._learn(history)
+        return np.flatnonzero(self._states[: len(history)] == _RUNNING)
+
+    def _learn(self, history: History) -> None:
+        """Bring the arrays up to date where trials are new or have changed."""
+        trials = history[:]
+        fresh = np.flatnonzero(list(map(is_not, self._known, trials))).tolist()
+        fresh += range(len(self._known), len(trials))
+        self._make_room(len(trials))
+        for number in fresh:
+            trial = trials[number]
+            known = self._known[number] if number < len(self._known) else None
+            # A trial that finished keeps its parameters.
+            if known is None or known.params is not trial.params:
+                row = np.array([self._encoding.encode(trial.params)])
+                self._codes[number] = self._encoding.snap(row)[0]
+            self._metrics[number] = np.nan if trial.metric is None else self._sign * trial.metric
+            self._states[number] = _state(trial.outcome)
+            self._known[number : number + 1] = [trial]
+
+    def _make_room(self, count: int) -> None:
+        if count > len(self._metrics):
+            more = max(count, 2 * len(self._metrics)) - len(self._metrics)
+            self._codes = np.concatenate([self._codes, np.empty((more, self._codes.shape[1]))])
+            self._metrics = np.concatenate([self._metrics, np.empty(more)])
+            self._states = np.concatenate([self._states, np.empty(more, dtype=np.int8)])
+
+
+def _state(outcome: Outcome | None) -> int:
+    if outcome is None:
+        return _RUNNING
+    if outcome.is_failure:
+        return _FAILED
+    return {Outcome.CANCELLED: _CANCELLED, Outcome.PRUNED: _PRUNED}.get(outcome, _COMPLETED)

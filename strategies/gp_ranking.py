@@ -1,7 +1,7 @@
 """The ranking of candidates by `gp`: what is looked at, and in which order it is preferred.
 
 Notation:
-    A: axes of the encoding. codes: candidates, shape (m, A), see `gp_encoding`.
+    A: axes of the encoding. codes: candidates, shape (m, A), see `encoding`.
     best: the least mean of the posterior at an observation with a metric or at a pending candidate.
         With noise, the least metric would be a lucky one; without, it is the mean. What a running
         trial is expected to reach is no improvement any more.
@@ -9,29 +9,42 @@ Notation:
 
 from __future__ import annotations
 
-import math
+from dataclasses import dataclass
 
 import numpy as np
 
 from prefect_tuner.strategies.array_types import FloatArray
+from prefect_tuner.strategies.encoding import Encoding
 from prefect_tuner.strategies.gp_acquisition import (
     log_expected_improvement,
     log_expected_improvement_slopes,
 )
 from prefect_tuner.strategies.gp_candidates import (
-    all_candidates,
     improved,
     perturbed_candidates,
     random_candidates,
 )
-from prefect_tuner.strategies.gp_encoding import Encoding
 from prefect_tuner.strategies.gp_observations import Observations
 from prefect_tuner.strategies.gp_posterior import Posterior
+from prefect_tuner.strategies.user_prior import UserPrior
 
 _MOST_ENUMERATED = 1000
 _LEADERS, _STARTS = 5, 5
 # Candidates of each kind, and their product with the observations: it bounds the time.
 _FEWEST, _MOST, _MOST_COVARIANCES = 150, 400, 60_000
+
+
+@dataclass(frozen=True)
+class Belief:
+    """A user's prior, and what it counts: log EI + weight * log pi is what is looked for.
+
+    Attributes:
+        prior: The density pi.
+        weight: beta / n, see `user_prior`.
+    """
+
+    prior: UserPrior
+    weight: float
 
 
 def ranked_candidates(
@@ -41,6 +54,7 @@ def ranked_candidates(
     model: Observations,
     pending: FloatArray,
     tried: FloatArray,
+    belief: Belief | None = None,
 ) -> FloatArray:
     """Codes of candidates that were not tried, those with the largest log EI first, shape (m, A).
 
@@ -51,6 +65,7 @@ def ranked_candidates(
         model: The observations it was made from, one of them complete at least.
         pending: Codes of running trials, which the posterior was given too, shape (p, A).
         tried: Codes of all trials, shape (t, A).
+        belief: Where the user expects good candidates.
     """
     y, _ = model.targets()
     incumbents = np.concatenate([model.codes[model.is_complete], pending])
@@ -59,6 +74,8 @@ def ranked_candidates(
 
     def score(codes: FloatArray) -> FloatArray:
         values = log_expected_improvement(*posterior.at(encoding.embed(codes)), best)
+        if belief is not None:
+            values += belief.weight * belief.prior.log_density(codes)[0]
         values[[row.tobytes() in seen for row in codes]] = -np.inf
         return values
 
@@ -66,10 +83,14 @@ def ranked_candidates(
         mean, variance, mean_slope, variance_slope = posterior.with_gradients(encoding.embed(codes))
         values, by_mean, by_variance = log_expected_improvement_slopes(mean, variance, best)
         gradient = by_mean[:, None] * mean_slope + by_variance[:, None] * variance_slope
-        return values, encoding.gradient_by_codes(gradient)
+        by_codes = encoding.gradient_by_codes(codes, gradient)
+        if belief is not None:
+            logs, slopes = belief.prior.log_density(codes)
+            values, by_codes = values + belief.weight * logs, by_codes + belief.weight * slopes
+        return values, by_codes
 
-    if math.prod(axis.count or math.inf for axis in encoding.axes) <= _MOST_ENUMERATED:
-        candidates = all_candidates(encoding)
+    if encoding.cells is not None and len(encoding.cells) <= _MOST_ENUMERATED:
+        candidates = encoding.cells
         scores = score(candidates)
     else:
         leaders = model.codes[np.argsort(y, kind="stable")[:_LEADERS]]
@@ -77,6 +98,10 @@ def ranked_candidates(
         anywhere = random_candidates(encoding, rng, count)
         around = perturbed_candidates(encoding, rng, leaders, count)
         candidates = np.concatenate([anywhere, around])
+        if belief is not None:
+            believed = belief.prior.codes_at(rng.random((count, len(encoding.axes))))
+            believed = believed[encoding.meets_constraints(believed)]
+            candidates = np.concatenate([believed, candidates])
         scores = score(candidates)
         starts = np.argsort(-scores, kind="stable")[:_STARTS]
         better, better_scores = improved(

@@ -3,6 +3,7 @@
 ```
 SearchStrategy(space, direction, seed, options)
     next_candidate(history) -> params of the next trial, or None: exhausted
+    propose(history)        -> the same, with who proposed it; for strategies made of others
     report_result(trial)    -> told of each finished trial; optional
 ```
 """
@@ -10,6 +11,7 @@ SearchStrategy(space, direction, seed, options)
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
@@ -31,6 +33,20 @@ class StrategyOptions(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
 
+@dataclass(frozen=True)
+class Proposal:
+    """A candidate, and where it comes from.
+
+    Attributes:
+        params: The values to try.
+        proposer: Which of the strategies within a strategy gave it; empty when there are none. It
+            is kept with the trial, and is there in every later history.
+    """
+
+    params: Params
+    proposer: str = ""
+
+
 class SearchStrategy(ABC):
     """Decides which candidate a study tries next.
 
@@ -45,6 +61,10 @@ class SearchStrategy(ABC):
         Options: The pydantic model of the strategy's options.
         supports_conditions: Whether it can search spaces with conditional parameters.
         supports_constraints: Whether it can search spaces with constraints.
+        plans_for_budget: Whether it has options `max_trials` and `max_concurrency`, which the flow
+            fills in with those of the study's configuration where they are left out.
+        package: A package beyond those that every installation has, without which it cannot be
+            used. The extra of `prefect-tuner` that brings it has the same name.
 
     Args:
         space: The parameters to search.
@@ -71,6 +91,8 @@ class SearchStrategy(ABC):
     Options: ClassVar[type[BaseModel]] = StrategyOptions
     supports_conditions: ClassVar[bool] = False
     supports_constraints: ClassVar[bool] = False
+    plans_for_budget: ClassVar[bool] = False
+    package: ClassVar[str] = ""
 
     def __init__(
         self, space: SearchSpace, direction: Direction, seed: int, options: BaseModel
@@ -94,6 +116,31 @@ class SearchStrategy(ABC):
             A value of its domain for every active parameter, as native Python types, and no other.
             All of them meet the constraints of the space.
         """
+
+    def propose(self, history: History) -> Proposal | None:
+        """What a study asks: the next candidate, and who within the strategy proposed it.
+
+        To be overridden by strategies that consist of others. Which of them is to give a candidate
+        may follow from the proposers of the trials in the history.
+
+        Args:
+            history: As in `next_candidate`.
+
+        Example:
+            ```python
+            from prefect_tuner import Float, History, make_strategy
+
+            proposal = make_strategy("random", {"lr": Float(0.0, 1.0)}).propose(History())
+            assert (list(proposal.params), proposal.proposer) == (["lr"], "")
+            ```
+        """
+        params = self.next_candidate(history)
+        return None if params is None else Proposal(params)
+
+    @property
+    def reason(self) -> str:
+        """Why it decides as it does in this study, a sentence for the log; empty by default."""
+        return ""
 
     def report_result(self, trial: Trial) -> None:  # noqa: B027
         """Hear of a finished trial; the history already holds it. Does nothing by default."""

@@ -55,6 +55,8 @@ class Trial:
         duration: Seconds that the last attempt ran; None while it runs or when it never started.
         attempts: How many times the objective was started.
         message: Why the trial failed, in a sentence; empty when it did not.
+        proposer: Which of the strategies within the study's strategy gave the candidate; empty
+            when it consists of none, and for candidates that did not come from it.
     """
 
     number: int
@@ -66,6 +68,7 @@ class Trial:
     duration: float | None = None
     attempts: int = 0
     message: str = ""
+    proposer: str = ""
 
     @property
     def is_running(self) -> bool:

@@ -52,7 +52,7 @@ def _submit(form: Page, rest: RestClient) -> list[dict[str, Any]]:
 
 def test_the_form_submits_untouched(form: Page, rest: RestClient) -> None:
     run, *_ = _submit(form, rest)
-    assert run["parameters"]["strategy"] == "random"
+    assert run["parameters"]["strategy"] == "auto"
 
 
 def test_the_form_submits_with_another_strategy(form: Page, rest: RestClient) -> None:

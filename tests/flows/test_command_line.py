@@ -111,7 +111,8 @@ def test_a_mistake_in_the_command_line_is_exit_code_2(
 def test_strategies_are_listed(tuner: Command) -> None:
     told = tuner("strategies")
     assert (told.code, told.err) == (0, "")
-    assert told.out.startswith("grid\n    Visits every cell once")
+    assert told.out.startswith("auto (default)\n    Chooses the strategy by the search space")
+    assert "\ngrid\n    Visits every cell once" in told.out
     assert "    max_iters: int | null, default null\n" in told.out
 
 
@@ -126,7 +127,7 @@ def test_strategies_are_listed_without_prefect() -> None:
 def test_a_study_that_can_be_run_is_told_in_one_sentence(tuner: Command) -> None:
     assert tuner("validate", "study.yaml") == Told(
         0,
-        "study.yaml can be run: maximize objectives.py:train over 1 parameter by random, "
+        "study.yaml can be run: maximize objectives.py:train over 1 parameter by auto, "
         "up to 3 trials, 2 at a time\n",
         "",
     )

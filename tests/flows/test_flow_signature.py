@@ -92,5 +92,5 @@ def test_stream_takes_the_same_parameters_with_the_same_defaults() -> None:
 
 def test_the_defaults_in_the_form_are_those_in_python() -> None:
     assert DEFAULTS["config"] == TunerConfig().model_dump(mode="json")
-    assert DEFAULTS["strategy"] == "random"
+    assert DEFAULTS["strategy"] == "auto"
     assert DEFAULTS["objective"] == "prefect_tuner.example:train"

@@ -66,7 +66,7 @@ def test_the_log_tells_the_study_from_its_start_to_its_end(run: FlowRun) -> None
     lines = in_log(
         run,
         f"Study {STUDY!r}: maximize ",
-        "over infinitely many candidates with strategy 'random', up to 5 trials, 1 at a time",
+        "over infinitely many candidates with strategy 'auto', up to 5 trials, 1 at a time",
         f"Trial 0 started: x={first.params['x']!r}, booster='a|b'",
         "Trial 0 completed: metric=0.25 with x=",
         "Best metric is now 0.25 (the first), found by trial 0",
@@ -146,7 +146,8 @@ def test_events_tell_automations_of_the_study(run: FlowRun) -> None:
         "prefect-tuner.study.best-improved",
         "prefect-tuner.study.completed",
     ]
-    assert started["payload"]["strategy"] == "random"
+    assert started["payload"]["strategy"] == "auto"
+    assert started["payload"]["reason"].startswith("auto chose gp")
     assert started["payload"]["config"]["max_trials"] == 5
     assert second["payload"]["params"] == run.result.best_params
     payload = completed_event["payload"]

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from prefect_tuner import History, Int, InvalidConfiguration, Params, SearchStrategy, make_strategy
 from prefect_tuner.flows.strategy_listing import (
     OptionDescription,
     StrategyDescription,
     describe_strategies,
     strategy_listing,
 )
+from prefect_tuner.strategies.grid import GridSearch
 
 PLUG_INS = {
     "broken.py": "raise RuntimeError('this plug-in needs a licence key')",
@@ -44,6 +47,11 @@ class Annealing(SearchStrategy):
         "[prefect_tuner.strategies]\nbroken = broken:Broken\nannealing = annealing:Annealing\n"
     ),
 }
+
+
+class Unconditional(SearchStrategy):
+    def next_candidate(self, history: History) -> Params | None:
+        raise NotImplementedError
 
 
 @pytest.fixture
@@ -94,9 +102,34 @@ def test_a_broken_plug_in_is_listed_with_its_problem() -> None:
     assert text == f"broken cannot be used: {broken.problem}"
 
 
+def test_what_each_strategy_can_search_is_listed() -> None:
+    grid = described("grid")
+    assert (grid.conditions, grid.constraints) == (True, True)
+    assert "    conditions: yes, constraints: yes" in strategy_listing([grid]).splitlines()
+    limited = replace(grid, conditions=False)
+    assert "    conditions: no, constraints: yes" in strategy_listing([limited]).splitlines()
+
+
+def test_a_strategy_without_its_package_is_listed_with_what_to_install(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(GridSearch, "package", "not_installed_here")
+    grid = described("grid")
+    assert grid.problem == (
+        'needs not_installed_here: pip install "prefect-tuner[not_installed_here]"'
+    )
+    text = " ".join(strategy_listing([grid]).split())
+    assert text.startswith("grid Visits every cell once")
+    assert text.endswith(f"cannot be used: {grid.problem}")
+    with pytest.raises(InvalidConfiguration) as caught:
+        make_strategy(Unconditional, {"a": [1, 2], "b": Int(0, 3, when={"a": [1]})})
+    assert "'grid'" not in str(caught.value)
+
+
 def test_the_listing_has_no_line_longer_than_the_terminal() -> None:
     text = strategy_listing(describe_strategies(), width=50)
     assert max(map(len, text.splitlines())) <= 50
-    assert text.splitlines()[0] == "gp"
+    assert text.splitlines()[0] == "auto (default)"
+    assert "gp" in text.splitlines()
     assert "    shuffle: bool, default false" in text.splitlines()
     assert "\n\nrandom\n    Draws each parameter uniformly" in text

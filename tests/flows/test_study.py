@@ -192,7 +192,7 @@ def test_the_study_tells_what_it_was_made_of() -> None:
 
 @pytest.mark.parametrize("number_told", [0, 1, 7])
 def test_the_next_candidate_depends_on_the_history_alone(number_told: int) -> None:
-    studies = [Study(SPACE, seed=5), Study(SPACE, seed=5)]
+    studies = [Study(SPACE, "random", seed=5), Study(SPACE, "random", seed=5)]
     for study in studies:
         for _ in range(8):
             ask(study)

@@ -55,7 +55,7 @@ def test_the_defaults_are_those_of_tune() -> None:
 def test_an_objective_and_a_space_are_enough(file: Path) -> None:
     planned = plan(file, SMALLEST)
     assert planned.objective == "package.module:train"
-    assert planned.strategy == "random"
+    assert planned.strategy == "auto"
     assert planned.config.max_trials == 20
 
 

@@ -39,12 +39,30 @@ class TestNoisyGp(StrategyConformance):
     spec: ClassVar[StrategySpec] = {"name": "gp", "noisy": True, "initial": 1}
 
 
+class TestTpe(StrategyConformance):
+    spec: ClassVar[StrategySpec] = "tpe"
+
+
 class TestGrid(StrategyConformance):
     spec: ClassVar[StrategySpec] = {"name": "grid", "points": 3}
 
 
 class TestShuffledGrid(StrategyConformance):
     spec: ClassVar[StrategySpec] = {"name": "grid", "points": 3, "shuffle": True}
+
+
+class TestPortfolio(StrategyConformance):
+    spec: ClassVar[StrategySpec] = {"name": "portfolio", "strategies": ["random", "sobol"]}
+
+
+class TestPortfolioByDefault(StrategyConformance):
+    spec: ClassVar[StrategySpec] = "portfolio"
+    trials = 12
+
+
+class TestAuto(StrategyConformance):
+    spec: ClassVar[StrategySpec] = "auto"
+    trials = 12
 
 
 class TestClassOfAThirdParty(StrategyConformance):
@@ -54,9 +72,11 @@ class TestClassOfAThirdParty(StrategyConformance):
 def test_who_lacks_what_a_space_needs_is_told_who_has_it() -> None:
     with pytest.raises(InvalidConfiguration) as caught:
         Study(CONDITIONAL_SPACE, strategy=UniformSearch)
-    assert str(caught.value) == (
+    said, _, able = str(caught.value).partition("; use ")
+    assert said == (
         "strategy UniformSearch: cannot search spaces with conditional parameters "
-        "(drop, depth, is_dropping); use 'grid' or 'random' or 'sobol'"
+        "(drop, depth, is_dropping)"
     )
+    assert {"'auto'", "'grid'", "'portfolio'", "'random'", "'tpe'"} <= set(able.split(" or "))
     with pytest.raises(InvalidConfiguration, match=r"with constraints \(a \+ b <= 1; not"):
         Study(CONSTRAINED_SPACE, strategy=UniformSearch)

@@ -322,7 +322,7 @@ def test_a_model_that_cannot_be_computed_is_said_once_and_done_without(
         study = run(lambda p: number(p["x"]), {"x": Float(0.0, 1.0)}, 12)
     assert len(study.history) == 12
     assert [record.getMessage() for record in caplog.records] == [
-        "The model cannot be computed, candidates are drawn at random: too close"
+        "The model cannot be computed, candidates come from a ratio of densities: too close"
     ]
 
 

@@ -1,0 +1,340 @@
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import stats
+
+from prefect_tuner import (
+    Categorical,
+    Float,
+    History,
+    HyperValue,
+    Int,
+    InvalidConfiguration,
+    Outcome,
+    Params,
+    SearchSpace,
+    Study,
+    Trial,
+    make_strategy,
+)
+from prefect_tuner.strategies import feasible_cells
+from prefect_tuner.testing_spaces import CONDITIONAL_SPACE, CONSTRAINED_SPACE, search_spaces
+from tests.search_spaces import spaces
+
+SPACE = SearchSpace(
+    {
+        "rate": Float(1e-4, 1.0, log=True),
+        "momentum": Float(0.0, 0.9, step=0.1),
+        "depth": Int(2, 10),
+        "width": Int(16, 4096, log=True),
+        "size": Categorical(["s", "m", "l"], ordered=True),
+        "kind": [True, 1, 1.0, "one"],
+    }
+)
+
+
+def number(value: HyperValue) -> float:
+    assert not isinstance(value, str)
+    return float(value)
+
+
+def quadratic(params: Params) -> float:
+    kinds = {"bool": 0.3, "int": 0.0, "float": 0.5, "str": 1.0}
+    return (
+        (math.log10(number(params["rate"])) + 2.0) ** 2
+        + 4.0 * (number(params["momentum"]) - 0.6) ** 2
+        + 0.1 * abs(number(params["depth"]) - 5)
+        + 0.2 * abs(math.log2(number(params["width"])) - 8)
+        + ["m", "l", "s"].index(str(params["size"]))
+        + kinds[type(params["kind"]).__name__]
+    )
+
+
+def of_booster(params: Params) -> float:
+    """Best with `dart` that drops about a third, and a depth of 14."""
+    metric = 0.2 * (math.log10(number(params["rate"])) + 2.0) ** 2
+    if params["booster"] == "linear":
+        return metric + 1.0
+    metric += 0.02 * abs(number(params["depth"]) - (14 if params["booster"] == "dart" else 30))
+    if params["booster"] == "tree":
+        return metric + 0.25
+    return metric + (4.0 * (number(params["drop"]) - 0.3) ** 2 if params["is_dropping"] else 0.3)
+
+
+def run(
+    objective: Callable[[Params], float], space: Any, trials: int, seed: int = 0, **options: Any
+) -> Study:
+    study = Study(space, strategy={"name": "tpe", **options}, seed=seed)
+    for _ in range(trials):
+        trial = study.ask()
+        assert trial is not None
+        study.tell(trial, objective(trial.params))
+    return study
+
+
+def long_history(count: int) -> History:
+    """Random candidates of `SPACE`, some of which failed or are running."""
+    trials = []
+    for index, point in enumerate(np.random.default_rng(0).random((count, len(SPACE))).tolist()):
+        params = SPACE.from_units(point)
+        if index % 50 == 49:
+            trials.append(Trial(index, params, outcome=[Outcome.FAILED, None][index % 4 // 2]))
+        else:
+            metric = quadratic(params)
+            trials.append(Trial(index, params, outcome=Outcome.COMPLETED, metric=metric))
+    return History(trials)
+
+
+def test_a_mixed_space_is_solved_nearly_to_the_optimum() -> None:
+    best = [run(quadratic, SPACE, 120, seed).best_metric for seed in range(3)]
+    assert np.median([metric for metric in best if metric is not None]) < 0.7
+
+
+def test_the_direction_is_kept_to() -> None:
+    study = Study(SPACE, "tpe", "maximize", seed=0)
+    for _ in range(40):
+        trial = study.ask()
+        assert trial is not None
+        study.tell(trial, -quadratic(trial.params))
+    mirrored = run(quadratic, SPACE, 40)
+    assert [t.params for t in mirrored.history] == [t.params for t in study.history]
+
+
+def test_the_branch_of_a_tree_that_is_best_is_found_and_searched() -> None:
+    studies = [run(of_booster, CONDITIONAL_SPACE, 100, seed) for seed in range(3)]
+    best = [study.best_metric for study in studies if study.best_metric is not None]
+    assert np.median(best) < 0.1
+    late = [trial.params["booster"] for study in studies for trial in study.history[50:]]
+    assert late.count("dart") > 0.6 * len(late)
+
+
+@pytest.mark.parametrize("space", [SPACE, CONDITIONAL_SPACE, CONSTRAINED_SPACE])
+def test_a_study_taken_up_again_goes_on_as_it_would_have(space: SearchSpace) -> None:
+    study = Study(space, "tpe", seed=3)
+    waiting = []
+    for turn in range(48):
+        trial = study.ask()
+        assert trial is not None
+        waiting.append(trial)
+        if turn % 4 == 3:
+            study.tell(waiting.pop(1), float(len(repr(trial.params))))
+            study.tell(waiting.pop(0), outcome=[Outcome.CRASHED, Outcome.PRUNED][turn % 8 // 4])
+            study.tell(waiting.pop(), float(turn % 7))
+        fresh = make_strategy("tpe", space, "minimize", 3)
+        asked_again = study.strategy.next_candidate(study.history)
+        assert fresh.next_candidate(History(list(study.history))) == asked_again
+        assert study.strategy.next_candidate(study.history) == asked_again
+
+
+METRICS = st.one_of(
+    st.just(0.0),
+    st.sampled_from([1e-300, -1e-300, 5e-324, 1e300, -1e300, 1.7e308, -1.7e308, 1.0]),
+    st.floats(allow_nan=False, allow_infinity=False),
+    st.sampled_from([*Outcome]).filter(lambda outcome: outcome is not Outcome.COMPLETED),
+)
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    spaces() | search_spaces(conditional=True),
+    st.lists(METRICS | st.none(), min_size=5, max_size=25),
+    st.integers(0, 2**40),
+)
+def test_any_space_and_any_metrics_give_a_new_candidate_of_the_space(
+    space: SearchSpace, metrics: list[float | Outcome | None], seed: int
+) -> None:
+    study = Study(space, strategy={"name": "tpe", "initial": 2}, seed=seed)
+    seen: set[str] = set()
+    for metric in metrics:
+        trial = study.ask()
+        if trial is None:
+            assert len(seen) == space.cardinality
+            return
+        assert repr(trial.params) not in seen
+        seen.add(repr(trial.params))
+        if isinstance(metric, Outcome):
+            study.tell(trial, outcome=metric)
+        elif metric is not None:
+            study.tell(trial, metric)
+
+
+def test_a_finite_space_is_searched_to_its_last_feasible_candidate() -> None:
+    space = SearchSpace(
+        {"depth": Int(1, 6), "kind": ["a", "b", "c"], "rate": Float(0, 1, step=0.5)},
+        constraints=["depth + rate <= 6", "not (kind == 'a' and depth > 3)"],
+    )
+    cells = [space.cells().at(place) for place in range(54)]
+    feasible = [cell for cell in cells if space.meets_constraints(cell)]
+    study = run(lambda p: number(p["depth"]), space, len(feasible))
+    assert len({repr(trial.params) for trial in study.history}) == len(feasible)
+    assert study.ask() is None
+
+
+def test_a_finite_space_with_too_many_candidates_to_list_is_exhausted_too(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(feasible_cells, "MOST_CELLS", 1000)
+    space = SearchSpace({"n": Int(1, 40), "m": Int(1, 30)}, constraints=["n + m <= 69"])
+    study = Study(space, strategy="tpe")
+    for index in range(1195):
+        params: Params = {"n": index // 30 + 1, "m": index % 30 + 1}
+        study.add_trial(Trial(index, params, outcome=Outcome.COMPLETED, metric=float(index % 17)))
+    left = []
+    while (trial := study.ask()) is not None:
+        left.append((trial.params["n"], trial.params["m"]))
+        study.tell(trial, 1.0)
+    assert sorted(left) == [(40, m) for m in range(26, 30)]
+
+
+def test_a_thin_feasible_region_is_followed() -> None:
+    space = SearchSpace(
+        {name: Float(0.0, 1.0) for name in "abc"},
+        constraints=["a + b <= 1.01", "a + b >= 0.99", "c <= 0.1"],
+    )
+    study = run(lambda p: (number(p["a"]) - 0.8) ** 2 + number(p["c"]), space, 60)
+    assert all(space.contains(trial.params) for trial in study.history)
+    assert study.best_params is not None
+    assert number(study.best_params["a"]) == pytest.approx(0.8, abs=0.2)
+
+
+def test_constraints_that_nothing_meets_are_said_at_once() -> None:
+    for space in ({"a": Float(0.0, 1.0)}, {"a": Int(0, 5)}):
+        with pytest.raises(InvalidConfiguration, match="meets the constraints a >= 1; a < 1"):
+            Study(SearchSpace(space, constraints=["a >= 1", "a < 1"]), strategy="tpe")
+
+
+def test_a_region_that_fails_is_left() -> None:
+    study = Study({"x": Float(0.0, 1.0), "y": Float(0.0, 1.0)}, "tpe", seed=1)
+    for _ in range(60):
+        trial = study.ask()
+        assert trial is not None
+        x, y = number(trial.params["x"]), number(trial.params["y"])
+        if x > 0.5:
+            study.tell(trial, outcome=Outcome.FAILED)
+        else:
+            study.tell(trial, 1.0 - x + y)
+    late = study.history[30:]
+    assert sum(trial.outcome is Outcome.FAILED for trial in late) <= 15
+    assert study.best_metric is not None
+    assert study.best_metric < 0.65
+
+
+def test_failed_and_pruned_trials_are_not_imitated_however_few_completed() -> None:
+    space = SearchSpace({"x": Float(0.0, 1.0), "y": Float(0.0, 1.0)})
+    trials = []
+    for index in range(100):
+        params: Params = {"x": 0.8 + 0.001 * index, "y": 0.5}
+        trials.append(Trial(index, params, outcome=[Outcome.FAILED, Outcome.PRUNED][index % 2]))
+    for index in range(100, 103):
+        params = {"x": 0.2 + 0.001 * (index - 100), "y": 0.5}
+        trials.append(Trial(index, params, outcome=Outcome.COMPLETED, metric=1.0))
+    history = History(trials)
+    candidates = [
+        make_strategy("tpe", space, "minimize", s).next_candidate(history) for s in range(9)
+    ]
+    assert np.median([number(c["x"]) for c in candidates if c is not None]) < 0.5
+
+
+def test_running_trials_are_kept_away_from() -> None:
+    def of(study: Study) -> float:
+        asked = [trial for trial in (study.ask() for _ in range(12)) if trial is not None]
+        places = np.array([list(trial.params.values()) for trial in asked], float)
+        apart = np.linalg.norm(places[:, None] - places[None], axis=2)
+        return float(np.median(np.where(np.eye(len(places)), np.inf, apart).min(axis=1)))
+
+    space = {"x": Float(0.0, 1.0), "y": Float(0.0, 1.0)}
+    sphere: Callable[[Params], float] = lambda p: (  # noqa: E731
+        (number(p["x"]) - 0.3) ** 2 + (number(p["y"]) - 0.6) ** 2
+    )
+    assert np.mean([of(run(sphere, space, 40, seed)) for seed in range(4)]) > 0.02
+
+
+def test_the_initial_trials_come_before_the_densities_are_asked() -> None:
+    space = {"x": Float(0.0, 1.0), "y": Float(0.0, 1.0)}
+    one = run(lambda p: number(p["x"]), space, 12, initial=6)
+    other = run(lambda p: -number(p["x"]), space, 12, initial=6)
+    same = [a.params == b.params for a, b in zip(one.history, other.history, strict=True)]
+    assert same[:6] == [True] * 6
+    assert not all(same)
+
+
+@pytest.mark.parametrize("option", ["initial", "candidates"])
+@pytest.mark.parametrize("value", [0, 2.5, "3"])
+def test_options_must_be_positive_whole_numbers(option: str, value: object) -> None:
+    with pytest.raises(InvalidConfiguration, match=f'strategy "tpe": option {option} must be'):
+        Study({"x": Float(0.0, 1.0)}, strategy={"name": "tpe", option: value})
+
+
+def test_a_suggestion_takes_little_time_with_10_000_trials() -> None:
+    # Generous, for slow machines: benchmarks/search/long_study.py holds the real figures.
+    history = long_history(10_000)
+    strategy = make_strategy("tpe", SPACE, "minimize", 2)
+    times, candidate = [], strategy.next_candidate(history)
+    for _ in range(5):
+        assert candidate is not None
+        metric = quadratic(candidate)
+        history.add(Trial(len(history), candidate))
+        history.finish(replace(history[-1], outcome=Outcome.COMPLETED, metric=metric))
+        started = time.process_time()
+        candidate = strategy.next_candidate(history)
+        times.append(time.process_time() - started)
+    assert min(times) < 0.1
+    fresh = make_strategy("tpe", SPACE, "minimize", 2)
+    assert fresh.next_candidate(History(list(history))) == candidate
+
+
+def _branin(params: Params) -> float:
+    x, y = 15.0 * number(params["x"]) - 5.0, 15.0 * number(params["y"])
+    valley = y - 5.1 / (4 * math.pi**2) * x**2 + 5 / math.pi * x - 6
+    return valley**2 + 10 * (1 - 1 / (8 * math.pi)) * math.cos(x) + 10
+
+
+def _ackley(params: Params) -> float:
+    x = 30.0 * (np.array([number(value) for value in params.values()]) - 0.4)
+    waves = math.exp(np.cos(2 * math.pi * x).mean())
+    return 20.0 - 20.0 * math.exp(-0.2 * math.sqrt((x**2).mean())) - waves
+
+
+def _rosenbrock(params: Params) -> float:
+    x = 4.0 * np.array([number(value) for value in params.values()]) - 2.0
+    return float((100 * (x[1:] - x[:-1] ** 2) ** 2 + (1 - x[:-1]) ** 2).sum())
+
+
+def _cube(axes: int) -> SearchSpace:
+    return SearchSpace({name: Float(0.0, 1.0) for name in "xyzuvw"[:axes]})
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("objective", "space"),
+    [
+        (_branin, _cube(2)),
+        (_ackley, _cube(5)),
+        (_rosenbrock, _cube(4)),
+        (quadratic, SPACE),
+        (of_booster, CONDITIONAL_SPACE),
+    ],
+    ids=["branin", "ackley", "rosenbrock", "mixed", "conditional"],
+)
+def test_it_beats_random_search(objective: Callable[[Params], float], space: SearchSpace) -> None:
+    def best(strategy: str, seed: int) -> float:
+        study = Study(space, strategy=strategy, seed=seed)
+        for _ in range(80):
+            trial = study.ask()
+            assert trial is not None
+            study.tell(trial, objective(trial.params))
+        assert study.best_metric is not None
+        return study.best_metric
+
+    ours = [best("tpe", seed) for seed in range(15)]
+    others = [best("random", seed) for seed in range(15)]
+    assert stats.wilcoxon(ours, others, alternative="less").pvalue < 0.01
