@@ -40,6 +40,7 @@ ENTRY_POINT_GROUP = "prefect_tuner.strategies"
 _BUILT_IN = {
     "gp": "prefect_tuner.strategies.gp:GaussianProcessSearch",
     "grid": "prefect_tuner.strategies.grid:GridSearch",
+    "optuna": "prefect_tuner.strategies.optuna_search:OptunaSearch",
     "random": "prefect_tuner.strategies.random_search:RandomSearch",
     "sobol": "prefect_tuner.strategies.sobol:SobolSearch",
 }
