@@ -13,11 +13,14 @@ from prefect_tuner.flows.counted_trials import counted_trials
 from prefect_tuner.flows.study_digest import study_digest
 from prefect_tuner.flows.study_state import StudyState
 from prefect_tuner.space import SearchSpace
-from prefect_tuner.strategies.optuna_distributions import distribution_of, to_optuna
+from prefect_tuner.strategies.optuna_distributions import (
+    Distribution,
+    distribution_of,
+    to_optuna,
+)
 from prefect_tuner.trial import Outcome, Trial
 
 if TYPE_CHECKING:
-    from optuna.distributions import BaseDistribution
     from optuna.trial import FrozenTrial, TrialState
 
 # SQLite holds text of up to a gigabyte, but a dashboard shows it in a cell.
@@ -85,7 +88,7 @@ def _frozen(
     trial: Trial,
     state: StudyState,
     space: SearchSpace,
-    distributions: Mapping[str, BaseDistribution],
+    distributions: Mapping[str, Distribution],
 ) -> FrozenTrial:
     from optuna.trial import create_trial
 

@@ -38,6 +38,7 @@ ENTRY_POINT_GROUP = "prefect_tuner.strategies"
 """Where installed packages register strategies of their own."""
 
 _BUILT_IN = {
+    "cmaes": "prefect_tuner.strategies.cma_es:CmaEsSearch",
     "gp": "prefect_tuner.strategies.gp:GaussianProcessSearch",
     "grid": "prefect_tuner.strategies.grid:GridSearch",
     "optuna": "prefect_tuner.strategies.optuna_search:OptunaSearch",

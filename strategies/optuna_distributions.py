@@ -6,17 +6,24 @@ given to it by labels.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from prefect_tuner.categorical import Categorical
 from prefect_tuner.numeric import Float
 from prefect_tuner.parameters import HyperValue, Parameter
 
 if TYPE_CHECKING:
-    from optuna.distributions import BaseDistribution
+    from optuna.distributions import (
+        CategoricalDistribution,
+        FloatDistribution,
+        IntDistribution,
+    )
+
+Distribution: TypeAlias = "CategoricalDistribution | FloatDistribution | IntDistribution"
+"""What stands for a parameter in Optuna."""
 
 
-def distribution_of(parameter: Parameter) -> BaseDistribution:
+def distribution_of(parameter: Parameter) -> Distribution:
     """The distribution that stands for a parameter; conditions are left out of account.
 
     Example:
@@ -54,7 +61,7 @@ def from_optuna(value: HyperValue, parameter: Parameter) -> HyperValue:
     """
     if isinstance(parameter, Categorical):
         return next(each for each in parameter.choices if _label(each, parameter) == value)
-    inside = min(max(value, parameter.low), parameter.high)  # type: ignore[type-var]
+    inside = min(max(value, parameter.low), parameter.high)
     if parameter.step is None:
         return float(inside) if isinstance(parameter, Float) else int(inside)
     return parameter.value_at(parameter.index_of(inside))  # type: ignore[arg-type]

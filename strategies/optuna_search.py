@@ -22,6 +22,7 @@ from prefect_tuner.strategies.optuna_samplers import (
     sampler_class,
     sampler_factory,
 )
+from prefect_tuner.strategies.same_params import same_params
 from prefect_tuner.strategies.strategy import SearchStrategy, StrategyOptions, trial_rng
 from prefect_tuner.strategies.untried_candidate import untried_candidate
 from prefect_tuner.trial import Direction, Trial
@@ -161,7 +162,6 @@ class OptunaSearch(SearchStrategy):
 def _continues(known: Trial, trial: Trial) -> bool:
     """Whether a trial is the known one, or what became of it."""
     return known is trial or (
-        known.params == trial.params
-        and list(map(type, known.params.values())) == list(map(type, trial.params.values()))
+        same_params(known.params, trial.params)
         and (known.is_running or (known.outcome, known.metric) == (trial.outcome, trial.metric))
     )

@@ -15,12 +15,7 @@ from typing import final
 
 import numpy as np
 import optuna
-from optuna.distributions import (
-    BaseDistribution,
-    CategoricalDistribution,
-    FloatDistribution,
-    IntDistribution,
-)
+from optuna.distributions import CategoricalDistribution, FloatDistribution
 from optuna.trial import TrialState
 
 from prefect_tuner.conditions import Conditions
@@ -28,11 +23,13 @@ from prefect_tuner.history import History
 from prefect_tuner.parameters import HyperValue, Parameter, Params
 from prefect_tuner.space import SearchSpace
 from prefect_tuner.strategies.optuna_distributions import (
+    Distribution,
     distribution_of,
     from_optuna,
     to_optuna,
 )
 from prefect_tuner.strategies.optuna_samplers import SamplerFactory, reseed
+from prefect_tuner.strategies.same_params import same_params
 from prefect_tuner.strategies.strategy import trial_rng
 from prefect_tuner.trial import Direction, Outcome, Trial
 
@@ -119,7 +116,7 @@ class OptunaStudy:
         """Take in the next trial of the history."""
         if self._notes:
             self.propose()
-        if self._proposed is not None and self._proposed[1] == trial.params:
+        if self._proposed is not None and same_params(self._proposed[1], trial.params):
             number, self._proposed = self._proposed[0], None
         else:
             self._withdraw()
@@ -195,13 +192,12 @@ def _is_active(parameter: Parameter, params: Params) -> bool:
     )
 
 
-def _suggested(trial: optuna.Trial, name: str, distribution: BaseDistribution) -> HyperValue:
+def _suggested(trial: optuna.Trial, name: str, distribution: Distribution) -> HyperValue:
     if isinstance(distribution, CategoricalDistribution):
         value: HyperValue = trial.suggest_categorical(name, distribution.choices)  # type: ignore[assignment]
         return value
     if isinstance(distribution, FloatDistribution):
         low, high = distribution.low, distribution.high
         return trial.suggest_float(name, low, high, step=distribution.step, log=distribution.log)
-    assert isinstance(distribution, IntDistribution)
     low, high = distribution.low, distribution.high
     return trial.suggest_int(name, low, high, step=distribution.step, log=distribution.log)

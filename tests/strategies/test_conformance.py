@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from importlib.util import find_spec
 from typing import ClassVar
 
 import pytest
@@ -47,6 +48,41 @@ class TestShuffledGrid(StrategyConformance):
     spec: ClassVar[StrategySpec] = {"name": "grid", "points": 3, "shuffle": True}
 
 
+class TestCmaEs(StrategyConformance):
+    spec: ClassVar[StrategySpec] = {"name": "cmaes", "population_size": 5}
+
+
+class TestOptunaTpe(StrategyConformance):
+    spec: ClassVar[StrategySpec] = "optuna"
+
+
+class TestOptunaNsgaII(StrategyConformance):
+    spec: ClassVar[StrategySpec] = {
+        "name": "optuna",
+        "sampler": "nsgaii",
+        "sampler_options": {"population_size": 4},
+    }
+
+
+class TestOptunaCmaEs(StrategyConformance):
+    spec: ClassVar[StrategySpec] = {"name": "optuna", "sampler": "cmaes"}
+
+
+class TestOptunaQmc(StrategyConformance):
+    spec: ClassVar[StrategySpec] = {"name": "optuna", "sampler": "qmc"}
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(find_spec("torch") is None, reason="Optuna's GPSampler needs torch")
+class TestOptunaGp(StrategyConformance):
+    spec: ClassVar[StrategySpec] = {
+        "name": "optuna",
+        "sampler": "gp",
+        "sampler_options": {"n_startup_trials": 4},
+    }
+    trials: ClassVar[int] = 12
+
+
 class TestClassOfAThirdParty(StrategyConformance):
     spec: ClassVar[StrategySpec] = UniformSearch
 
@@ -56,7 +92,7 @@ def test_who_lacks_what_a_space_needs_is_told_who_has_it() -> None:
         Study(CONDITIONAL_SPACE, strategy=UniformSearch)
     assert str(caught.value) == (
         "strategy UniformSearch: cannot search spaces with conditional parameters "
-        "(drop, depth, is_dropping); use 'grid' or 'random' or 'sobol'"
+        "(drop, depth, is_dropping); use 'grid' or 'optuna' or 'random' or 'sobol'"
     )
     with pytest.raises(InvalidConfiguration, match=r"with constraints \(a \+ b <= 1; not"):
         Study(CONSTRAINED_SPACE, strategy=UniformSearch)

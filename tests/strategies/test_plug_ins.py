@@ -65,7 +65,18 @@ def test_the_name_of_a_plug_in_makes_its_strategy(installed: Path) -> None:
 def test_all_names_are_listed_though_some_cannot_be_loaded(installed: Path) -> None:
     loaded = '[name for name in sys.modules if "halton" in name]'
     names, imported = answer(f"[strategy_names(), {loaded}]", installed)
-    assert names == ["broken", "gp", "grid", "halton", "misnamed", "no_strategy", "random", "sobol"]
+    assert names == [
+        "broken",
+        "cmaes",
+        "gp",
+        "grid",
+        "halton",
+        "misnamed",
+        "no_strategy",
+        "optuna",
+        "random",
+        "sobol",
+    ]
     assert imported == []
 
 
