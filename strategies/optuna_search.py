@@ -93,11 +93,11 @@ class OptunaSearch(SearchStrategy):
         self._notes = not decides_from_trials_alone(self._sampler)
         self._cells = FeasibleCells(space)
         self._warned: set[str] = set()
-        self._study = self._new_study()
         # Whatever a sampler says of its options or of the space is for the user to see, now.
         try:
             with quiet_optuna():
                 self._new_study().propose()
+                self._study = self._new_study()
         except Exception as error:
             raise InvalidConfiguration(
                 f"{self._sampler.__name__} cannot search this space with option sampler_options "

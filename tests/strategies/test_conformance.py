@@ -64,10 +64,12 @@ class TestOptunaNsgaII(StrategyConformance):
     }
 
 
+@pytest.mark.slow
 class TestOptunaCmaEs(StrategyConformance):
     spec: ClassVar[StrategySpec] = {"name": "optuna", "sampler": "cmaes"}
 
 
+@pytest.mark.slow
 class TestOptunaQmc(StrategyConformance):
     spec: ClassVar[StrategySpec] = {"name": "optuna", "sampler": "qmc"}
 
