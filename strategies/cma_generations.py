@@ -29,8 +29,6 @@ from prefect_tuner.trial import Direction, Trial
 _START_STREAM = 6
 # Draws until one is new. When they are used up the distribution has shrunk onto what is known.
 _TRIES = 64
-# A generation does not wait for the last of its trials when so many more generations were asked.
-_PATIENCE = 3
 # Of so many distributions a trial's solution is looked for, and no more are kept.
 _KEPT = 10
 
@@ -65,8 +63,9 @@ class Generations:
 
     Each trial belongs to the generation that its number falls into, whoever asked for it and
     whatever distribution it was drawn from. A generation is complete when all its trials are
-    finished, or when half of them are and three more generations were asked since. Candidates are
-    drawn from the distribution after the last generation of the complete ones at the beginning.
+    finished, or when half of them are and as many trials were asked since: no straggler holds it
+    up. Candidates are drawn from the distribution that the complete generations up to the first
+    incomplete one have led to.
 
     Args:
         solutions: The search space.
@@ -220,7 +219,7 @@ def _is_complete(generation: _Generation, history: History) -> bool:
     trials = history[generation.first : generation.end]
     size = generation.end - generation.first
     finished = sum(not trial.is_running for trial in trials)
-    is_late = len(history) >= generation.end + _PATIENCE * size
+    is_late = len(history) >= generation.end + size
     return finished == size or (is_late and 2 * finished >= size)
 
 

@@ -97,6 +97,6 @@ def test_a_broken_plug_in_is_listed_with_its_problem() -> None:
 def test_the_listing_has_no_line_longer_than_the_terminal() -> None:
     text = strategy_listing(describe_strategies(), width=50)
     assert max(map(len, text.splitlines())) <= 50
-    assert text.splitlines()[0] == "gp"
+    assert text.splitlines()[0] == "cmaes"
     assert "    shuffle: bool, default false" in text.splitlines()
     assert "\n\nrandom\n    Draws each parameter uniformly" in text

@@ -170,9 +170,8 @@ def test_many_workers_learn_as_well() -> None:
         running.append(trial)
         if len(running) == 12:
             ended = running.pop(draw.randrange(12))
-            study.tell(ended, rosenbrock(ended.params))
-    assert study.best_metric is not None
-    assert study.best_metric < 0.05
+            study.tell(ended, sphere(ended.params))
+    assert np.median([sphere(trial.params) for trial in study.history[-50:]]) < 0.05
 
 
 def test_a_trial_that_never_ends_holds_nothing_up() -> None:
@@ -271,4 +270,6 @@ def test_candidates_survive_the_way_to_numbers_and_back(data: st.DataObject) -> 
     count = len(solutions.continuous)
     back = solutions.decode(cmaes.CatCMAwM.Solution(v[:count], v[count:], c))
     assert space.contains(back)
-    assert back == pytest.approx(params, rel=1e-9, abs=1e-9)
+    for name, value in params.items():
+        near = pytest.approx(value, rel=1e-9, abs=1e-9) if type(value) is float else value
+        assert back[name] == near
