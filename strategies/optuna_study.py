@@ -114,11 +114,12 @@ class OptunaStudy:
 
     def add(self, trial: Trial) -> None:
         """Take in the next trial of the history."""
-        if self._notes:
-            self.propose()
-        if self._proposed is not None and same_params(self._proposed[1], trial.params):
+        proposed = self.propose() if self._notes else None
+        if self._proposed and proposed is not None and same_params(proposed, trial.params):
             number, self._proposed = self._proposed[0], None
         else:
+            # Without notes the trial is put in even if it was proposed: a sampler is to see 0.3,
+            # as when the study is made again, and not its own 0.30000000000000004.
             self._withdraw()
             number = self._put(trial)
         self._numbers.append(number)

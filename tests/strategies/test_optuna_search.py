@@ -91,13 +91,24 @@ def test_suggestions_are_those_of_optuna_asked_with_the_same_seeds(
         theirs.tell(trial, metric_of(params))
 
 
-@pytest.mark.parametrize("sampler", ["cmaes", "nsgaii", "nsgaiii", "qmc", "random", "tpe"])
+@pytest.mark.parametrize(
+    "spec",
+    [
+        sampled("cmaes", popsize=5),
+        sampled("nsgaii", population_size=4),
+        sampled("nsgaiii", population_size=4),
+        sampled("qmc"),
+        sampled("random"),
+        sampled("tpe"),
+        sampled("tpe", multivariate=False),
+    ],
+    ids=str,
+)
 @pytest.mark.parametrize("space", [PLAIN_SPACE, CONDITIONAL_SPACE], ids=["plain", "conditional"])
 def test_a_study_with_many_workers_goes_on_after_a_break_as_without_one(
-    sampler: str, space: SearchSpace
+    spec: dict[str, Any], space: SearchSpace
 ) -> None:
-    options = {"population_size": 4} if sampler.startswith("nsga") else {}
-    study, draw = Study(space, sampled(sampler, **options), seed=1), random.Random(0)
+    study, draw = Study(space, spec, seed=1), random.Random(0)
     running: list[Trial] = []
     for _ in range(40):
         trial = study.ask()
@@ -109,7 +120,7 @@ def test_a_study_with_many_workers_goes_on_after_a_break_as_without_one(
                 study.tell(ended, outcome="failed")
             else:
                 study.tell(ended, metric_of(ended.params))
-    again = Study(space, sampled(sampler, **options), seed=1)
+    again = Study(space, spec, seed=1)
     for trial in study.history:
         again.add_trial(trial)
     assert run_trials(again, 3) == run_trials(study, 3)
