@@ -8,18 +8,19 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from prefect_tuner.categorical import Categorical
 from prefect_tuner.errors import InvalidConfiguration
 from prefect_tuner.flows.counted_trials import counted_trials
 from prefect_tuner.flows.study_digest import study_digest
 from prefect_tuner.flows.study_state import StudyState
-from prefect_tuner.numeric import Float
-from prefect_tuner.parameters import HyperValue, Parameter
 from prefect_tuner.space import SearchSpace
+from prefect_tuner.strategies.optuna_distributions import (
+    Distribution,
+    distribution_of,
+    to_optuna,
+)
 from prefect_tuner.trial import Outcome, Trial
 
 if TYPE_CHECKING:
-    from optuna.distributions import BaseDistribution
     from optuna.trial import FrozenTrial, TrialState
 
 # SQLite holds text of up to a gigabyte, but a dashboard shows it in a cell.
@@ -65,7 +66,7 @@ def write_optuna_storage(state: StudyState, path: Path) -> None:
         for name, value in _attributes(state, trials).items():
             study.set_user_attr(name, value)
         space = SearchSpace(state.definition.space)
-        distributions = {name: _distribution(each) for name, each in space.items()}
+        distributions = {name: distribution_of(each) for name, each in space.items()}
         study.add_trials([_frozen(trial, state, space, distributions) for trial in trials])
         storage.remove_session()
         storage.engine.dispose()
@@ -83,30 +84,11 @@ def _attributes(state: StudyState, trials: list[Trial]) -> dict[str, Any]:
     }
 
 
-def _distribution(parameter: Parameter) -> BaseDistribution:
-    from optuna.distributions import (
-        CategoricalDistribution,
-        FloatDistribution,
-        IntDistribution,
-    )
-
-    if isinstance(parameter, Categorical):
-        return CategoricalDistribution([_choice(each, parameter) for each in parameter.choices])
-    if isinstance(parameter, Float):
-        return FloatDistribution(parameter.low, parameter.high, parameter.log, parameter.step)
-    return IntDistribution(parameter.low, parameter.high, parameter.log, parameter.step or 1)
-
-
-def _choice(value: HyperValue, parameter: Categorical) -> HyperValue:
-    """A choice as Optuna can tell it from others: to it, `1`, `1.0` and `True` are the same."""
-    return repr(value) if len(set(parameter.choices)) < len(parameter.choices) else value
-
-
 def _frozen(
     trial: Trial,
     state: StudyState,
     space: SearchSpace,
-    distributions: Mapping[str, BaseDistribution],
+    distributions: Mapping[str, Distribution],
 ) -> FrozenTrial:
     from optuna.trial import create_trial
 
@@ -122,7 +104,7 @@ def _frozen(
     frozen = create_trial(
         state=_state(trial),
         value=trial.metric,
-        params={name: _param(value, space[name]) for name, value in trial.params.items()},
+        params={name: to_optuna(value, space[name]) for name, value in trial.params.items()},
         distributions={name: distributions[name] for name in trial.params},
         user_attrs={name: value for name, value in attributes.items() if value not in (None, "")},
     )
@@ -133,10 +115,6 @@ def _frozen(
     if trial.outcome is not None:
         frozen.datetime_complete = frozen.datetime_start if ended is None else _moment(ended)
     return frozen
-
-
-def _param(value: HyperValue, parameter: Parameter) -> HyperValue:
-    return _choice(value, parameter) if isinstance(parameter, Categorical) else value
 
 
 def _state(trial: Trial) -> TrialState:

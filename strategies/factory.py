@@ -43,8 +43,10 @@ DEFAULT_STRATEGY = "auto"
 
 _BUILT_IN = {
     "auto": "prefect_tuner.strategies.auto:AutoSearch",
+    "cmaes": "prefect_tuner.strategies.cma_es:CmaEsSearch",
     "gp": "prefect_tuner.strategies.gp:GaussianProcessSearch",
     "grid": "prefect_tuner.strategies.grid:GridSearch",
+    "optuna": "prefect_tuner.strategies.optuna_search:OptunaSearch",
     "portfolio": "prefect_tuner.strategies.portfolio:PortfolioSearch",
     "random": "prefect_tuner.strategies.random_search:RandomSearch",
     "sobol": "prefect_tuner.strategies.sobol:SobolSearch",

@@ -35,7 +35,8 @@ MAY_IMPORT = {
 # Below the flows, and in the parts of them that stay pure.
 THIRD_PARTIES = {
     VOCABULARY: {"numpy", "pydantic", "pydantic_core"},
-    STRATEGIES: {"numpy", "pydantic", "scipy"},
+    # The last two are extras, imported when a study is searched with them.
+    STRATEGIES: {"numpy", "pydantic", "scipy", "cmaes", "optuna"},
 }
 PURE_FLOW_FILES = ["lagged_history.py", "study.py"]
 # One hands on the names of all rooms, the others test whatever strategy they are given.
@@ -193,3 +194,11 @@ def test_every_public_name_is_there(name: str) -> None:
 def test_a_name_that_is_not_there_is_an_attribute_error() -> None:
     with pytest.raises(AttributeError, match="has no attribute 'Studdy'"):
         _ = prefect_tuner.Studdy  # type: ignore[attr-defined, unused-ignore]
+
+
+def test_extras_are_not_imported_to_learn_what_strategies_there_are() -> None:
+    loaded = modules_after(
+        "from prefect_tuner.strategies.factory import strategy_class, strategy_names\n"
+        "for name in strategy_names(): strategy_class(name)"
+    )
+    assert not loaded & {"cmaes", "optuna", "torch"}

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from importlib.util import find_spec
 from typing import ClassVar
 
 import pytest
@@ -63,6 +64,43 @@ class TestPortfolioByDefault(StrategyConformance):
 class TestAuto(StrategyConformance):
     spec: ClassVar[StrategySpec] = "auto"
     trials = 12
+
+
+class TestCmaEs(StrategyConformance):
+    spec: ClassVar[StrategySpec] = {"name": "cmaes", "population_size": 5}
+
+
+class TestOptunaTpe(StrategyConformance):
+    spec: ClassVar[StrategySpec] = "optuna"
+
+
+class TestOptunaNsgaII(StrategyConformance):
+    spec: ClassVar[StrategySpec] = {
+        "name": "optuna",
+        "sampler": "nsgaii",
+        "sampler_options": {"population_size": 4},
+    }
+
+
+@pytest.mark.slow
+class TestOptunaCmaEs(StrategyConformance):
+    spec: ClassVar[StrategySpec] = {"name": "optuna", "sampler": "cmaes"}
+
+
+@pytest.mark.slow
+class TestOptunaQmc(StrategyConformance):
+    spec: ClassVar[StrategySpec] = {"name": "optuna", "sampler": "qmc"}
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(find_spec("torch") is None, reason="Optuna's GPSampler needs torch")
+class TestOptunaGp(StrategyConformance):
+    spec: ClassVar[StrategySpec] = {
+        "name": "optuna",
+        "sampler": "gp",
+        "sampler_options": {"n_startup_trials": 4},
+    }
+    trials: ClassVar[int] = 12
 
 
 class TestClassOfAThirdParty(StrategyConformance):

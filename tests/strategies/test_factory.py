@@ -106,7 +106,7 @@ def test_a_wrong_option_says_what_would_be_right() -> None:
     [
         (3, "strategy: must be a name, a mapping with a name and options, or a subclass"),
         (None, "strategy: must be a name"),
-        ({"points": 3}, "strategy: name is required, one of 'auto', 'gp', 'grid', "),
+        ({"points": 3}, "strategy: name is required, one of 'auto', 'cmaes', 'gp', 'grid', "),
         ({"name": 3}, "strategy: must be a name"),
         (int, "strategy int: it must be a subclass of SearchStrategy, got <class 'int'>"),
         (SearchStrategy, "strategy SearchStrategy: it must define next_candidate"),

@@ -1,0 +1,71 @@
+"""Parameters as Optuna's distributions, values as Optuna has them, and back.
+
+To Optuna, `1`, `1.0` and `True` are the same choice: a `Categorical` that has several of them is
+given to it by labels.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TypeAlias
+
+from prefect_tuner.categorical import Categorical
+from prefect_tuner.numeric import Float
+from prefect_tuner.parameters import HyperValue, Parameter
+
+if TYPE_CHECKING:
+    from optuna.distributions import (
+        CategoricalDistribution,
+        FloatDistribution,
+        IntDistribution,
+    )
+
+Distribution: TypeAlias = "CategoricalDistribution | FloatDistribution | IntDistribution"
+"""What stands for a parameter in Optuna."""
+
+
+def distribution_of(parameter: Parameter) -> Distribution:
+    """The distribution that stands for a parameter; conditions are left out of account.
+
+    Example:
+        ```python
+        from optuna.distributions import IntDistribution
+
+        from prefect_tuner import Int
+        from prefect_tuner.strategies.optuna_distributions import distribution_of
+
+        assert distribution_of(Int(1, 8, log=True)) == IntDistribution(1, 8, log=True)
+        ```
+    """
+    from optuna.distributions import (
+        CategoricalDistribution,
+        FloatDistribution,
+        IntDistribution,
+    )
+
+    if isinstance(parameter, Categorical):
+        return CategoricalDistribution([_label(each, parameter) for each in parameter.choices])
+    if isinstance(parameter, Float):
+        return FloatDistribution(parameter.low, parameter.high, parameter.log, parameter.step)
+    return IntDistribution(parameter.low, parameter.high, parameter.log, parameter.step or 1)
+
+
+def to_optuna(value: HyperValue, parameter: Parameter) -> HyperValue:
+    """A value of a parameter as Optuna's distribution has it."""
+    return _label(value, parameter) if isinstance(parameter, Categorical) else value
+
+
+def from_optuna(value: HyperValue, parameter: Parameter) -> HyperValue:
+    """A value of Optuna's distribution as the parameter has it; the inverse of `to_optuna`.
+
+    Rounding errors are taken back: with a step of 0.1, Optuna says 0.30000000000000004.
+    """
+    if isinstance(parameter, Categorical):
+        return next(each for each in parameter.choices if _label(each, parameter) == value)
+    inside = min(max(value, parameter.low), parameter.high)
+    if parameter.step is None:
+        return float(inside) if isinstance(parameter, Float) else int(inside)
+    return parameter.value_at(parameter.index_of(inside))  # type: ignore[arg-type]
+
+
+def _label(value: HyperValue, parameter: Categorical) -> HyperValue:
+    return repr(value) if len(set(parameter.choices)) < len(parameter.choices) else value
