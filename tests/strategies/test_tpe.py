@@ -245,17 +245,30 @@ def test_failed_and_pruned_trials_are_not_imitated_however_few_completed() -> No
 
 
 def test_running_trials_are_kept_away_from() -> None:
-    def of(study: Study) -> float:
-        asked = [trial for trial in (study.ask() for _ in range(12)) if trial is not None]
-        places = np.array([list(trial.params.values()) for trial in asked], float)
-        apart = np.linalg.norm(places[:, None] - places[None], axis=2)
-        return float(np.median(np.where(np.eye(len(places)), np.inf, apart).min(axis=1)))
-
     space = {"x": Float(0.0, 1.0), "y": Float(0.0, 1.0)}
-    sphere: Callable[[Params], float] = lambda p: (  # noqa: E731
-        (number(p["x"]) - 0.3) ** 2 + (number(p["y"]) - 0.6) ** 2
-    )
-    assert np.mean([of(run(sphere, space, 40, seed)) for seed in range(4)]) > 0.02
+    units = np.random.default_rng(0).random((40, 2)).tolist()
+    finished = [
+        Trial(
+            n, {"x": x, "y": y}, outcome=Outcome.COMPLETED, metric=(x - 0.3) ** 2 + (y - 0.6) ** 2
+        )
+        for n, (x, y) in enumerate(units)
+    ]
+    best = min(finished, key=lambda trial: trial.metric or 0.0)
+    around = [{name: number(best.params[name]) + 0.005 * n for name in "xy"} for n in range(-4, 5)]
+
+    def distance(outcome: Outcome | None) -> float:
+        """How far candidates are, on average, from trials that run there or were cancelled."""
+        others = [Trial(40 + n, dict(params), outcome=outcome) for n, params in enumerate(around)]
+        history = History(finished + others)
+        candidates = [
+            make_strategy("tpe", space, seed=s).next_candidate(history) for s in range(12)
+        ]
+        places = [[number(c["x"]), number(c["y"])] for c in candidates if c is not None]
+        assert len(places) == 12
+        centre = [number(best.params["x"]), number(best.params["y"])]
+        return float(np.linalg.norm(np.array(places) - centre, axis=1).mean())
+
+    assert distance(None) > 1.5 * distance(Outcome.CANCELLED)
 
 
 def test_the_initial_trials_come_before_the_densities_are_asked() -> None:
