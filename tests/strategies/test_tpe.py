@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -10,13 +9,10 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy import stats
 
 from prefect_tuner import (
-    Categorical,
     Float,
     History,
-    HyperValue,
     Int,
     InvalidConfiguration,
     Outcome,
@@ -28,46 +24,8 @@ from prefect_tuner import (
 )
 from prefect_tuner.strategies import feasible_cells
 from prefect_tuner.testing_spaces import CONDITIONAL_SPACE, CONSTRAINED_SPACE, search_spaces
+from tests.objective_functions import SPACE, number, of_booster, quadratic
 from tests.search_spaces import spaces
-
-SPACE = SearchSpace(
-    {
-        "rate": Float(1e-4, 1.0, log=True),
-        "momentum": Float(0.0, 0.9, step=0.1),
-        "depth": Int(2, 10),
-        "width": Int(16, 4096, log=True),
-        "size": Categorical(["s", "m", "l"], ordered=True),
-        "kind": [True, 1, 1.0, "one"],
-    }
-)
-
-
-def number(value: HyperValue) -> float:
-    assert not isinstance(value, str)
-    return float(value)
-
-
-def quadratic(params: Params) -> float:
-    kinds = {"bool": 0.3, "int": 0.0, "float": 0.5, "str": 1.0}
-    return (
-        (math.log10(number(params["rate"])) + 2.0) ** 2
-        + 4.0 * (number(params["momentum"]) - 0.6) ** 2
-        + 0.1 * abs(number(params["depth"]) - 5)
-        + 0.2 * abs(math.log2(number(params["width"])) - 8)
-        + ["m", "l", "s"].index(str(params["size"]))
-        + kinds[type(params["kind"]).__name__]
-    )
-
-
-def of_booster(params: Params) -> float:
-    """Best with `dart` that drops about a third, and a depth of 14."""
-    metric = 0.2 * (math.log10(number(params["rate"])) + 2.0) ** 2
-    if params["booster"] == "linear":
-        return metric + 1.0
-    metric += 0.02 * abs(number(params["depth"]) - (14 if params["booster"] == "dart" else 30))
-    if params["booster"] == "tree":
-        return metric + 0.25
-    return metric + (4.0 * (number(params["drop"]) - 0.3) ** 2 if params["is_dropping"] else 0.3)
 
 
 def run(
@@ -303,51 +261,3 @@ def test_a_suggestion_takes_little_time_with_10_000_trials() -> None:
     assert min(times) < 0.1
     fresh = make_strategy("tpe", SPACE, "minimize", 2)
     assert fresh.next_candidate(History(list(history))) == candidate
-
-
-def _branin(params: Params) -> float:
-    x, y = 15.0 * number(params["x"]) - 5.0, 15.0 * number(params["y"])
-    valley = y - 5.1 / (4 * math.pi**2) * x**2 + 5 / math.pi * x - 6
-    return valley**2 + 10 * (1 - 1 / (8 * math.pi)) * math.cos(x) + 10
-
-
-def _ackley(params: Params) -> float:
-    x = 30.0 * (np.array([number(value) for value in params.values()]) - 0.4)
-    waves = math.exp(np.cos(2 * math.pi * x).mean())
-    return 20.0 - 20.0 * math.exp(-0.2 * math.sqrt((x**2).mean())) - waves
-
-
-def _rosenbrock(params: Params) -> float:
-    x = 4.0 * np.array([number(value) for value in params.values()]) - 2.0
-    return float((100 * (x[1:] - x[:-1] ** 2) ** 2 + (1 - x[:-1]) ** 2).sum())
-
-
-def _cube(axes: int) -> SearchSpace:
-    return SearchSpace({name: Float(0.0, 1.0) for name in "xyzuvw"[:axes]})
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    ("objective", "space"),
-    [
-        (_branin, _cube(2)),
-        (_ackley, _cube(5)),
-        (_rosenbrock, _cube(4)),
-        (quadratic, SPACE),
-        (of_booster, CONDITIONAL_SPACE),
-    ],
-    ids=["branin", "ackley", "rosenbrock", "mixed", "conditional"],
-)
-def test_it_beats_random_search(objective: Callable[[Params], float], space: SearchSpace) -> None:
-    def best(strategy: str, seed: int) -> float:
-        study = Study(space, strategy=strategy, seed=seed)
-        for _ in range(80):
-            trial = study.ask()
-            assert trial is not None
-            study.tell(trial, objective(trial.params))
-        assert study.best_metric is not None
-        return study.best_metric
-
-    ours = [best("tpe", seed) for seed in range(15)]
-    others = [best("random", seed) for seed in range(15)]
-    assert stats.wilcoxon(ours, others, alternative="less").pvalue < 0.01
