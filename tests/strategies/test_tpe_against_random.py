@@ -40,6 +40,6 @@ def test_it_beats_random_search(objective: Callable[[Params], float], space: Sea
         assert study.best_metric is not None
         return study.best_metric
 
-    ours = [best("tpe", seed) for seed in range(15)]
-    others = [best("random", seed) for seed in range(15)]
+    ours = [best("tpe", seed) for seed in range(25)]
+    others = [best("random", seed) for seed in range(25)]
     assert stats.wilcoxon(ours, others, alternative="less").pvalue < 0.01
