@@ -1,0 +1,69 @@
+"""Objectives whose optimum is known, and spaces for them."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from prefect_tuner import Categorical, Float, HyperValue, Int, Params, SearchSpace
+
+SPACE = SearchSpace(
+    {
+        "rate": Float(1e-4, 1.0, log=True),
+        "momentum": Float(0.0, 0.9, step=0.1),
+        "depth": Int(2, 10),
+        "width": Int(16, 4096, log=True),
+        "size": Categorical(["s", "m", "l"], ordered=True),
+        "kind": [True, 1, 1.0, "one"],
+    }
+)
+
+
+def number(value: HyperValue) -> float:
+    assert not isinstance(value, str)
+    return float(value)
+
+
+def quadratic(params: Params) -> float:
+    kinds = {"bool": 0.3, "int": 0.0, "float": 0.5, "str": 1.0}
+    return (
+        (math.log10(number(params["rate"])) + 2.0) ** 2
+        + 4.0 * (number(params["momentum"]) - 0.6) ** 2
+        + 0.1 * abs(number(params["depth"]) - 5)
+        + 0.2 * abs(math.log2(number(params["width"])) - 8)
+        + ["m", "l", "s"].index(str(params["size"]))
+        + kinds[type(params["kind"]).__name__]
+    )
+
+
+def of_booster(params: Params) -> float:
+    """Best with `dart` that drops about a third, and a depth of 14."""
+    metric = 0.2 * (math.log10(number(params["rate"])) + 2.0) ** 2
+    if params["booster"] == "linear":
+        return metric + 1.0
+    metric += 0.02 * abs(number(params["depth"]) - (14 if params["booster"] == "dart" else 30))
+    if params["booster"] == "tree":
+        return metric + 0.25
+    return metric + (4.0 * (number(params["drop"]) - 0.3) ** 2 if params["is_dropping"] else 0.3)
+
+
+def branin(params: Params) -> float:
+    x, y = 15.0 * number(params["x"]) - 5.0, 15.0 * number(params["y"])
+    valley = y - 5.1 / (4 * math.pi**2) * x**2 + 5 / math.pi * x - 6
+    return valley**2 + 10 * (1 - 1 / (8 * math.pi)) * math.cos(x) + 10
+
+
+def ackley(params: Params) -> float:
+    x = 30.0 * (np.array([number(value) for value in params.values()]) - 0.4)
+    waves = math.exp(np.cos(2 * math.pi * x).mean())
+    return 20.0 - 20.0 * math.exp(-0.2 * math.sqrt((x**2).mean())) - waves
+
+
+def rosenbrock(params: Params) -> float:
+    x = 4.0 * np.array([number(value) for value in params.values()]) - 2.0
+    return float((100 * (x[1:] - x[:-1] ** 2) ** 2 + (1 - x[:-1]) ** 2).sum())
+
+
+def cube(axes: int) -> SearchSpace:
+    return SearchSpace({name: Float(0.0, 1.0) for name in "xyzuvw"[:axes]})
