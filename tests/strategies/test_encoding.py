@@ -176,10 +176,10 @@ def test_what_is_not_active_is_as_far_from_every_choice_and_from_equal_numbers()
     encoding = Encoding(space)
 
     def z(params: dict[str, HyperValue]) -> FloatArray:
-        return encoding.embed(np.array([encoding.encode(params)]))[0]
+        return np.asarray(encoding.embed(np.array([encoding.encode(params)]))[0])
 
     off = z({"on": False})
-    on = {"on": True, "x": 0.5, "kind": "a", "flag": True}
+    on: dict[str, HyperValue] = {"on": True, "x": 0.5, "kind": "a", "flag": True}
     columns = [np.flatnonzero(encoding.owners == j) for j in range(4)]
     for kind, flag, x in (("a", True, 0.1), ("b", False, 0.9), ("c", True, 0.1)):
         apart = z(on | {"kind": kind, "flag": flag, "x": x}) - off
