@@ -8,7 +8,7 @@ Notation:
     Z: embedded candidates, shape (m, E). A numeric axis is one column that spans 1, a choice
         without order one column for each choice, so that any two choices are 1 apart. A numeric
         axis that is conditional has a second column: it is (x - 1/2, 0) where it is active and
-        (0, 0.4) where it is not. A conditional choice that is not active is 0 in all its columns,
+        (0, 0.2) where it is not. A conditional choice that is not active is 0 in all its columns,
         equally far from each choice. Distances are Euclidean, so that any kernel that is valid
         on Euclidean distances is valid here.
 
@@ -33,8 +33,10 @@ from prefect_tuner.strategies.constraint_columns import ConstraintColumns
 from prefect_tuner.strategies.feasible_cells import MOST_CELLS
 
 _SQRT_HALF = math.sqrt(0.5)
-# From the middle of a numeric axis to where it is not active.
-_ABSENCE = 0.4
+# From the middle of a numeric axis to where it is not active. Parameters of one condition come and
+# go together, and their distances add up: farther away, what is learned of the other parameters
+# with them would say little of these without them.
+_ABSENCE = 0.2
 _MOST_UNCONSTRAINED_CELLS = 1000
 
 

@@ -85,8 +85,11 @@ def test_a_thousand_candidates_are_judged_without_looking_at_each(
     encoding = Encoding(space)
     codes = encoding.from_unit_cube(np.random.default_rng(0).random((1000, 4)))
     looked_at: list[object] = []
-    monkeypatch.setattr(
-        SearchSpace, "meets_constraints", lambda _, params: looked_at.append(params) or True
-    )
+
+    def look(_: SearchSpace, params: object) -> bool:
+        looked_at.append(params)
+        return True
+
+    monkeypatch.setattr(SearchSpace, "meets_constraints", look)
     assert 0 < encoding.meets_constraints(codes).sum() < 1000
     assert len(looked_at) < 5

@@ -176,15 +176,15 @@ def test_what_is_not_active_is_as_far_from_every_choice_and_from_equal_numbers()
     encoding = Encoding(space)
 
     def z(params: dict[str, HyperValue]) -> FloatArray:
-        return encoding.embed(np.array([encoding.encode(params)]))[0]
+        return np.asarray(encoding.embed(np.array([encoding.encode(params)]))[0])
 
     off = z({"on": False})
-    on = {"on": True, "x": 0.5, "kind": "a", "flag": True}
+    on: dict[str, HyperValue] = {"on": True, "x": 0.5, "kind": "a", "flag": True}
     columns = [np.flatnonzero(encoding.owners == j) for j in range(4)]
     for kind, flag, x in (("a", True, 0.1), ("b", False, 0.9), ("c", True, 0.1)):
         apart = z(on | {"kind": kind, "flag": flag, "x": x}) - off
         lengths = [np.linalg.norm(apart[c]) for c in columns]
-        assert lengths == pytest.approx([1.0, math.hypot(0.4, 0.4), 0.5**0.5, 0.5**0.5])
+        assert lengths == pytest.approx([1.0, math.hypot(0.4, 0.2), 0.5**0.5, 0.5**0.5])
     one, other = z(on), z(on | {"kind": "b", "flag": False, "x": 1.0})
     assert [np.linalg.norm((one - other)[c]) for c in columns] == pytest.approx([0, 0.5, 1, 1])
 

@@ -27,7 +27,8 @@ from prefect_tuner import (
 )
 from prefect_tuner.strategies import gp, gp_candidates
 from prefect_tuner.strategies.encoding import Encoding
-from prefect_tuner.testing_spaces import CONDITIONAL_SPACE, search_spaces
+from prefect_tuner.testing import metric_of
+from prefect_tuner.testing_spaces import CONDITIONAL_SPACE, CONSTRAINED_SPACE, search_spaces
 
 TREES = SearchSpace(
     {
@@ -140,6 +141,21 @@ def test_a_finite_conditional_space_is_exhausted(declared: dict[str, Any], candi
         asked.append(repr(trial.params))
         study.tell(trial, float(len(asked)))
     assert len(set(asked)) == len(asked) == candidates
+
+
+@pytest.mark.parametrize("space", [CONDITIONAL_SPACE, CONSTRAINED_SPACE])
+def test_a_study_taken_up_again_goes_on_as_it_would_have(space: SearchSpace) -> None:
+    study = Study(space, "gp", seed=6)
+    for turn in range(16):
+        trial = study.ask()
+        assert trial is not None
+        if turn % 4 == 3:
+            study.tell(trial, outcome=Outcome.PRUNED)
+        elif turn % 4:
+            study.tell(trial, metric_of(trial.params))
+        fresh = make_strategy("gp", space, "minimize", 6)
+        again = fresh.next_candidate(History(list(study.history)))
+        assert again == study.strategy.next_candidate(study.history)
 
 
 @st.composite
