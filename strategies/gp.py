@@ -28,6 +28,7 @@ from prefect_tuner.strategies.gp_posterior import Posterior
 from prefect_tuner.strategies.gp_ranking import Belief, ranked_candidates
 from prefect_tuner.strategies.permutation import Permutation
 from prefect_tuner.strategies.random_search import RandomSearch, RandomSearchOptions
+from prefect_tuner.strategies.single_thread import single_threaded
 from prefect_tuner.strategies.sobol_design import MOST_DIMENSIONS, SobolDesign
 from prefect_tuner.strategies.strategy import SearchStrategy, StrategyOptions, trial_rng
 from prefect_tuner.strategies.user_prior import BETA, UserPrior
@@ -136,7 +137,9 @@ class GaussianProcessSearch(SearchStrategy):
         if len(history) < self._initial or observations.is_complete.sum() < 2:
             candidate = self._design.next_candidate(history) if self._design else None
         else:
-            candidate = self._first_untried(history, self._modelled(history, codes, observations))
+            with single_threaded():
+                preferred = self._modelled(history, codes, observations)
+            candidate = self._first_untried(history, preferred)
         return candidate or self._any_untried(history)
 
     def _modelled(

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import math
 
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
 from prefect_tuner.parameters import Categorical, Float, HyperValue, Int, Parameter
 from prefect_tuner.space import SearchSpace
 
-UNHURRIED = settings(deadline=None)
-"""For properties: a slow machine is not a failure."""
+UNHURRIED = settings(deadline=None, suppress_health_check=[HealthCheck.filter_too_much])
+"""For properties: a slow machine is no failure, nor is a space that a property says nothing about."""
 
 _WHOLE = st.integers(-(2**63), 2**63 - 1)
 _REAL = st.floats(allow_nan=False, allow_infinity=False)

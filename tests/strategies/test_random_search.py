@@ -20,7 +20,7 @@ from tests.search_spaces import UNHURRIED, spaces
 
 
 def draws(space: object, count: int, seed: int = 0) -> dict[str, list[HyperValue]]:
-    study = Study(space, seed=seed)  # type: ignore[arg-type]
+    study = Study(space, strategy="random", seed=seed)  # type: ignore[arg-type]
     trials = [study.ask() for _ in range(count)]
     return {
         name: [trial.params[name] for trial in trials if trial is not None] for name in study.space
@@ -30,7 +30,7 @@ def draws(space: object, count: int, seed: int = 0) -> dict[str, list[HyperValue
 @UNHURRIED
 @given(spaces(), st.integers(0, 2**64))
 def test_every_draw_lies_within_its_bounds(space: SearchSpace, seed: int) -> None:
-    study = Study(space, seed=seed)
+    study = Study(space, strategy="random", seed=seed)
     for _ in range(5):
         trial = study.ask()
         if trial is not None:
@@ -103,7 +103,7 @@ def test_a_conditional_parameter_is_drawn_where_it_is_active() -> None:
         "rate_drop": Float(0.0, 1.0, when={"booster": ["dart"]}),
         "lr": Float(0.0, 1.0),
     }
-    asked = run_trials(Study(space, seed=1), 1000)
+    asked = run_trials(Study(space, strategy="random", seed=1), 1000)
     rates = [float(params["rate_drop"]) for params in asked if "rate_drop" in params]
     assert 450 < len(rates) < 550
     assert 0.45 < sum(rates) / len(rates) < 0.55
@@ -114,16 +114,16 @@ def test_feasible_candidates_are_drawn_evenly() -> None:
     space = SearchSpace(
         {"x": Float(0.0, 1.0), "y": Float(0.0, 1.0)}, constraints=["x + y <= 1", "x <= 0.5"]
     )
-    asked = run_trials(Study(space, seed=1), 1000)
+    asked = run_trials(Study(space, strategy="random", seed=1), 1000)
     below = sum(float(params["y"]) <= 0.5 for params in asked)
     assert 610 < below < 720  # Two thirds of the region lie there.
 
 
 def test_what_few_feasible_candidates_there_are_is_counted_out() -> None:
     space = SearchSpace({n: Int(0, 20) for n in "abc"}, constraints=["a + b + c == 60 or c > 20"])
-    assert run_trials(Study(space), 5) == [{"a": 20, "b": 20, "c": 20}]
+    assert run_trials(Study(space, strategy="random"), 5) == [{"a": 20, "b": 20, "c": 20}]
     pairs = SearchSpace({n: Int(0, 99) for n in "ab"}, constraints=["a + b == 3"])
-    asked = [sorted(params.items()) for params in run_trials(Study(pairs), 10)]
+    asked = [sorted(params.items()) for params in run_trials(Study(pairs, strategy="random"), 10)]
     assert len(asked) == 4
     assert asked != sorted(asked)
 
@@ -131,7 +131,7 @@ def test_what_few_feasible_candidates_there_are_is_counted_out() -> None:
 def test_constraints_that_nothing_meets_are_refused_before_a_trial() -> None:
     small = SearchSpace({"a": Int(0, 9)}, constraints=["a > 9"])
     with pytest.raises(InvalidConfiguration, match="none of the candidates meets"):
-        Study(small)
+        Study(small, strategy="random")
     large = SearchSpace({"x": Float(0.0, 1.0)}, constraints=["x > 1"])
     with pytest.raises(InvalidConfiguration, match="none of 100,000 random candidates meets"):
-        Study(large)
+        Study(large, strategy="random")
