@@ -26,7 +26,7 @@ tune: $(INSTALLED) ## Tune a real model on real data
 	@$(RUN) prefect_tuner.flows.command_line run deployments/digits.yaml
 
 test: $(INSTALLED) ## Run the whole test suite
-	@$(RUN) pytest
+	@$(RUN) pytest --numprocesses 2 --dist loadscope
 
 check: lint types ## Check style and types
 

@@ -11,7 +11,7 @@ from prefect_tuner.parameters import Categorical, Float, HyperValue, Int, Parame
 from prefect_tuner.space import SearchSpace
 
 UNHURRIED = settings(deadline=None, suppress_health_check=[HealthCheck.filter_too_much])
-"""For properties: a slow machine is no failure, nor is a space that a property says nothing about."""
+"""For properties: neither a slow machine nor a space without what is said of it is a failure."""
 
 _WHOLE = st.integers(-(2**63), 2**63 - 1)
 _REAL = st.floats(allow_nan=False, allow_infinity=False)
