@@ -172,7 +172,7 @@ def load(name: str) -> Table:
         trained = sign * np.array(values[metric])
         metrics[cell] = trained.mean()
         seconds[cell] = np.mean(values["train_time"])
-        repetitions[(*cell, slice(trained.size))] = trained
+        repetitions[cell][: trained.size] = trained
     if not np.isfinite(metrics).all():
         raise ValueError(f"the table {name} has no metric for some of its candidates")
     return Table(name, family, space, metrics, seconds, repetitions)

@@ -1,0 +1,168 @@
+"""Means of stored runs and their intervals, paired by seed.
+
+What varies from one run of the benchmark to another are the seeds; the problems are the same. So
+each seed gives one number, its mean over the problems, and intervals are bootstrapped over seeds:
+95 %, percentiles of the means of 10,000 resamples.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from benchmarks.search.trajectories import Runs, Trajectory
+
+BUDGETS: Final = (10, 25, 50, 100, 200)
+"""Finished trials at which regrets are compared."""
+
+RESAMPLES: Final = 10_000
+
+FloatArray = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A mean over seeds with its bootstrap interval."""
+
+    mean: float
+    low: float
+    high: float
+    seeds: int
+
+
+def estimate(values: Sequence[float] | FloatArray) -> Estimate:
+    """The mean of one value per seed, with its interval.
+
+    Raises:
+        ValueError: There are no values.
+    """
+    array = np.asarray(values, dtype=float)
+    if not array.size:
+        raise ValueError("a mean needs at least one value")
+    low, high = np.quantile(array[_resamples(array.size)].mean(axis=1), [0.025, 0.975])
+    return Estimate(float(array.mean()), float(low), float(high), array.size)
+
+
+def ratio(values: Sequence[float] | FloatArray, others: Sequence[float] | FloatArray) -> Estimate:
+    """The ratio of two means, with values paired by seed."""
+    array, divisors = np.asarray(values, dtype=float), np.asarray(others, dtype=float)
+    drawn = _resamples(array.size)
+    ratios = array[drawn].mean(axis=1) / divisors[drawn].mean(axis=1)
+    low, high = np.quantile(ratios, [0.025, 0.975])
+    return Estimate(float(array.mean() / divisors.mean()), float(low), float(high), array.size)
+
+
+def complete_seeds(runs: Runs, names: Iterable[str], trials: int) -> set[int]:
+    """The seeds with which all these problems were run for so many trials."""
+    by_name = [
+        {seed for (known, seed), run in runs.items() if known == name and run.trials >= trials}
+        for name in names
+    ]
+    return set.intersection(*by_name) if by_name else set()
+
+
+def means_by_seed(
+    runs: Runs,
+    names: Sequence[str],
+    seeds: Iterable[int],
+    of_run: Callable[[Trajectory], float],
+) -> FloatArray:
+    """For each seed, in order, the mean over the problems of a number of each run."""
+    return np.array(
+        [np.mean([of_run(runs[name, seed]) for name in names]) for seed in sorted(seeds)]
+    )
+
+
+def mean_regret(runs: Runs, names: Sequence[str], trials: int) -> Estimate | None:
+    """The mean regret after so many trials; None when no seed is complete."""
+    seeds = complete_seeds(runs, names, trials)
+    if not seeds:
+        return None
+    return estimate(means_by_seed(runs, names, seeds, lambda run: run.regret_at(trials)))
+
+
+def paired_difference(
+    ours: Runs, theirs: Runs, names: Sequence[str], trials: int
+) -> Estimate | None:
+    """The mean of our regret minus theirs, over the seeds that both have complete.
+
+    Below zero is better; None when there is no such seed.
+    """
+    seeds = complete_seeds(ours, names, trials) & complete_seeds(theirs, names, trials)
+    if not seeds:
+        return None
+    mine, other = (
+        means_by_seed(runs, names, seeds, lambda run: run.regret_at(trials))
+        for runs in (ours, theirs)
+    )
+    return estimate(mine - other)
+
+
+def paired_ratio(ours: Runs, theirs: Runs, names: Sequence[str], trials: int) -> Estimate | None:
+    """Our mean regret as a part of theirs, likewise."""
+    seeds = complete_seeds(ours, names, trials) & complete_seeds(theirs, names, trials)
+    if not seeds:
+        return None
+    mine, other = (
+        means_by_seed(runs, names, seeds, lambda run: run.regret_at(trials))
+        for runs in (ours, theirs)
+    )
+    return ratio(mine, other)
+
+
+def better_on(ours: Runs, theirs: Runs, names: Iterable[str], trials: int) -> int:
+    """On how many of the problems our mean regret is smaller than theirs."""
+    differences = [paired_difference(ours, theirs, [name], trials) for name in names]
+    return sum(difference is not None and difference.mean < 0.0 for difference in differences)
+
+
+def curve(
+    runs: Runs, names: Sequence[str], trials: Sequence[int]
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """The mean regret after each number of trials and the ends of its interval, (3, trials)."""
+    seeds = complete_seeds(runs, names, max(trials))
+    by_run = np.array(
+        [
+            [[runs[name, seed].regret_at(at) for name in names] for seed in sorted(seeds)]
+            for at in trials
+        ]
+    )
+    return _with_interval(by_run.mean(axis=2))
+
+
+def curve_over_time(
+    runs: Runs, names: Sequence[str], units: dict[str, float], times: Sequence[float]
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Likewise after each simulated time, in units of each problem's own.
+
+    A time at which some run has no finished trial yet gives infinity.
+    """
+    seeds = sorted({seed for name, seed in runs if name in names})
+    by_seed = np.array(
+        [
+            [
+                np.mean([runs[name, seed].regret_after(at * units[name]) for name in names])
+                for seed in seeds
+            ]
+            for at in times
+        ]
+    )
+    return _with_interval(by_seed)
+
+
+def _with_interval(by_seed: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Means of the rows of (points, seeds) with the ends of their intervals."""
+    mean = by_seed.mean(axis=1)
+    low, high = np.full_like(mean, np.inf), np.full_like(mean, np.inf)
+    told = np.isfinite(mean)
+    resampled = by_seed[told][:, _resamples(by_seed.shape[1])[:2000]].mean(axis=2)
+    low[told], high[told] = np.quantile(resampled, [0.025, 0.975], axis=1)
+    return mean, low, high
+
+
+def _resamples(seeds: int) -> npt.NDArray[np.int64]:
+    return np.random.default_rng(0).integers(seeds, size=(RESAMPLES, seeds))
