@@ -7,6 +7,7 @@ space of six mixed parameters, and on one table of each family.
 ```
 python -m benchmarks.search.ask_times                                      ours, and what is stored
 python -m benchmarks.search.ask_times --methods optuna-5.0.0-gp --seeds 1 --most 500
+python -m benchmarks.search.ask_times --methods tpe optuna-5.0.0-tpe --long
 ```
 """
 
@@ -30,8 +31,10 @@ from benchmarks.search.tables import load
 from benchmarks.search.trajectories import STORE
 from prefect_tuner import Categorical, Float, Int, Params, SearchSpace
 
-SIZES: Final = (10, 100, 500, 1000)
+SIZES: Final = (10, 100, 200, 500, 1000)
 WINDOW: Final = 20
+LONG: Final = "all of 2000"
+LONG_TRIALS: Final = 2000
 STORED: Final = STORE / "ask_times.json"
 TABLES: Final = ("vehicle", "protein_structure", "cifar10")
 
@@ -70,9 +73,13 @@ def main() -> None:
     parser.add_argument("--methods", nargs="*", default=["gp", "random"])
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--most", type=int, default=SIZES[-1], help="finished trials")
+    parser.add_argument("--long", action="store_true", help="only a study of 2,000 trials, in all")
     asked = parser.parse_args()
     for method in asked.methods:
-        measure_and_store(method, range(asked.seeds), asked.most)
+        if asked.long:
+            measure_long(method)
+        else:
+            measure_and_store(method, range(asked.seeds), asked.most)
     print(ask_times_table(read_ask_times()))
 
 
@@ -91,8 +98,19 @@ def measure_and_store(method: str, seeds: Iterable[int], most: int = SIZES[-1]) 
             for size in sizes:
                 by_size[str(size)] += [round(ms, 3) for ms in spent[size : size + WINDOW]]
         measured[name] = by_size
-    STORED.parent.mkdir(parents=True, exist_ok=True)
-    write_ask_times(STORED, read_ask_times() | {method: measured})
+    stored = read_ask_times()
+    known = stored.get(method, {}).get("mixed", {})
+    if LONG in known:
+        measured["mixed"][LONG] = known[LONG]
+    write_ask_times(STORED, stored | {method: measured})
+
+
+def measure_long(method: str) -> None:
+    """Measure the time of all suggestions of a study of 2,000 trials on the mixed space."""
+    total = sum(ask_times(method, MIXED, mixed, 0, LONG_TRIALS))
+    stored = read_ask_times()
+    stored.setdefault(method, {}).setdefault("mixed", {})[LONG] = [round(total)]
+    write_ask_times(STORED, stored)
 
 
 def ask_times(
@@ -126,6 +144,7 @@ def write_ask_times(path: Path, times: AskTimes) -> None:
     for method, problems in times.items():
         lines = ",\n".join(f'    "{name}": {json.dumps(sizes)}' for name, sizes in problems.items())
         methods.append(f'  "{method}": {{\n{lines}\n  }}')
+    path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text("{\n" + ",\n".join(methods) + "\n}\n")
 
 
@@ -136,7 +155,7 @@ def ask_times_table(times: Mapping[str, Mapping[str, Mapping[str, list[float]]]]
         for method, problems in times.items():
             cells = []
             for size in SIZES:
-                of_size = [ms for name in names for ms in problems[name].get(str(size), [])]
+                of_size = [ms for name in names for ms in problems.get(name, {}).get(str(size), [])]
                 middle, high = np.quantile(of_size, [0.5, 0.95]) if of_size else (None, None)
                 cells.append("-" if middle is None else f"{middle:.1f} / {high:.1f}")
             rows.append([label(method), where, *cells])

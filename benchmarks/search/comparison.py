@@ -7,9 +7,9 @@ each seed gives one number, its mean over the problems, and intervals are bootst
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -21,7 +21,10 @@ BUDGETS: Final = (10, 25, 50, 100, 200)
 
 RESAMPLES: Final = 10_000
 
-FloatArray = npt.NDArray[np.float64]
+FloatArray: TypeAlias = npt.NDArray[np.float64]
+
+Score: TypeAlias = Callable[[Trajectory, int], float]
+"""What is compared of a run after so many trials."""
 
 
 @dataclass(frozen=True)
@@ -48,12 +51,14 @@ def estimate(values: Sequence[float] | FloatArray) -> Estimate:
 
 
 def ratio(values: Sequence[float] | FloatArray, others: Sequence[float] | FloatArray) -> Estimate:
-    """The ratio of two means, with values paired by seed."""
+    """The ratio of two means, with values paired by seed; infinite or NaN where divided by 0."""
     array, divisors = np.asarray(values, dtype=float), np.asarray(others, dtype=float)
     drawn = _resamples(array.size)
-    ratios = array[drawn].mean(axis=1) / divisors[drawn].mean(axis=1)
-    low, high = np.quantile(ratios, [0.025, 0.975])
-    return Estimate(float(array.mean() / divisors.mean()), float(low), float(high), array.size)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ratios = array[drawn].mean(axis=1) / divisors[drawn].mean(axis=1)
+        mean = float(array.mean() / divisors.mean())
+        low, high = np.quantile(ratios, [0.025, 0.975])
+    return Estimate(mean, float(low), float(high), array.size)
 
 
 def complete_seeds(runs: Runs, names: Iterable[str], trials: int) -> set[int]:
@@ -65,28 +70,20 @@ def complete_seeds(runs: Runs, names: Iterable[str], trials: int) -> set[int]:
     return set.intersection(*by_name) if by_name else set()
 
 
-def means_by_seed(
-    runs: Runs,
-    names: Sequence[str],
-    seeds: Iterable[int],
-    of_run: Callable[[Trajectory], float],
-) -> FloatArray:
-    """For each seed, in order, the mean over the problems of a number of each run."""
-    return np.array(
-        [np.mean([of_run(runs[name, seed]) for name in names]) for seed in sorted(seeds)]
-    )
-
-
-def mean_regret(runs: Runs, names: Sequence[str], trials: int) -> Estimate | None:
+def mean_regret(
+    runs: Runs, names: Sequence[str], trials: int, score: Score = Trajectory.regret_at
+) -> Estimate | None:
     """The mean regret after so many trials; None when no seed is complete."""
     seeds = complete_seeds(runs, names, trials)
-    if not seeds:
-        return None
-    return estimate(means_by_seed(runs, names, seeds, lambda run: run.regret_at(trials)))
+    return estimate(_by_seed(runs, names, seeds, trials, score)) if seeds else None
 
 
 def paired_difference(
-    ours: Runs, theirs: Runs, names: Sequence[str], trials: int
+    ours: Runs,
+    theirs: Runs,
+    names: Sequence[str],
+    trials: int,
+    score: Score = Trajectory.regret_at,
 ) -> Estimate | None:
     """The mean of our regret minus theirs, over the seeds that both have complete.
 
@@ -95,10 +92,7 @@ def paired_difference(
     seeds = complete_seeds(ours, names, trials) & complete_seeds(theirs, names, trials)
     if not seeds:
         return None
-    mine, other = (
-        means_by_seed(runs, names, seeds, lambda run: run.regret_at(trials))
-        for runs in (ours, theirs)
-    )
+    mine, other = (_by_seed(runs, names, seeds, trials, score) for runs in (ours, theirs))
     return estimate(mine - other)
 
 
@@ -108,8 +102,7 @@ def paired_ratio(ours: Runs, theirs: Runs, names: Sequence[str], trials: int) ->
     if not seeds:
         return None
     mine, other = (
-        means_by_seed(runs, names, seeds, lambda run: run.regret_at(trials))
-        for runs in (ours, theirs)
+        _by_seed(runs, names, seeds, trials, Trajectory.regret_at) for runs in (ours, theirs)
     )
     return ratio(mine, other)
 
@@ -125,33 +118,35 @@ def curve(
 ) -> tuple[FloatArray, FloatArray, FloatArray]:
     """The mean regret after each number of trials and the ends of its interval, (3, trials)."""
     seeds = complete_seeds(runs, names, max(trials))
-    by_run = np.array(
-        [
-            [[runs[name, seed].regret_at(at) for name in names] for seed in sorted(seeds)]
-            for at in trials
-        ]
-    )
-    return _with_interval(by_run.mean(axis=2))
+    by_seed = [_by_seed(runs, names, seeds, at, Trajectory.regret_at) for at in trials]
+    return _with_interval(np.array(by_seed))
 
 
 def curve_over_time(
-    runs: Runs, names: Sequence[str], units: dict[str, float], times: Sequence[float]
+    runs: Runs, names: Sequence[str], units: Mapping[str, float], times: Sequence[float]
 ) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Likewise after each simulated time, in units of each problem's own.
 
     A time at which some run has no finished trial yet gives infinity.
     """
-    seeds = sorted({seed for name, seed in runs if name in names})
-    by_seed = np.array(
+    seeds = sorted(complete_seeds(runs, names, 1))
+    by_seed = [
         [
-            [
-                np.mean([runs[name, seed].regret_after(at * units[name]) for name in names])
-                for seed in seeds
-            ]
-            for at in times
+            np.mean([runs[name, seed].regret_after(at * units[name]) for name in names])
+            for seed in seeds
         ]
+        for at in times
+    ]
+    return _with_interval(np.array(by_seed))
+
+
+def _by_seed(
+    runs: Runs, names: Sequence[str], seeds: Iterable[int], trials: int, score: Score
+) -> FloatArray:
+    """For each seed, in order, the mean over the problems."""
+    return np.array(
+        [np.mean([score(runs[name, seed], trials) for name in names]) for seed in sorted(seeds)]
     )
-    return _with_interval(by_seed)
 
 
 def _with_interval(by_seed: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:

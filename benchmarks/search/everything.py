@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from benchmarks.search import pictures
-from benchmarks.search.ask_times import measure_and_store
+from benchmarks.search.ask_times import measure_and_store, measure_long
 from benchmarks.search.problems import problem_set
 from benchmarks.search.report import PAGE, report_tables, with_tables
 from benchmarks.search.simulated_workers import SETTINGS
@@ -65,6 +65,8 @@ def run_ours(asked: argparse.Namespace) -> None:
             print(f"{setting}, {method}: {time.monotonic() - started:.0f} s", flush=True)
     for method in _existing(("gp", "tpe", "random"), asked.methods):
         measure_and_store(method, range(3))
+    for method in _existing(("tpe",), asked.methods):
+        measure_long(method)
 
 
 def _existing(methods: tuple[str, ...], asked: list[str] | None) -> list[str]:

@@ -19,11 +19,10 @@ from benchmarks.search.ask_times import SIZES, TABLES, read_ask_times
 from benchmarks.search.comparison import complete_seeds, curve, curve_over_time
 from benchmarks.search.problems import problem_set
 from benchmarks.search.report import stored_runs
-from benchmarks.search.report_tables import groups, label
+from benchmarks.search.report_tables import FEWEST_SEEDS, groups, label
 from benchmarks.search.trajectories import STORE, Runs
 
 IMAGES: Final = Path(__file__).parents[2] / "docs" / "images"
-FEWEST_SEEDS: Final = 5
 
 # The colours of Okabe and Ito, told apart by the colour-blind too.
 COLOURS: Final = {
@@ -152,7 +151,7 @@ def ask_times(store: Path) -> Figure:
         axes, (("six mixed parameters", ("mixed",)), ("tables", TABLES)), strict=True
     ):
         for method, problems in times.items():
-            sizes = [n for n in SIZES if problems[names[0]].get(str(n))]
+            sizes = [n for n in SIZES if problems.get(names[0], {}).get(str(n))]
             measured = [[ms for name in names for ms in problems[name][str(n)]] for n in sizes]
             middle, high = (np.array([np.quantile(ms, q) for ms in measured]) for q in (0.5, 0.95))
             colour = COLOURS.get(method)
@@ -180,13 +179,11 @@ def _regret_line(
     last = min(enough[-1], most) if enough else 0
     if not last:
         return
-    trials = sorted({*range(1, 20), *map(round, np.geomspace(20, last, 40))})
+    trials = sorted({*range(1, 10), *map(round, np.geomspace(10, last, 28))})
     mean, low, high = curve(runs, names, trials)
-    axis.step(trials, mean, where="post", **style)
+    axis.plot(trials, mean, **style)
     if band:
-        axis.fill_between(
-            trials, low, high, step="post", color=style["color"], alpha=0.15, linewidth=0.0
-        )
+        axis.fill_between(trials, low, high, color=style["color"], alpha=0.15, linewidth=0.0)
 
 
 def _time_line(
@@ -198,18 +195,17 @@ def _time_line(
     method: str,
     **style: Any,
 ) -> None:
-    if len(complete_seeds(runs, names, 100)) < FEWEST_SEEDS:
+    seeds = complete_seeds(runs, names, 100)
+    if len(seeds) < FEWEST_SEEDS:
         return
-    runs = {key: run for key, run in runs.items() if key[0] in names}
+    runs = {(name, seed): runs[name, seed] for name in names for seed in seeds}
     # Up to the time at which the first of them was at its end.
     end = min(run.seconds / units[name] for (name, _), run in runs.items())
     times = np.geomspace(end / 100.0, end, 50)
     mean, low, high = curve_over_time(runs, names, units, list(times))
     told = np.isfinite(mean)
-    axis.step(times[told], mean[told], where="post", color=COLOURS[method], **style)
-    axis.fill_between(
-        times[told], low[told], high[told], step="post", color=COLOURS[method], alpha=0.12, lw=0.0
-    )
+    axis.plot(times[told], mean[told], color=COLOURS[method], **style)
+    axis.fill_between(times[told], low[told], high[told], color=COLOURS[method], alpha=0.12, lw=0.0)
 
 
 def _finish(axis: Any, title: str, xlabel: str) -> None:

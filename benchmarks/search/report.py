@@ -21,13 +21,15 @@ from benchmarks.search.report_tables import (
     cost_table,
     grouped_regret_tables,
     groups,
+    regret_table,
     table_by_problem,
     wins_table,
     workers_table,
 )
 from benchmarks.search.simulated_workers import SETTINGS
 from benchmarks.search.store_runs import RunsFile
-from benchmarks.search.trajectories import STORE, Runs, read
+from benchmarks.search.targets import targets_table
+from benchmarks.search.trajectories import STORE, Runs, Trajectory, read
 
 PAGE: Final = Path(__file__).parents[2] / "docs" / "search_benchmark.md"
 FIRST_PEER: Final = "optuna-5.0.0-tpe"
@@ -64,8 +66,12 @@ def report_tables(store: Path) -> dict[str, Callable[[], str]]:
         for setting in SETTINGS
         if setting == "sequential" or "workers" in setting
     }
+    times = read_ask_times(store / "ask_times.json")
     ours = [method for method in ("gp", "tpe") if method in sequential]
+    ours_noisy = [method for method in ("gp", "gp-noisy", "tpe") if method in noisy]
+    everywhere = {**by_setting, "noisy": noisy}
     return {
+        "targets": partial(targets_table, everywhere, tables, telling, times),
         "regret": partial(grouped_regret_tables, sequential, tables, ours),
         "wins": partial(wins_table, sequential, telling, "gp"),
         "by table": partial(
@@ -77,9 +83,10 @@ def report_tables(store: Path) -> dict[str, Callable[[], str]]:
             ("`gp`", "Optuna TPE"),
         ),
         "cost": partial(cost_table, sequential, telling),
-        "ask times": lambda: ask_times_table(read_ask_times(store / "ask_times.json")),
-        "noisy": partial(
-            grouped_regret_tables, noisy, tables, [m for m in ("gp", "gp-noisy") if m in noisy]
+        "ask times": partial(ask_times_table, times),
+        "noisy": partial(grouped_regret_tables, noisy, tables, ours_noisy),
+        "noisy, best tried": partial(
+            regret_table, noisy, telling, ours_noisy, score=Trajectory.tried_at
         ),
         "workers": partial(workers_table, by_setting, telling, [*ours, FIRST_PEER], FIRST_PEER),
     }

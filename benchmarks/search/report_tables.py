@@ -8,6 +8,7 @@ from typing import Final, TypeAlias
 from benchmarks.search.comparison import (
     BUDGETS,
     Estimate,
+    Score,
     better_on,
     complete_seeds,
     mean_regret,
@@ -16,7 +17,7 @@ from benchmarks.search.comparison import (
 )
 from benchmarks.search.peers import PEERS
 from benchmarks.search.problems import ProblemSet
-from benchmarks.search.trajectories import Runs
+from benchmarks.search.trajectories import Runs, Trajectory
 
 LABELS: Final = {
     "optuna-5.0.0-tpe": "Optuna 5.0.0 TPE",
@@ -29,7 +30,7 @@ LABELS: Final = {
 }
 """What methods are called in reports. Any other is called by its name."""
 
-_FEWEST: Final = 5
+FEWEST_SEEDS: Final = 5
 """Seeds below which no interval is shown."""
 
 RunsByMethod: TypeAlias = Mapping[str, Runs]
@@ -67,17 +68,18 @@ def regret_table(
     names: Sequence[str],
     compared: Sequence[str] = ("gp",),
     budgets: Iterable[int] = BUDGETS,
+    score: Score = Trajectory.regret_at,
 ) -> str:
     """Mean regrets of all methods, and the paired differences of some of ours to the peers."""
     shown = [b for b in budgets if any(complete_seeds(done, names, b) for done in runs.values())]
     rows = [["mean regret after", *(f"{budget} trials" for budget in shown), "seeds"]]
     for method, done in runs.items():
-        means = [mean_regret(done, names, budget) for budget in shown]
+        means = [mean_regret(done, names, budget, score) for budget in shown]
         if any(means):
             rows.append([label(method), *(_mean(mean) for mean in means), _seeds(means)])
     for ours in compared:
         for peer in [method for method in runs if method in PEERS and ours in runs]:
-            gaps = [paired_difference(runs[ours], runs[peer], names, b) for b in shown]
+            gaps = [paired_difference(runs[ours], runs[peer], names, b, score) for b in shown]
             if any(gaps):
                 rows.append(
                     [
@@ -110,16 +112,14 @@ def table_by_problem(
     rows = [["", *(f"{t} at {b}" for b in budgets for t in titles), f"ratio at {budgets[-1]}"]]
     for name in problems.families:
         cells = [_mean(mean_regret(runs, [name], b)) for b in budgets for runs in (ours, theirs)]
-        means = [mean_regret(runs, [name], budgets[-1]) for runs in (ours, theirs)]
-        if means[0] is None or means[1] is None:
-            continue
-        part = f"{means[0].mean / means[1].mean:.2f}" if means[1].mean else "-"
+        part = paired_ratio(ours, theirs, [name], budgets[-1])
         marks = [
             mark
             for mark, marked in (("tuned on", problems.tuned_on), ("saturated", problems.saturated))
             if name in marked
         ]
-        rows.append([f"{name} ({marks[0]})" if marks else name, *cells, part])
+        title = f"{name} ({marks[0]})" if marks else name
+        rows.append([title, *cells, f"{part.mean:.2f}" if part else "-"])
     return markdown(rows)
 
 
@@ -134,7 +134,8 @@ def wins_table(
             f"than {label(peer)}",
             *(
                 f"{better_on(runs[ours], runs[peer], names, budget)} of {len(names)}"
-                if complete_seeds(runs[peer], names, budget)
+                if complete_seeds(runs[ours], names, budget)
+                and complete_seeds(runs[peer], names, budget)
                 else "-"
                 for budget in shown
             ),
@@ -231,7 +232,7 @@ def _signed(gap: Estimate | None) -> str:
     """A difference with its interval, bold when the interval does not hold zero."""
     if gap is None:
         return "-"
-    if gap.seeds < _FEWEST:
+    if gap.seeds < FEWEST_SEEDS:
         return f"{gap.mean:+.4f}"
     text = f"{gap.mean:+.4f} [{gap.low:+.4f}, {gap.high:+.4f}]"
     return f"**{text}**" if gap.low > 0.0 or gap.high < 0.0 else text
