@@ -127,7 +127,8 @@ def curve_over_time(
 ) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Likewise after each simulated time, in units of each problem's own.
 
-    A time at which some run has no finished trial yet gives infinity.
+    A run counts with its first trial before that is finished: there is no metric yet, and one
+    that trains for long would hide all the others.
     """
     seeds = sorted(complete_seeds(runs, names, 1))
     by_seed = [
@@ -151,12 +152,9 @@ def _by_seed(
 
 def _with_interval(by_seed: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Means of the rows of (points, seeds) with the ends of their intervals."""
-    mean = by_seed.mean(axis=1)
-    low, high = np.full_like(mean, np.inf), np.full_like(mean, np.inf)
-    told = np.isfinite(mean)
-    resampled = by_seed[told][:, _resamples(by_seed.shape[1])[:2000]].mean(axis=2)
-    low[told], high[told] = np.quantile(resampled, [0.025, 0.975], axis=1)
-    return mean, low, high
+    resampled = by_seed[:, _resamples(by_seed.shape[1])[:2000]].mean(axis=2)
+    low, high = np.quantile(resampled, [0.025, 0.975], axis=1)
+    return by_seed.mean(axis=1), low, high
 
 
 def _resamples(seeds: int) -> npt.NDArray[np.int64]:

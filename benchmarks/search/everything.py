@@ -9,12 +9,11 @@ from __future__ import annotations
 
 import argparse
 import time
-from pathlib import Path
 from typing import Final
 
 from benchmarks.search import pictures
 from benchmarks.search.ask_times import measure_and_store, measure_long
-from benchmarks.search.problems import problem_set
+from benchmarks.search.problems import MODULES, problem_set
 from benchmarks.search.report import PAGE, report_tables, with_tables
 from benchmarks.search.simulated_workers import SETTINGS
 from benchmarks.search.store_runs import RunsFile
@@ -26,10 +25,10 @@ METHODS: Final = {
     "noisy": ("gp", "gp-noisy", "tpe"),
     **{setting: ("gp", "tpe") for setting in SETTINGS if "workers" in setting},
 }
-"""Which of our methods are run in each setting."""
+"""Which of our methods are run in each setting: on the tables in all, on others sequentially."""
 
-TRIALS: Final = {"sequential": 200}
-"""Finished trials of a run: 100 in any other setting."""
+TRIALS: Final = {("tables", "sequential"): 200, ("tasks", "sequential"): 50}
+"""Finished trials of a run, by problems and setting: 100 in any other."""
 
 
 def main() -> None:
@@ -39,7 +38,10 @@ def main() -> None:
     parser.add_argument("--worker-seeds", type=int, default=10, help="with several workers")
     parser.add_argument("--processes", type=int, default=1)
     parser.add_argument("--methods", nargs="*", help="of ours; all when left out")
-    parser.add_argument("--settings", nargs="*", choices=SETTINGS, default=list(SETTINGS))
+    parser.add_argument("--problems", nargs="*", choices=MODULES, default=list(MODULES))
+    parser.add_argument(
+        "--settings", nargs="*", choices=SETTINGS, default=list(SETTINGS), help="of the tables"
+    )
     parser.add_argument("--report-only", action="store_true", help="run nothing")
     asked = parser.parse_args()
     if not asked.report_only:
@@ -55,14 +57,22 @@ def main() -> None:
 
 def run_ours(asked: argparse.Namespace) -> None:
     """Run our methods anew in all settings, and measure what they take to suggest."""
-    names = list(problem_set("tables").families)
-    for setting in asked.settings:
+    for problems, setting in (
+        *(("tables", setting) for setting in asked.settings),
+        *((problems, "sequential") for problems in asked.problems if problems != "tables"),
+    ):
         seeds = asked.worker_seeds if "workers" in setting else asked.seeds
+        names = list(problem_set(problems).families)
         for method in _existing(METHODS[setting], asked.methods):
             started = time.monotonic()
-            file = RunsFile(Path(STORE), "tables", setting, method)
-            file.run(names, range(seeds), TRIALS.get(setting, 100), asked.processes, again=True)
-            print(f"{setting}, {method}: {time.monotonic() - started:.0f} s", flush=True)
+            RunsFile(STORE, problems, setting, method).run(
+                names,
+                range(seeds),
+                TRIALS.get((problems, setting), 100),
+                asked.processes,
+                again=True,
+            )
+            print(f"{problems}, {setting}, {method}: {time.monotonic() - started:.0f} s")
     for method in _existing(("gp", "tpe", "random"), asked.methods):
         measure_and_store(method, range(3))
     for method in _existing(("tpe",), asked.methods):

@@ -14,6 +14,7 @@ from typing import Any, Final
 import matplotlib as mpl
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullLocator
 
 from benchmarks.search.ask_times import SIZES, TABLES, read_ask_times
 from benchmarks.search.comparison import complete_seeds, curve, curve_over_time
@@ -34,6 +35,8 @@ COLOURS: Final = {
     "optuna-5.0.0-gp": "#009E73",
 }
 WORKERS: Final = (4, 8, 16)
+TICKS: Final = (5, 10, 25, 50, 100, 200)
+"""Numbers of trials at the axis. The first few tell of luck alone."""
 
 
 def main() -> None:
@@ -73,8 +76,8 @@ def regrets(store: Path) -> Figure:
     for axis, (title, names) in zip(axes.flat, panels.items(), strict=True):
         for method, done in runs.items():
             _regret_line(axis, done, names, label=_plain(method), color=COLOURS.get(method))
-        _finish(axis, f"{title.replace('`', '')} ({len(names)} tables)", "finished trials")
-    figure.legend(*axes.flat[0].get_legend_handles_labels(), loc="outside lower center", ncols=3)
+        _finish(axis, f"{title.replace('`', '')} ({len(names)} tables)", "finished trials", TICKS)
+    _legend(figure, 3)
     return figure
 
 
@@ -105,8 +108,8 @@ def regrets_of_workers(store: Path) -> Figure:
                     color=COLOURS[method],
                     linestyle=style,
                 )
-        _finish(axis, title, "finished trials")
-    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=2)
+        _finish(axis, title, "finished trials", TICKS[:-1])
+    _legend(figure, 2)
     return figure
 
 
@@ -138,7 +141,7 @@ def regrets_over_time(store: Path) -> Figure:
                         linestyle=":",
                     )
             _finish(axis, f"{workers} workers, {title}", "median durations of a trial")
-    figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=3)
+    _legend(figure, 3)
     return figure
 
 
@@ -157,11 +160,9 @@ def ask_times(store: Path) -> Figure:
             colour = COLOURS.get(method)
             axis.plot(sizes, middle, marker="o", label=_plain(method), color=colour)
             axis.fill_between(sizes, middle, high, color=colour, alpha=0.15, linewidth=0.0)
-        axis.set(xscale="log", title=title, xlabel="finished trials", xticks=SIZES)
-        axis.set(xticklabels=[f"{size:,}" for size in SIZES], yscale="log")
-        axis.grid(alpha=0.3)
+        _finish(axis, title, "finished trials", SIZES)
     axes[0].set_ylabel("CPU ms, median to 95 %")
-    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=3)
+    _legend(figure, 3)
     return figure
 
 
@@ -179,7 +180,7 @@ def _regret_line(
     last = min(enough[-1], most) if enough else 0
     if not last:
         return
-    trials = sorted({*range(1, 10), *map(round, np.geomspace(10, last, 28))})
+    trials = sorted({*range(TICKS[0], 10), *map(round, np.geomspace(10, last, 28))})
     mean, low, high = curve(runs, names, trials)
     axis.plot(trials, mean, **style)
     if band:
@@ -199,21 +200,36 @@ def _time_line(
     if len(seeds) < FEWEST_SEEDS:
         return
     runs = {(name, seed): runs[name, seed] for name in names for seed in seeds}
-    # Up to the time at which the first of them was at its end.
-    end = min(run.seconds / units[name] for (name, _), run in runs.items())
-    times = np.geomspace(end / 100.0, end, 50)
+    # Up to the time at which half of them were at their end; those keep their last regret.
+    end = float(np.median([run.seconds / units[name] for (name, _), run in runs.items()]))
+    times = np.geomspace(end / 30.0, end, 40)
     mean, low, high = curve_over_time(runs, names, units, list(times))
-    told = np.isfinite(mean)
-    axis.plot(times[told], mean[told], color=COLOURS[method], **style)
-    axis.fill_between(times[told], low[told], high[told], color=COLOURS[method], alpha=0.12, lw=0.0)
+    axis.plot(times, mean, color=COLOURS[method], **style)
+    axis.fill_between(times, low, high, color=COLOURS[method], alpha=0.12, lw=0.0)
 
 
-def _finish(axis: Any, title: str, xlabel: str) -> None:
+def _finish(axis: Any, title: str, xlabel: str, ticks: Sequence[int] = ()) -> None:
     axis.set(yscale="log", xscale="log", xlabel=xlabel)
     axis.set_title(title, fontsize="medium")
     axis.grid(alpha=0.3)
+    for scale in (axis.xaxis, axis.yaxis):
+        scale.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+        scale.set_major_formatter("{x:g}")
+        scale.set_minor_locator(NullLocator())
+    if ticks:
+        axis.set_xticks(ticks, labels=[f"{tick:,}" for tick in ticks])
     if axis.get_subplotspec().is_first_col():
         axis.set_ylabel("normalised regret")
+
+
+def _legend(figure: Figure, columns: int) -> None:
+    """One legend for all panels."""
+    lines = {
+        name: line
+        for axis in figure.axes
+        for line, name in zip(*axis.get_legend_handles_labels(), strict=True)
+    }
+    figure.legend(list(lines.values()), list(lines), loc="outside lower center", ncols=columns)
 
 
 def _headline() -> list[str]:

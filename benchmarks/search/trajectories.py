@@ -50,9 +50,9 @@ class Trajectory:
         return _last([(at, regret) for at, regret, _ in self.tried or self.steps], trials)
 
     def regret_after(self, seconds: float) -> float:
-        """The regret of the incumbent at a time; infinite before the first trial is finished."""
+        """The regret of the incumbent at a time; of the first trial before that is finished."""
         regrets = [regret for _, regret, at in self.steps if at <= seconds]
-        return regrets[-1] if regrets else float("inf")
+        return regrets[-1] if regrets else self.steps[0][1]
 
 
 Runs: TypeAlias = dict[tuple[str, int], Trajectory]
