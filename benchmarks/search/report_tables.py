@@ -218,7 +218,9 @@ def workers_table(
 
 
 def markdown(rows: Sequence[Sequence[str]]) -> str:
-    """A markdown table; the first row is its head."""
+    """A markdown table; the first row is its head. Without any other there is nothing to show."""
+    if len(rows) == 1:
+        return "Not run yet."
     lines = ["| " + " | ".join(row) + " |" for row in rows]
     aligned = "| --- |" + " ---: |" * (len(rows[0]) - 1)
     return "\n".join([lines[0], aligned, *lines[1:]])

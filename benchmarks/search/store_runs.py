@@ -40,7 +40,7 @@ def main() -> None:
     parser.add_argument("--settings", choices=SETTINGS, nargs="*", default=["sequential"])
     parser.add_argument("--seeds", type=int, nargs=2, default=[0, 30], help="first, last + 1")
     parser.add_argument("--trials", type=int, default=100)
-    parser.add_argument("--again", action="store_true", help="also what is stored")
+    parser.add_argument("--again", action="store_true", help="forget what is stored of them")
     parser.add_argument("--processes", type=int, default=1)
     parser.add_argument("--store", type=Path, default=STORE, help="the folder of the stored runs")
     asked = parser.parse_args()
@@ -81,8 +81,19 @@ class RunsFile:
         *,
         again: bool = False,
     ) -> None:
-        """Run what is not stored, or is too short, and store it."""
-        stored = {} if again else read(self.path)
+        """Run what is not stored, or is too short, and store it.
+
+        Args:
+            names: The problems.
+            seeds: With which seeds each of them.
+            trials: How many trials of each run have to finish.
+            processes: How many run at a time.
+            again: Whether what is stored of these problems, with any seed, is forgotten first.
+        """
+        stored = read(self.path)
+        if again:
+            stored = {key: run for key, run in stored.items() if key[0] not in names}
+            write(self.path, stored)
         jobs = [
             (name, seed)
             for seed in seeds

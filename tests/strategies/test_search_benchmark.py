@@ -184,13 +184,11 @@ def test_only_what_is_missing_or_too_short_is_run(
     file.run(["car"], range(2), trials=3)
     file.run(["car"], range(3), trials=3)
     file.run(["car"], [2], trials=4)
-    file.run(["car"], [0], trials=3, again=True)
-    assert ran == [(0, 3), (1, 3), (2, 3), (2, 4), (0, 3)]
-    assert {key: done.trials for key, done in read(file.path).items()} == {
-        ("car", 0): 3,
-        ("car", 1): 3,
-        ("car", 2): 4,
-    }
+    assert ran == [(0, 3), (1, 3), (2, 3), (2, 4)]
+    assert {seed: done.trials for (_, seed), done in read(file.path).items()} == {0: 3, 1: 3, 2: 4}
+    file.run(["kc1"], [0], trials=3)
+    file.run(["car"], [1], trials=3, again=True)
+    assert set(read(file.path)) == {("car", 1), ("kc1", 0)}
 
 
 @pytest.mark.parametrize("name", MODULES)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 
 from benchmarks.search import run as smoke
 from benchmarks.search import tables
+from benchmarks.search.ask_times import MIXED, ask_times, ask_times_table, mixed
 from benchmarks.search.comparison import (
     complete_seeds,
     curve,
@@ -17,10 +20,11 @@ from benchmarks.search.comparison import (
     paired_ratio,
 )
 from benchmarks.search.problems import ProblemSet, problem_set
-from benchmarks.search.report import with_tables
+from benchmarks.search.report import PAGE, report_tables, with_tables
 from benchmarks.search.report_tables import groups, regret_table
 from benchmarks.search.tables import FAMILIES
-from benchmarks.search.trajectories import Runs, Trajectory, changes
+from benchmarks.search.targets import targets_table
+from benchmarks.search.trajectories import STORE, Runs, Trajectory, changes
 
 
 def trajectory(*regrets: float, seconds: float = 10.0) -> Trajectory:
@@ -102,3 +106,43 @@ def test_the_smoke_run_fails_when_gp_is_behind_or_not_there() -> None:
     assert smoke.smoke_failures({"gp": good, "random": bad, peer: bad}, ["a"], 1) == []
     assert len(smoke.smoke_failures({"gp": bad, "random": good, peer: bad}, ["a"], 1)) == 2
     assert "no runs of both" in smoke.smoke_failures({"gp": good, "random": bad}, ["a"], 1)[0]
+
+
+def test_a_target_is_reached_or_not_or_there_are_too_few_seeds_to_say() -> None:
+    def runs(regret: float, seeds: int) -> Runs:
+        return {("a", seed): trajectory(*[regret] * 100) for seed in range(seeds)}
+
+    problems = ProblemSet("small", {"a": "f"}, (), (), tables.load)
+    methods = {
+        "gp": runs(0.02, 9),
+        "optuna-5.0.0-tpe": runs(0.03, 9),
+        "optuna-5.0.0-gp": runs(0.03, 3),
+    }
+    times = {"gp": {"mixed": {"100": [10.0, 60.0], "500": [20.0, 90.0]}}}
+    rows = targets_table({"sequential": methods}, problems, ["a"], times, {}).splitlines()
+    said = {row.split(" | ")[0].strip("| "): row.split(" | ")[2].strip("| ") for row in rows[2:]}
+    assert said["`gp`, all 15 tables, 50 trials: at most 0.03"] == "yes"
+    assert said["`gp`, all 15 tables, 100 trials: at most 0.013"] == "no"
+    assert said["below Optuna's TPE at 100 trials"] == "yes"
+    assert said["below Optuna's GPSampler at 100 trials"] == "too few seeds"
+    assert said["`gp`, CPU per suggestion: a tenth of GPSampler's"] == "no"
+    assert said["`gp`, 95 % of suggestions with 100 trials: at most 50 ms"] == "no"
+    assert said["`gp`, 95 % of suggestions with 500 trials: at most 150 ms"] == "yes"
+    assert not any("workers" in target or "200 trials" in target for target in said)
+
+
+def test_every_ask_and_tell_of_a_study_is_timed() -> None:
+    spent = ask_times("random", MIXED, mixed, 0, 30)
+    assert len(spent) == 30
+    assert min(spent) >= 0.0 < sum(spent)
+    times = {"random": {"mixed": {"10": [1.0, 2.0, 3.0]}}}
+    assert "| `random` | mixed space | 2.0 / 2.9 | - |" in ask_times_table(times)
+
+
+def test_the_page_shows_what_the_stored_runs_say() -> None:
+    page = PAGE.read_text("utf-8")
+    places = set(re.findall("<!-- table: (.+) -->", page))
+    made = {name: make() for name, make in report_tables(STORE).items() if name in places}
+    # If not: python -m benchmarks.search.everything --report-only
+    assert with_tables(page, made) == page
+    assert all((PAGE.parent / link).exists() for link in re.findall(r"!\[.*?\]\((.*?)\)", page))
