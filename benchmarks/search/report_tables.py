@@ -217,12 +217,17 @@ def workers_table(
     return markdown(rows)
 
 
-def markdown(rows: Sequence[Sequence[str]]) -> str:
-    """A markdown table; the first row is its head. Without any other there is nothing to show."""
+def markdown(rows: Sequence[Sequence[str]], *, numbers: bool = True) -> str:
+    """A markdown table; the first row is its head. Without any other there is nothing to show.
+
+    Args:
+        rows: The cells.
+        numbers: Whether all columns but the first hold numbers, and are aligned to the right.
+    """
     if len(rows) == 1:
         return "Not run yet."
     lines = ["| " + " | ".join(row) + " |" for row in rows]
-    aligned = "| --- |" + " ---: |" * (len(rows[0]) - 1)
+    aligned = "| --- |" + (" ---: |" if numbers else " --- |") * (len(rows[0]) - 1)
     return "\n".join([lines[0], aligned, *lines[1:]])
 
 

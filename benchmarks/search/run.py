@@ -111,4 +111,7 @@ def _asked_for(runs: Runs, names: list[str], seeds: range) -> Runs:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except ModuleNotFoundError as missing:
+        sys.exit(f"{missing} (all: python -m pip install -r benchmarks/search/peers.txt)")

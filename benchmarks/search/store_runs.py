@@ -13,6 +13,7 @@ python -m benchmarks.search.store_runs gp --again --processes 2
 from __future__ import annotations
 
 import argparse
+import sys
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -143,4 +144,7 @@ def optimizer_of(method: str, space: SearchSpace, seed: int) -> Optimizer:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except ModuleNotFoundError as missing:
+        sys.exit(f"{missing} (all: python -m pip install -r benchmarks/search/peers.txt)")

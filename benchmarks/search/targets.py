@@ -51,7 +51,7 @@ def targets_table(
     ):
         said = {True: "yes", False: "no", None: "too few seeds"}[reached]
         rows.append([target, measured, said])
-    return markdown(rows)
+    return markdown(rows, numbers=False)
 
 
 Row: TypeAlias = tuple[str, str, bool | None]
