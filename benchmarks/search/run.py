@@ -69,7 +69,9 @@ def parsed() -> argparse.Namespace:
     parser.add_argument("--seeds", type=int, nargs=2, default=[0, 10], help="first, last + 1")
     parser.add_argument("--trials", type=int, default=100)
     parser.add_argument("--processes", type=int, default=1)
-    parser.add_argument("--store", type=Path, help="a folder to keep the runs in")
+    parser.add_argument(
+        "--store", type=Path, help="a folder to keep the runs in; what is there is not run again"
+    )
     asked = parser.parse_args()
     if asked.smoke:
         asked.problems, asked.names = "tables", list(SMOKE_TABLES)
