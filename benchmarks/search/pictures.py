@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import io
+import math
 import re
 from collections.abc import Sequence
 from functools import cache
@@ -20,7 +21,7 @@ from matplotlib.ticker import LogLocator, NullLocator
 
 from benchmarks.search.ask_times import SIZES, TABLES, read_ask_times
 from benchmarks.search.comparison import complete_seeds, curve, curve_over_time
-from benchmarks.search.problems import problem_set
+from benchmarks.search.problems import MODULES, problem_set
 from benchmarks.search.report import stored_runs
 from benchmarks.search.report_tables import FEWEST_SEEDS, groups, label
 from benchmarks.search.trajectories import STORE, Runs
@@ -54,7 +55,11 @@ def draw(store: Path, images: Path) -> None:
     """Draw all pictures from the runs in a folder."""
     images.mkdir(parents=True, exist_ok=True)
     for name, figure in (
-        ("search-regret", regrets(store)),
+        *(
+            (f"search-regret-{problems}", regrets(store, problems))
+            for problems in MODULES
+            if stored_runs(store, problems, "sequential")
+        ),
         ("search-workers-trials", regrets_of_workers(store)),
         ("search-workers-time", regrets_over_time(store)),
         ("search-ask-times", ask_times(store)),
@@ -68,21 +73,24 @@ def draw(store: Path, images: Path) -> None:
         (images / f"{name}.svg").write_text(text, "utf-8")
 
 
-def regrets(store: Path) -> Figure:
-    """Regret against finished trials: all tables, and each family."""
-    tables = problem_set("tables")
-    runs = stored_runs(store, "tables", "sequential")
+def regrets(store: Path, problems: str) -> Figure:
+    """Regret against finished trials: all problems of a set, and each family."""
+    problem = problem_set(problems)
+    runs = stored_runs(store, problems, "sequential")
     panels = {
         title: names
-        for title, names in groups(tables).items()
-        if title.startswith(("All but", "Family"))
+        for title, names in groups(problem).items()
+        if title.startswith(("All but", "Family")) or (title == "All" and not problem.saturated)
     }
-    figure = Figure(figsize=(9.0, 6.6), layout="constrained")
-    axes = figure.subplots(2, 2)
-    for axis, (title, names) in zip(axes.flat, panels.items(), strict=True):
+    rows = math.ceil(len(panels) / 2)
+    figure = Figure(figsize=(9.0, 0.6 + 3.0 * rows), layout="constrained")
+    axes = figure.subplots(rows, 2, squeeze=False).flat
+    for axis, (title, names) in zip(axes, panels.items(), strict=False):
         for method, done in runs.items():
             _regret_line(axis, done, names, label=_plain(method), color=COLOURS.get(method))
-        _finish(axis, f"{title.replace('`', '')} ({len(names)} tables)", "finished trials", TICKS)
+        _finish(axis, f"{title.replace('`', '')} ({len(names)} {problems})", "trials", TICKS)
+    for axis in list(axes)[len(panels) :]:
+        axis.set_axis_off()
     _legend(figure, 3)
     return figure
 
@@ -114,7 +122,7 @@ def regrets_of_workers(store: Path) -> Figure:
                     color=COLOURS[method],
                     linestyle=style,
                 )
-        _finish(axis, title, "finished trials", TICKS[:-1])
+        _finish(axis, title, "trials", TICKS[:-1])
     _legend(figure, 2)
     return figure
 
@@ -159,14 +167,17 @@ def ask_times(store: Path) -> Figure:
     for axis, (title, names) in zip(
         axes, (("six mixed parameters", ("mixed",)), ("tables", TABLES)), strict=True
     ):
+        # Random search takes a twentieth of a millisecond: with it there is no telling the others.
         for method, problems in times.items():
+            if method == "random":
+                continue
             sizes = [n for n in SIZES if problems.get(names[0], {}).get(str(n))]
             measured = [[ms for name in names for ms in problems[name][str(n)]] for n in sizes]
             middle, high = (np.array([np.quantile(ms, q) for ms in measured]) for q in (0.5, 0.95))
             colour = COLOURS.get(method)
             axis.plot(sizes, middle, marker="o", label=_plain(method), color=colour)
             axis.fill_between(sizes, middle, high, color=colour, alpha=0.15, linewidth=0.0)
-        _finish(axis, title, "finished trials", SIZES)
+        _finish(axis, title, "trials", SIZES)
     axes[0].set_ylabel("CPU ms, median to 95 %")
     _legend(figure, 3)
     return figure
@@ -182,7 +193,7 @@ def _regret_line(
     **style: Any,
 ) -> None:
     """The mean regret with its interval, as far as enough seeds are complete."""
-    enough = [n for n in (100, 200) if len(complete_seeds(runs, names, n)) >= FEWEST_SEEDS]
+    enough = [n for n in (50, 100, 200) if len(complete_seeds(runs, names, n)) >= FEWEST_SEEDS]
     last = min(enough[-1], most) if enough else 0
     if not last:
         return
