@@ -16,17 +16,20 @@ INSTALLED := $(VENV)/has-the-package-$(shell pwd | cksum | cut -d ' ' -f 1)
 VERSION := import sys; print("%d.%d.%d" % tuple(sys.version_info[:3]))
 
 .DEFAULT_GOAL := help
-.PHONY: help tune test check lint types benchmark lock clean FORCE
+.PHONY: help tune test test-slow check lint types benchmark lock clean FORCE
 
 help: ## Say what can be made
 	@echo 'make TARGET, or make TARGET PYTHON=python3.12, where TARGET is one of'
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  \1\t\2/p' Makefile | expand -t 14
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1\t\2/p' Makefile | expand -t 14
 
 tune: $(INSTALLED) ## Tune a real model on real data
 	@$(RUN) prefect_tuner.flows.command_line run deployments/digits.yaml
 
-test: $(INSTALLED) ## Run the whole test suite
+test: $(INSTALLED) ## Run the tests, but for the slow ones
 	@$(RUN) pytest
+
+test-slow: $(INSTALLED) ## Run the slow tests: servers, browser, statistics
+	@$(RUN) pytest -m slow
 
 check: lint types ## Check style and types
 
