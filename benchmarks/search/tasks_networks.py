@@ -94,5 +94,7 @@ def linear(params: Params) -> float:
         )
     names = ("penalty", "l1_ratio", "alpha", "learning_rate", "eta0", "power_t", "average")
     options = {name: params[name] for name in names if name in params}
-    model = make_pipeline(*steps, SGDClassifier(loss="log_loss", **options, max_iter=40, random_state=SEED))
+    model = make_pipeline(
+        *steps, SGDClassifier(loss="log_loss", **options, max_iter=40, random_state=SEED)
+    )
     return mean_loss(model, folds("wine", 2), cross_entropy)
