@@ -75,12 +75,12 @@ def search(task: Task, random: int = RANDOM, mutations: int = MUTATIONS) -> Refe
     metrics = []
     for _ in range(random):
         point = rng.random(len(task.space))
-        params = task.space.from_units(list(point))
+        params = task.space.from_units(point.tolist())
         metrics.append(task.metric(params))
         best.add(metrics[-1], point, "random", params)
     for _ in range(mutations):
         point = _mutated(best.points[rng.integers(len(best.points))][1], rng)
-        params = task.space.from_units(list(point))
+        params = task.space.from_units(point.tolist())
         best.add(task.metric(params), point, "mutation", params)
     metric, _, found_by, params = best.points[0]
     return Reference(metric, found_by, params, float(np.median(metrics)), len(best.seen))
