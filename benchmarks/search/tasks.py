@@ -2,8 +2,9 @@
 
 The data are those that scikit-learn ships, cut into fixed folds; models have fixed seeds. One
 evaluation takes 10 to 60 ms. Which candidate is the best, nobody knows: metrics are compared with
-the best that a large search found (`tasks_reference.py`), whose results are stored. A run may find
-a better one; its regret is then below zero, and the reference should be renewed.
+the best that was found by a search of 1,000 candidates (`tasks_reference.py`) and by the stored
+runs of all methods (`tasks_reference_renewal.py`). A run may find a better one; its regret is then
+below zero, and the references should be renewed.
 
 Needs the versions of scikit-learn and LightGBM in `TESTED_WITH`: with others metrics differ
 somewhat, and stored runs are no longer those of the same tasks.
@@ -65,7 +66,7 @@ class Reference(NamedTuple):
         found_by: The method that found it.
         params: The candidate that has it.
         median: Of the metrics of random candidates.
-        candidates: How many different ones the search evaluated.
+        candidates: How many different ones the search evaluated, those of runs not counted.
     """
 
     best: float

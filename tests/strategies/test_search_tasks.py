@@ -10,6 +10,8 @@ import pytest
 from benchmarks.search import tasks
 from benchmarks.search.tasks import FAMILIES, TESTED_WITH, Reference, Task, load, references
 from benchmarks.search.tasks_reference import search
+from benchmarks.search.tasks_reference_renewal import rescaled
+from benchmarks.search.trajectories import Trajectory
 from prefect_tuner import Params, SearchSpace
 
 SPACE = SearchSpace(
@@ -81,6 +83,15 @@ def test_a_search_for_a_reference_finds_the_best_and_the_median_of_random_candid
     assert made_up(found.params) == found.best
     # Half of the candidates are linear, and have the largest metric.
     assert 0.9 < found.median <= 2.0
+
+
+def test_with_a_new_reference_stored_runs_stand_for_the_same_metrics() -> None:
+    old = Reference(best=1.0, found_by="random", params={}, median=3.0, candidates=10)
+    new = old._replace(best=0.5)
+    runs = {("svm", 4): Trajectory(((1, 2.0, 1.0), (7, -0.25, 7.0)), 9, 9.0, 0.1, 0)}
+    (run,) = rescaled(runs, {"svm": old}, {"svm": new}).values()
+    # The metrics are 5 and 0.5.
+    assert run.steps == ((1, 1.8, 1.0), (7, 0.0, 7.0))
 
 
 def test_a_candidate_is_evaluated_once() -> None:
