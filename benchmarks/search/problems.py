@@ -68,7 +68,11 @@ class ProblemSet:
     load: Callable[[str], Problem]
 
 
-MODULES: Final = {"tables": "benchmarks.search.tables"}
+MODULES: Final = {
+    "tables": "benchmarks.search.tables",
+    "tasks": "benchmarks.search.tasks",
+    "coco": "benchmarks.search.coco",
+}
 """The modules of the sets. Each has `FAMILIES`, `TUNED_ON`, `SATURATED` and `load`."""
 
 
