@@ -17,7 +17,7 @@ import numpy.typing as npt
 from sklearn import datasets
 from sklearn.metrics import log_loss, roc_auc_score
 from sklearn.model_selection import KFold, StratifiedKFold
-from threadpoolctl import ThreadpoolController  # type: ignore[import-untyped]
+from threadpoolctl import ThreadpoolController
 
 SEED: Final = 0
 """Of the rows drawn, of the folds, and of every model."""
