@@ -31,6 +31,9 @@ METHODS: Final = {
 TRIALS: Final = {"sequential": 200}
 """Finished trials of a run: 100 in any other setting."""
 
+TASK_SEEDS, TASK_TRIALS = 20, 50
+"""Of the runs on the real tasks, whose candidates have to be trained."""
+
 
 def main() -> None:
     """Run everything of ours and make the report."""
@@ -63,6 +66,15 @@ def run_ours(asked: argparse.Namespace) -> None:
             file = RunsFile(Path(STORE), "tables", setting, method)
             file.run(names, range(seeds), TRIALS.get(setting, 100), asked.processes, again=True)
             print(f"{setting}, {method}: {time.monotonic() - started:.0f} s", flush=True)
+    for method in _existing(("gp", "tpe", "random"), asked.methods):
+        tasks = RunsFile(Path(STORE), "tasks", "sequential", method)
+        tasks.run(
+            list(problem_set("tasks").families),
+            range(min(asked.seeds, TASK_SEEDS)),
+            TASK_TRIALS,
+            asked.processes,
+            again=True,
+        )
     for method in _existing(("gp", "tpe", "random"), asked.methods):
         measure_and_store(method, range(3))
     for method in _existing(("tpe",), asked.methods):

@@ -23,6 +23,7 @@ from benchmarks.search.report_tables import (
     groups,
     regret_table,
     table_by_problem,
+    table_of_methods,
     wins_table,
     workers_table,
 )
@@ -70,8 +71,11 @@ def report_tables(store: Path) -> dict[str, Callable[[], str]]:
     ours = [method for method in ("gp", "tpe") if method in sequential]
     ours_noisy = [method for method in ("gp", "gp-noisy", "tpe") if method in noisy]
     everywhere = {**by_setting, "noisy": noisy}
+    tasks = problem_set("tasks")
+    on_tasks = stored_runs(store, "tasks", "sequential")
+    on_coco = stored_runs(store, "coco", "sequential")
     return {
-        "targets": partial(targets_table, everywhere, tables, telling, times),
+        "targets": partial(targets_table, everywhere, tables, telling, times, on_tasks),
         "regret": partial(grouped_regret_tables, sequential, tables, ours),
         "wins": partial(wins_table, sequential, telling, "gp"),
         "by table": partial(
@@ -88,6 +92,11 @@ def report_tables(store: Path) -> dict[str, Callable[[], str]]:
         "noisy, best tried": partial(
             regret_table, noisy, telling, ours_noisy, score=Trajectory.tried_at
         ),
+        "tasks": partial(
+            regret_table, on_tasks, list(tasks.families), [m for m in ours if m in on_tasks]
+        ),
+        "task by task": partial(table_of_methods, on_tasks, tasks, 50),
+        "coco": partial(table_of_methods, on_coco, problem_set("coco"), 50),
         "workers": partial(workers_table, by_setting, telling, [*ours, FIRST_PEER], FIRST_PEER),
     }
 
