@@ -16,13 +16,14 @@ from typing import Final
 from benchmarks.search.ask_times import ask_times_table, read_ask_times
 from benchmarks.search.optimizers import OURS
 from benchmarks.search.peers import PEERS
-from benchmarks.search.problems import MODULES, problem_set
+from benchmarks.search.problems import problem_set
 from benchmarks.search.report_tables import (
     cost_table,
     grouped_regret_tables,
     groups,
     regret_table,
     table_by_problem,
+    table_of_methods,
     wins_table,
     workers_table,
 )
@@ -33,9 +34,6 @@ from benchmarks.search.trajectories import STORE, Runs, Trajectory, read
 
 PAGE: Final = Path(__file__).parents[2] / "docs" / "search_benchmark.md"
 FIRST_PEER: Final = "optuna-5.0.0-tpe"
-
-CONDITIONAL: Final = "tasks"
-"""The set of problems with conditional spaces."""
 
 
 def main() -> None:
@@ -73,12 +71,11 @@ def report_tables(store: Path) -> dict[str, Callable[[], str]]:
     ours = [method for method in ("gp", "tpe") if method in sequential]
     ours_noisy = [method for method in ("gp", "gp-noisy", "tpe") if method in noisy]
     everywhere = {**by_setting, "noisy": noisy}
-    others = {
-        name: stored_runs(store, name, "sequential") for name in MODULES if name != tables.name
-    }
-    conditional = others.get(CONDITIONAL, {})
+    tasks = problem_set("tasks")
+    on_tasks = stored_runs(store, "tasks", "sequential")
+    on_coco = stored_runs(store, "coco", "sequential")
     return {
-        "targets": partial(targets_table, everywhere, tables, telling, times, conditional),
+        "targets": partial(targets_table, everywhere, tables, telling, times, on_tasks),
         "regret": partial(grouped_regret_tables, sequential, tables, ours),
         "wins": partial(wins_table, sequential, telling, "gp"),
         "by table": partial(
@@ -95,16 +92,12 @@ def report_tables(store: Path) -> dict[str, Callable[[], str]]:
         "noisy, best tried": partial(
             regret_table, noisy, telling, ours_noisy, score=Trajectory.tried_at
         ),
+        "tasks": partial(
+            regret_table, on_tasks, list(tasks.families), [m for m in ours if m in on_tasks]
+        ),
+        "task by task": partial(table_of_methods, on_tasks, tasks, 50),
+        "coco": partial(table_of_methods, on_coco, problem_set("coco"), 50),
         "workers": partial(workers_table, by_setting, telling, [*ours, FIRST_PEER], FIRST_PEER),
-        **{
-            f"{name}, regret": partial(
-                grouped_regret_tables,
-                runs,
-                problem_set(name),
-                [method for method in ("gp", "tpe") if method in runs],
-            )
-            for name, runs in others.items()
-        },
     }
 
 

@@ -123,6 +123,16 @@ def table_by_problem(
     return markdown(rows)
 
 
+def table_of_methods(runs: RunsByMethod, problems: ProblemSet, budget: int) -> str:
+    """Mean regrets of all methods on each problem, after so many trials."""
+    rows = [[f"mean regret after {budget} trials", *map(label, runs)]]
+    rows += [
+        [name, *(_mean(mean_regret(done, [name], budget)) for done in runs.values())]
+        for name in problems.families
+    ]
+    return markdown(rows)
+
+
 def wins_table(
     runs: RunsByMethod, names: Sequence[str], ours: str, budgets: Iterable[int] = BUDGETS
 ) -> str:
