@@ -20,7 +20,7 @@ VERSION := import sys; print("%d.%d.%d" % tuple(sys.version_info[:3]))
 
 help: ## Say what can be made
 	@echo 'make TARGET, or make TARGET PYTHON=python3.12, where TARGET is one of'
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  \1\t\2/p' Makefile | expand -t 14
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1\t\2/p' Makefile | expand -t 14
 
 tune: $(INSTALLED) ## Tune a real model on real data
 	@$(RUN) prefect_tuner.flows.command_line run deployments/digits.yaml

@@ -95,6 +95,8 @@ class Table:
         space: What is searched.
         metrics: The metric of each candidate, smaller is better; one dimension per parameter.
         seconds: How long each took to train, likewise.
+        repetitions: The metrics of single trainings; one more dimension, filled up with NaN at
+            its end where a candidate was trained less often than others.
     """
 
     name: str
@@ -102,6 +104,7 @@ class Table:
     space: SearchSpace
     metrics: npt.NDArray[np.float64]
     seconds: npt.NDArray[np.float64]
+    repetitions: npt.NDArray[np.float64] | None = None
 
     @property
     def optimum(self) -> float:
@@ -124,6 +127,13 @@ class Table:
     def time(self, params: Params) -> float:
         """How many seconds a candidate took to train."""
         return float(self.seconds[self._cell(params)])
+
+    def observation(self, params: Params, rng: np.random.Generator) -> float:
+        """The metric of one training of a candidate, drawn from those in the table."""
+        if self.repetitions is None:
+            raise ValueError(f"the table {self.name} holds no single trainings")
+        trained = self.repetitions[self._cell(params)]
+        return float(rng.choice(trained[np.isfinite(trained)]))
 
     def _cell(self, params: Params) -> tuple[int, ...]:
         return tuple(
@@ -153,15 +163,19 @@ def load(name: str) -> Table:
         cells: dict[str, dict[str, list[float]]] = _PlainDataReader(file).load()
     space = SPACES[family]
     shape = tuple(parameter.cardinality or 0 for parameter in space.values())
-    metrics, seconds = np.full(shape, np.nan), np.full(shape, np.nan)
     metric, sign = _METRICS[family]
+    most = max(len(values[metric]) for values in cells.values())
+    metrics, seconds = np.full(shape, np.nan), np.full(shape, np.nan)
+    repetitions = np.full((*shape, most), np.nan)
     for digits, values in cells.items():
         cell = tuple(map(int, digits))
-        metrics[cell] = sign * np.mean(values[metric])
+        trained = sign * np.array(values[metric])
+        metrics[cell] = trained.mean()
         seconds[cell] = np.mean(values["train_time"])
+        repetitions[cell][: trained.size] = trained
     if not np.isfinite(metrics).all():
         raise ValueError(f"the table {name} has no metric for some of its candidates")
-    return Table(name, family, space, metrics, seconds)
+    return Table(name, family, space, metrics, seconds, repetitions)
 
 
 class _PlainDataReader(pickle.Unpickler):

@@ -1,74 +1,107 @@
-"""Trajectories: how the best regret of a run went down, kept in files so that it is run once.
+"""Trajectories: how the regret of a run went down, kept in files so that it is run once.
 
-A file holds the runs of one method: for each table and seed the steps of the best regret so far,
-`[[trials, regret], ...]`, and the mean CPU milliseconds of a suggestion.
+A file holds the runs of one method in one setting: for each problem and seed the steps of its
+regret, `[[trials, regret, seconds], ...]`, and the mean CPU milliseconds of a suggestion.
 """
 
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeAlias
 
 STORE = Path(__file__).parent / "stored"
 """Where the peers' trajectories are."""
 
+Steps: TypeAlias = tuple[tuple[int, float, float], ...]
+"""Finished trials, normalised regret from there on, seconds on the simulated clock."""
+
 
 @dataclass(frozen=True)
 class Trajectory:
-    """One run of a method on a table.
+    """One run of a method on a problem.
 
     Attributes:
-        steps: After how many trials which normalised regret was reached, improvements only.
-        trials: How many trials were run.
+        steps: The regret of the incumbent, wherever it changed: the candidate with the best
+            metric that was observed, scored by its true metric.
+        trials: How many trials were finished.
+        seconds: When the last of them was finished, on the simulated clock.
         milliseconds: Mean CPU time of a suggestion and of telling its metric.
         repeated: How many candidates had been tried before.
+        tried: The regret of the best candidate tried, whether or not its observation told. The
+            same as `steps`, and not stored, when metrics are not noisy.
     """
 
-    steps: tuple[tuple[int, float], ...]
+    steps: Steps
     trials: int
+    seconds: float
     milliseconds: float
     repeated: int
+    tried: Steps = ()
 
     def regret_at(self, trials: int) -> float:
-        """The best normalised regret of the first so many trials."""
-        return min(regret for at, regret in self.steps if at <= trials)
+        """The normalised regret of the incumbent after so many finished trials."""
+        return _last([(at, regret) for at, regret, _ in self.steps], trials)
+
+    def tried_at(self, trials: int) -> float:
+        """The normalised regret of the best candidate among so many finished trials."""
+        return _last([(at, regret) for at, regret, _ in self.tried or self.steps], trials)
+
+    def regret_after(self, seconds: float) -> float:
+        """The regret of the incumbent at a time; of the first trial before that is finished."""
+        regrets = [regret for _, regret, at in self.steps if at <= seconds]
+        return regrets[-1] if regrets else self.steps[0][1]
 
 
-def trajectory(regrets: list[float], milliseconds: float, repeated: int) -> Trajectory:
-    """The trajectory of a run from the regret of each of its trials."""
-    steps: list[tuple[int, float]] = []
-    for number, exact in enumerate(regrets, start=1):
+Runs: TypeAlias = dict[tuple[str, int], Trajectory]
+"""The runs of a method by problem and seed."""
+
+
+def changes(regrets: Sequence[float], seconds: Sequence[float]) -> Steps:
+    """The steps of a regret that is given after each finished trial."""
+    steps: list[tuple[int, float, float]] = []
+    for number, (exact, at) in enumerate(zip(regrets, seconds, strict=True), start=1):
         regret = round(exact, 7)
-        if not steps or regret < steps[-1][1]:
-            steps.append((number, regret))
-    return Trajectory(tuple(steps), len(regrets), round(milliseconds, 3), repeated)
+        if not steps or regret != steps[-1][1]:
+            steps.append((number, regret, round(at, 2)))
+    return tuple(steps)
 
 
-def read(path: Path) -> dict[tuple[str, int], Trajectory]:
-    """The trajectories of a file by table and seed; none if there is no such file."""
+def read(path: Path) -> Runs:
+    """The trajectories of a file by problem and seed; none if there is no such file."""
     if not path.exists():
         return {}
     return {
-        (table, int(seed)): Trajectory(
-            tuple((int(at), float(regret)) for at, regret in run["steps"]),
-            run["trials"],
-            run["milliseconds"],
-            run["repeated"],
+        (problem, int(seed)): Trajectory(
+            **run | {key: _steps(run[key]) for key in ("steps", "tried") if key in run}
         )
-        for table, runs in json.loads(path.read_text()).items()
+        for problem, runs in json.loads(path.read_text()).items()
         for seed, run in runs.items()
     }
 
 
-def write(path: Path, trajectories: dict[tuple[str, int], Trajectory]) -> None:
+def write(path: Path, trajectories: Runs) -> None:
     """Store trajectories, one line for each."""
-    by_table: dict[str, dict[int, Trajectory]] = {}
-    for (table, seed), run in sorted(trajectories.items()):
-        by_table.setdefault(table, {})[seed] = run
-    blocks = []
-    for table, runs in by_table.items():
-        lines = ",\n".join(f'    "{seed}": {json.dumps(vars(run))}' for seed, run in runs.items())
-        blocks.append(f'  "{table}": {{\n{lines}\n  }}')
+    by_problem: dict[str, list[str]] = {}
+    for (problem, seed), run in sorted(trajectories.items()):
+        fields = {key: value for key, value in vars(run).items() if key != "tried" or value}
+        by_problem.setdefault(problem, []).append(f'    "{seed}": {json.dumps(fields)}')
+    blocks = [
+        f'  "{problem}": {{\n' + ",\n".join(lines) + "\n  }"
+        for problem, lines in by_problem.items()
+    ]
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text("{\n" + ",\n".join(blocks) + "\n}\n")
+    # Whoever reads, or stops this, finds the old file or the new one.
+    new = path.with_suffix(".new")
+    new.write_text("{\n" + ",\n".join(blocks) + "\n}\n")
+    new.replace(path)
+
+
+def _last(regrets: list[tuple[int, float]], trials: int) -> float:
+    return [regret for at, regret in regrets if at <= trials][-1]
+
+
+def _steps(rows: list[list[float]]) -> Steps:
+    return tuple((int(at), float(regret), float(seconds)) for at, regret, seconds in rows)

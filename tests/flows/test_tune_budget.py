@@ -97,7 +97,13 @@ def test_at_the_deadline_running_trials_are_stopped_and_none_starts(tmp_path: Pa
         ([0.9, 0.1, 0.2], {"target_metric": 0.1, "direction": "minimize"}, "target_metric", 2, 0.1),
         ([0.1, 0.9, 0.3, 0.9, 0.95], {"patience": 2}, "patience", 4, 0.9),
         (["raise", 0.1, "nan", 0.3], {"max_failures": 2}, "max_failures", 3, 0.1),
-        ([0.1, 0.2, 0.3], {"strategy_options": {"max_iters": 2}}, "exhausted", 2, 0.2),
+        (
+            [0.1, 0.2, 0.3],
+            {"strategy": "random", "strategy_options": {"max_iters": 2}},
+            "exhausted",
+            2,
+            0.2,
+        ),
     ],
 )
 def test_a_study_stops_for_its_reason_and_no_later(
