@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -56,3 +58,13 @@ def test_every_picture_that_is_linked_exists_and_every_one_drawn_is_linked() -> 
     drawn = {path.relative_to(DOCS).as_posix() for path in (DOCS / "images").glob("strategy-*")}
     assert linked == drawn
     assert all((DOCS / picture).stat().st_size < LARGEST_PICTURE for picture in linked)
+
+
+def test_the_strategy_of_the_example_passes_the_suite_that_is_part_of_it(tmp_path: Path) -> None:
+    (example,) = re.findall(r"```python\n(.*?)```", _section("A strategy of your own"), re.DOTALL)
+    (tmp_path / "test_example.py").write_text(example)
+    pytest_alone = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--rootdir", "."]
+    run = subprocess.run(
+        pytest_alone, cwd=tmp_path, check=False, capture_output=True, text=True, timeout=120
+    )
+    assert run.returncode == 0, run.stdout + run.stderr
