@@ -1,4 +1,4 @@
-"""The page on the strategies has all of them, with all their options, and its pictures are there."""
+"""The page on the strategies has all of them, with all their options and pictures."""
 
 from __future__ import annotations
 
@@ -22,7 +22,8 @@ STRATEGIES = {
 
 
 def _section(heading: str) -> str:
-    found = re.search(rf"^## {re.escape(heading)}\n(.*?)(?=^## |\Z)", PAGE, re.DOTALL | re.MULTILINE)
+    pattern = rf"^## {re.escape(heading)}\n(.*?)(?=^## |\Z)"
+    found = re.search(pattern, PAGE, re.DOTALL | re.MULTILINE)
     assert found is not None, f"docs/strategies.md has no section {heading}"
     return found[1]
 
@@ -63,7 +64,7 @@ def test_every_picture_that_is_linked_exists_and_every_one_drawn_is_linked() -> 
 def test_the_strategy_of_the_example_passes_the_suite_that_is_part_of_it(tmp_path: Path) -> None:
     (example,) = re.findall(r"```python\n(.*?)```", _section("A strategy of your own"), re.DOTALL)
     (tmp_path / "test_example.py").write_text(example)
-    pytest_alone = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--rootdir", "."]
+    pytest_alone = [sys.executable, "-m", "pytest", "-q", "--rootdir", "."]
     run = subprocess.run(
         pytest_alone, cwd=tmp_path, check=False, capture_output=True, text=True, timeout=120
     )
