@@ -1,4 +1,4 @@
-"""Every Python example of the docstrings and of README.md runs as it stands.
+"""Every Python example of the docstrings, README.md and docs/ runs as it stands.
 
 An example is what stands between a line "```python" and a line "```"; it runs as a script of its
 own, in an empty folder.
@@ -37,8 +37,10 @@ def _examples_of_text(text: str, file: str, first_line: int) -> Iterator[Example
         yield Example(file, line, textwrap.dedent(fence[2]).rstrip())
 
 
-def _readme() -> Iterator[Example]:
-    return _examples_of_text((ROOT / "README.md").read_text("utf-8"), "README.md", 1)
+def _pages() -> Iterator[Example]:
+    for path in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))):
+        file = path.relative_to(ROOT).as_posix()
+        yield from _examples_of_text(path.read_text("utf-8"), file, 1)
 
 
 def _examples(rooms: tuple[str, ...]) -> Iterator[Example]:
@@ -65,7 +67,7 @@ def test_an_example_without_prefect_runs(
 
 
 @pytest.mark.usefixtures("prefect_server")
-@pytest.mark.parametrize("example", [*_readme(), *_examples(ROOMS_WITH_PREFECT)], ids=str)
+@pytest.mark.parametrize("example", [*_pages(), *_examples(ROOMS_WITH_PREFECT)], ids=str)
 def test_an_example_with_prefect_runs(
     example: Example, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
