@@ -40,8 +40,8 @@ _TRIES = 32
 _DENSITY_CANDIDATES = 64
 # Points of the initial design that are looked at for each trial; few of them may be feasible.
 _DESIGN_POINTS = 1000
-# Stagnant is a study of which this many trials, times the axes, brought no progress of a hundredth
-# of the distance from the median to the best. Then every so manieth candidate is the density's.
+# Stagnant is a study of which this many trials, times the axes that are active in one, brought no
+# progress of a hundredth of the distance from the median to the best. Then every so manieth candidate is the density's.
 _PATIENCE, _DENSITY_EVERY, _PROGRESS = 2, 3, 0.01
 
 
@@ -186,7 +186,8 @@ class GaussianProcessSearch(SearchStrategy):
         y, _ = observations.targets()
         floor = np.minimum.accumulate(y[observations.is_complete])
         progress = _PROGRESS * (np.median(y) - floor[-1])
-        return bool(np.sum(floor <= floor[-1] + progress) > _PATIENCE * len(self._encoding.axes))
+        active = np.isfinite(observations.codes).sum(axis=1).mean()
+        return bool(np.sum(floor <= floor[-1] + progress) > _PATIENCE * active)
 
     def _first_untried(self, history: History, rows: FloatArray) -> Params | None:
         """The first of some candidates that no trial has and that meets the constraints."""
