@@ -41,7 +41,8 @@ _DENSITY_CANDIDATES = 64
 # Points of the initial design that are looked at for each trial; few of them may be feasible.
 _DESIGN_POINTS = 1000
 # Stagnant is a study of which this many trials, times the axes that are active in one, brought no
-# progress of a hundredth of the distance from the median to the best. Then every so manieth candidate is the density's.
+# progress of a hundredth of the distance from the median to the best. Then every so manieth
+# candidate is the density's.
 _PATIENCE, _DENSITY_EVERY, _PROGRESS = 2, 3, 0.01
 
 

@@ -27,7 +27,11 @@ METHODS: Final = {
 }
 """Which of our methods are run in each setting: on the tables in all, on others sequentially."""
 
-TRIALS: Final = {("tables", "sequential"): 200, ("tasks", "sequential"): 50, ("coco", "sequential"): 50}
+TRIALS: Final = {
+    ("tables", "sequential"): 200,
+    ("tasks", "sequential"): 50,
+    ("coco", "sequential"): 50,
+}
 """Finished trials of a run, by problems and setting: 100 in any other."""
 
 
