@@ -81,7 +81,8 @@ def _rescaled(steps: Steps, old: Reference, new: Reference) -> Steps:
         return steps
     metrics = [old.best + regret * (old.median - old.best) for _, regret, _ in steps]
     return tuple(
-        (at, round((metric - new.best) / (new.median - new.best), 7), seconds)
+        # Adding 0.0 takes the sign from a zero.
+        (at, round((metric - new.best) / (new.median - new.best), 7) + 0.0, seconds)
         for (at, _, seconds), metric in zip(steps, metrics, strict=True)
     )
 

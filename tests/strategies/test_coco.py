@@ -23,8 +23,6 @@ SEEDS, TRIALS = range(10), 50
 
 LEARNING = ("gp", "tpe")
 
-PEER = "optuna-5.0.0-tpe"
-
 SMALLEST = 1e-5
 """Regrets below this are as good as none: 1 is the median of the space."""
 
