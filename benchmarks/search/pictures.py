@@ -69,7 +69,7 @@ def draw(store: Path, images: Path) -> None:
         with mpl.rc_context({"svg.hashsalt": name, "svg.fonttype": "none"}):
             figure.savefig(drawn, format="svg", metadata={"Date": None})
         # A hundredth of a point is finer than any screen, and half of the file.
-        text = re.sub(r"(\d\.\d\d)\d+", r"\1", drawn.getvalue())
+        text = re.sub(r"<[^>]+>", _shortened, drawn.getvalue())
         (images / f"{name}.svg").write_text(text, "utf-8")
 
 
@@ -237,6 +237,11 @@ def _finish(axis: Any, title: str, xlabel: str, ticks: Sequence[int] = ()) -> No
         axis.set_xticks(ticks, labels=[f"{tick:,}" for tick in ticks])
     if axis.get_subplotspec().is_first_col():
         axis.set_ylabel("normalised regret")
+
+
+def _shortened(tag: re.Match[str]) -> str:
+    """A tag with two digits of each coordinate; labels stand outside of tags, and stay."""
+    return re.sub(r"(\d\.\d\d)\d+", r"\1", tag[0])
 
 
 def _legend(figure: Figure, columns: int) -> None:
