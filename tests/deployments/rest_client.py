@@ -117,11 +117,19 @@ class RestClient:
     def _request(
         self, method: str, path: str, body: dict[str, Any] | None = None
     ) -> httpx.Response:
-        """Ask until the server is not busy: what it answers when SQLite is locked is a 503."""
+        """Ask until the server is not busy: what it answers when SQLite is locked is a 503.
+
+        A busy one may also not answer at all; what only reads is then asked once more.
+        """
 
         def answer() -> httpx.Response:
-            answer = self._http.request(method, path, json=body)
+            try:
+                answer = self._http.request(method, path, json=body)
+            except httpx.ReadTimeout as error:
+                if method != "GET":
+                    raise
+                raise AssertionError(str(error)) from error
             assert answer.status_code != httpx.codes.SERVICE_UNAVAILABLE, answer.text
             return answer
 
-        return eventually(answer, interval=0.3)
+        return eventually(answer, timeout=60.0, interval=0.3)
