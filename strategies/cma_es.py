@@ -17,9 +17,8 @@ from prefect_tuner.history import History
 from prefect_tuner.parameters import Params
 from prefect_tuner.space import SearchSpace
 from prefect_tuner.strategies.cma_solutions import SolutionSpace
-from prefect_tuner.strategies.feasible_cells import FeasibleCells
-from prefect_tuner.strategies.strategy import SearchStrategy, StrategyOptions, trial_rng
-from prefect_tuner.strategies.untried_candidate import untried_candidate
+from prefect_tuner.strategies.strategy import SearchStrategy, StrategyOptions
+from prefect_tuner.strategies.untried_candidates import UntriedCandidates
 from prefect_tuner.trial import Direction
 
 
@@ -88,7 +87,7 @@ class CmaEsSearch(SearchStrategy):
         from prefect_tuner.strategies.cma_generations import Generations
 
         solutions = SolutionSpace(space)
-        self._cells = FeasibleCells(space)
+        self._untried = UntriedCandidates(space, seed)
         self._generations = (
             Generations(solutions, direction, seed, options.population_size, options.sigma0)
             if solutions.dimensions
@@ -98,7 +97,4 @@ class CmaEsSearch(SearchStrategy):
     def next_candidate(self, history: History) -> Params | None:
         """A new draw from the distribution; something untried where it has none."""
         drawn = None if self._generations is None else self._generations.draw(history)
-        if drawn is not None:
-            return drawn
-        rng = trial_rng(self.seed, len(history)).spawn(1)[0]
-        return untried_candidate(self.space, self._cells, history, rng)
+        return drawn or self._untried.any(history)

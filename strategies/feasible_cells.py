@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import final
 
+import numpy as np
+
 from prefect_tuner.errors import InvalidConfiguration
 from prefect_tuner.history import History
 from prefect_tuner.parameters import Params
@@ -46,6 +48,19 @@ class FeasibleCells:
             every = map(cells.at, range((cells.size or 0) if self.are_known else 0))
             self._known = [cell for cell in every if self._space.meets_constraints(cell)]
         return [dict(cell) for cell in self._known if not history.has_candidate(cell)]
+
+    def draw_untried(self, history: History, rng: np.random.Generator) -> Params | None:
+        """One of the candidates that no trial of the history has, None if there is none."""
+        untried = self.untried(history)
+        return untried[rng.integers(len(untried))] if untried else None
+
+    def infeasible(self, tried: str) -> InvalidConfiguration:
+        """The error for a space of which no candidate was found that meets the constraints.
+
+        Args:
+            tried: What was tried of a space that is not small, such as `1000 random candidates`.
+        """
+        return infeasible(self._space, "the candidates" if self.are_known else tried)
 
 
 def infeasible(space: SearchSpace, tried: str) -> InvalidConfiguration:

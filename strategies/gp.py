@@ -8,7 +8,6 @@ Efficient Global Optimization of Expensive Black-Box Functions (1998). The parts
 from __future__ import annotations
 
 import logging
-from functools import cached_property
 from typing import ClassVar, final
 
 import numpy as np
@@ -20,17 +19,15 @@ from prefect_tuner.space import SearchSpace
 from prefect_tuner.strategies.array_types import FloatArray
 from prefect_tuner.strategies.density_ratio import density_ratio_candidates
 from prefect_tuner.strategies.encoding import Encoding
-from prefect_tuner.strategies.feasible_cells import FeasibleCells
 from prefect_tuner.strategies.gp_candidates import random_candidates
 from prefect_tuner.strategies.gp_hyperparameters import FitSchedule
-from prefect_tuner.strategies.gp_observations import HistoryEncoder, Observations
 from prefect_tuner.strategies.gp_posterior import Posterior
 from prefect_tuner.strategies.gp_ranking import Belief, ranked_candidates
-from prefect_tuner.strategies.permutation import Permutation
-from prefect_tuner.strategies.random_search import RandomSearch, RandomSearchOptions
+from prefect_tuner.strategies.observations import HistoryEncoder, Observations
 from prefect_tuner.strategies.single_thread import single_threaded
-from prefect_tuner.strategies.sobol_design import MOST_DIMENSIONS, SobolDesign
+from prefect_tuner.strategies.sobol_design import SobolDesign
 from prefect_tuner.strategies.strategy import SearchStrategy, StrategyOptions, trial_rng
+from prefect_tuner.strategies.untried_candidates import UntriedCandidates
 from prefect_tuner.strategies.user_prior import BETA, UserPrior
 from prefect_tuner.trial import Direction
 
@@ -116,32 +113,25 @@ class GaussianProcessSearch(SearchStrategy):
         self._initial = options.initial or min(max(len(self._encoding.axes) + 1, 4), 10)
         self._encoder = HistoryEncoder(self._encoding, direction)
         self._schedule = FitSchedule(self._encoding, noisy=options.noisy)
-        # Finds out, too, whether any candidate meets the constraints.
-        self._random = RandomSearch(space, direction, seed, RandomSearchOptions())
-        self._cells = FeasibleCells(space)
+        self._untried = UntriedCandidates(space, seed)
         self._prior = UserPrior(space, self._encoding, options.prior) if options.prior else None
-        self._has_warned = False
-
-    @cached_property
-    def _design(self) -> SobolDesign | None:
-        if len(self.space) > MOST_DIMENSIONS:
-            return None
         candidate_at = None if self._prior is None else self._prior.candidate_at
-        return SobolDesign(self.space, self.seed, _DESIGN_POINTS, candidate_at)
+        self._design = SobolDesign(space, seed, _DESIGN_POINTS, candidate_at)
+        self._has_warned = False
 
     def next_candidate(self, history: History) -> Params | None:
         """Where the model expects most; a point of the initial design before there is a model."""
         if not self._encoding.axes:
-            return self._any_untried(history)
+            return self._untried.any(history)
         codes = self._encoder.codes(history)
         observations = self._encoder.observations(history, codes)
         if len(history) < self._initial or observations.is_complete.sum() < 2:
-            candidate = self._design.next_candidate(history) if self._design else None
+            candidate = self._design.next_candidate(history)
         else:
             with single_threaded():
                 preferred = self._modelled(history, codes, observations)
-            candidate = self._first_untried(history, preferred)
-        return candidate or self._any_untried(history)
+            candidate = self._untried.first(history, map(self._encoding.decode, preferred))
+        return candidate or self._untried.any(history)
 
     def _modelled(
         self, history: History, codes: FloatArray, observations: Observations
@@ -189,29 +179,6 @@ class GaussianProcessSearch(SearchStrategy):
         progress = _PROGRESS * (np.median(y) - floor[-1])
         active = np.isfinite(observations.codes).sum(axis=1).mean()
         return bool(np.sum(floor <= floor[-1] + progress) > _PATIENCE * active)
-
-    def _first_untried(self, history: History, rows: FloatArray) -> Params | None:
-        """The first of some candidates that no trial has and that meets the constraints."""
-        for row in rows:
-            candidate = self._encoding.decode(row)
-            if not history.has_candidate(candidate) and self.space.meets_constraints(candidate):
-                return candidate
-        return None
-
-    def _any_untried(self, history: History) -> Params | None:
-        """Some candidate that no trial has; None if a finite space has none left."""
-        cardinality = self.space.cardinality
-        if self.space.constraints and self._cells.are_known:
-            untried = self._cells.untried(history)
-            rng = trial_rng(self.seed, len(history))
-            return untried[rng.integers(len(untried))] if untried else None
-        if cardinality is None or self.space.constraints:
-            return self._random.next_candidate(history)
-        order = Permutation(cardinality, self.seed)
-        # Among one more candidates than there are trials, one was not tried.
-        places = range(min(cardinality, len(history) + 1))
-        cells = (self.space.cells().at(order.at(place)) for place in places)
-        return next((cell for cell in cells if not history.has_candidate(cell)), None)
 
     def _warn_once(self, error: Exception) -> None:
         if not self._has_warned:

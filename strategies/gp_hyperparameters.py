@@ -16,7 +16,7 @@ import numpy as np
 from prefect_tuner.strategies.array_types import FloatArray
 from prefect_tuner.strategies.encoding import Encoding
 from prefect_tuner.strategies.gp_fit import Hyperparameters, Prior, fitted
-from prefect_tuner.strategies.gp_observations import Observations
+from prefect_tuner.strategies.observations import Observations
 
 _ANCHORS = (5, 8, 12, 18, 27, 40, 60, 90, 135, 200, 300, 450)
 _MOST_OBSERVATIONS = 200

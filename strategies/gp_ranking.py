@@ -24,8 +24,8 @@ from prefect_tuner.strategies.gp_candidates import (
     perturbed_candidates,
     random_candidates,
 )
-from prefect_tuner.strategies.gp_observations import Observations
 from prefect_tuner.strategies.gp_posterior import Posterior
+from prefect_tuner.strategies.observations import Observations
 from prefect_tuner.strategies.user_prior import UserPrior
 
 _MOST_ENUMERATED = 1000

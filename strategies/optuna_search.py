@@ -15,7 +15,6 @@ from prefect_tuner.errors import InvalidConfiguration
 from prefect_tuner.history import History
 from prefect_tuner.parameters import Params
 from prefect_tuner.space import SearchSpace
-from prefect_tuner.strategies.feasible_cells import FeasibleCells
 from prefect_tuner.strategies.optuna_samplers import (
     decides_from_trials_alone,
     quiet_optuna,
@@ -23,8 +22,8 @@ from prefect_tuner.strategies.optuna_samplers import (
     sampler_factory,
 )
 from prefect_tuner.strategies.same_params import same_params
-from prefect_tuner.strategies.strategy import SearchStrategy, StrategyOptions, trial_rng
-from prefect_tuner.strategies.untried_candidate import untried_candidate
+from prefect_tuner.strategies.strategy import SearchStrategy, StrategyOptions
+from prefect_tuner.strategies.untried_candidates import UntriedCandidates
 from prefect_tuner.trial import Direction, Trial
 
 if TYPE_CHECKING:
@@ -92,7 +91,7 @@ class OptunaSearch(SearchStrategy):
         self._sampler = sampler_class(options.sampler)
         self._make_sampler = sampler_factory(self._sampler, options.sampler_options)
         self._notes = not decides_from_trials_alone(self._sampler)
-        self._cells = FeasibleCells(space)
+        self._untried = UntriedCandidates(space, seed)
         self._warned: set[str] = set()
         # Whatever a sampler says of its options or of the space is for the user to see, now.
         try:
@@ -111,8 +110,7 @@ class OptunaSearch(SearchStrategy):
             study = self._study_of(history)
             candidate = study.propose()
         if candidate is None:
-            rng = trial_rng(self.seed, len(history)).spawn(1)[0]
-            return untried_candidate(self.space, self._cells, history, rng)
+            return self._untried.any(history)
         self._warn_once(study.independent)
         return candidate
 

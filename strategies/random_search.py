@@ -12,7 +12,7 @@ from pydantic import BaseModel, Field
 from prefect_tuner.history import History
 from prefect_tuner.parameters import Params
 from prefect_tuner.space import SearchSpace
-from prefect_tuner.strategies.feasible_cells import FeasibleCells, infeasible
+from prefect_tuner.strategies.feasible_cells import FeasibleCells
 from prefect_tuner.strategies.strategy import SearchStrategy, StrategyOptions, trial_rng
 from prefect_tuner.trial import Direction
 
@@ -86,10 +86,7 @@ class RandomSearch(SearchStrategy):
             repeated += 1
             if repeated == _TRIES:
                 return None
-        untried = self._cells.untried(history)
-        if untried:
-            return untried[rng.integers(len(untried))]
-        if repeated or self._cells.untried(History()):
-            return None
-        tried = "the candidates" if self._cells.are_known else f"{_DRAWS:,} random candidates"
-        raise infeasible(self.space, tried)
+        untried = self._cells.draw_untried(history, rng)
+        if untried or repeated or self._cells.untried(History()):
+            return untried
+        raise self._cells.infeasible(f"{_DRAWS:,} random candidates")

@@ -10,7 +10,7 @@ from prefect_tuner.errors import InvalidConfiguration
 from prefect_tuner.history import History
 from prefect_tuner.parameters import Params
 from prefect_tuner.space import SearchSpace
-from prefect_tuner.strategies.feasible_cells import FeasibleCells, infeasible
+from prefect_tuner.strategies.feasible_cells import FeasibleCells
 from prefect_tuner.strategies.sobol_design import MOST_DIMENSIONS, SobolDesign
 from prefect_tuner.strategies.strategy import SearchStrategy, StrategyOptions, trial_rng
 from prefect_tuner.trial import Direction
@@ -60,14 +60,10 @@ class SobolSearch(SearchStrategy):
         points = _POINTS_OF_SMALL_SPACE if self._cells.are_known else _POINTS
         self._design = SobolDesign(space, seed, points)
         if space.constraints and self.next_candidate(History()) is None:
-            tried = "the candidates" if self._cells.are_known else f"the first {_POINTS:,} points"
-            raise infeasible(space, tried)
+            raise self._cells.infeasible(f"the first {_POINTS:,} points")
 
     def next_candidate(self, history: History) -> Params | None:
         """The first point that no trial has; the search for it goes on where it was."""
         candidate = self._design.next_candidate(history)
-        if candidate is not None:
-            return candidate
-        untried = self._cells.untried(history)
         rng = trial_rng(self.seed, len(history))
-        return untried[rng.integers(len(untried))] if untried else None
+        return candidate or self._cells.draw_untried(history, rng)

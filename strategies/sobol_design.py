@@ -9,6 +9,7 @@ implemented in `scipy.stats.qmc.Sobol`.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import cached_property
 from typing import TYPE_CHECKING, final
 
 import numpy as np
@@ -36,7 +37,7 @@ class SobolDesign:
     """The first point that no trial has, and that meets the constraints of the space.
 
     Args:
-        space: The search space, of up to 21,201 parameters.
+        space: The search space; one of more than 21,201 parameters has no points.
         seed: At least 0; another seed gives another scrambling.
         points: How many points there are to choose from for each trial of a history.
         candidate_at: From a point of the unit cube, a coordinate for each parameter in the order
@@ -71,6 +72,8 @@ class SobolDesign:
         known, place = self._visited
         if known is not history:
             place = 0
+        if len(self._space) > MOST_DIMENSIONS:
+            return None
         candidate: Params | None = None
         while candidate is None and place < self._points_of_each * (len(history) + 1):
             candidate = self._candidate_at(self._points.at(place).tolist())
@@ -88,13 +91,22 @@ class _SobolPoints:
     """
 
     def __init__(self, dimensions: int, seed: int) -> None:
-        self._sequence = _sequence(dimensions, seed)
+        self._dimensions = dimensions
+        self._seed = seed
         self._first = 0
-        self._block: FloatArray = self._sequence.random(_BLOCK)
+        self._block: FloatArray = np.empty((0, dimensions))
+
+    @cached_property
+    def _sequence(self) -> qmc.Sobol:
+        # Takes as long to import as everything else together, and most studies need none.
+        from scipy.stats import qmc
+
+        stream = np.random.SeedSequence([self._seed], spawn_key=(_SCRAMBLING_STREAM,))
+        return qmc.Sobol(self._dimensions, bits=_BITS, rng=np.random.default_rng(stream))
 
     def at(self, place: int) -> FloatArray:
         """Point number `place`, from 0."""
-        if not 0 <= place - self._first < _BLOCK:
+        if not 0 <= place - self._first < len(self._block):
             self._first = place - place % _BLOCK
             if self._first != self._sequence.num_generated:
                 self._sequence.reset()
@@ -103,11 +115,3 @@ class _SobolPoints:
             self._block = self._sequence.random(_BLOCK)
         point: FloatArray = self._block[place - self._first]
         return point
-
-
-def _sequence(dimensions: int, seed: int) -> qmc.Sobol:
-    # Takes as long to import as everything else together, and most studies need none.
-    from scipy.stats import qmc
-
-    stream = np.random.SeedSequence([seed], spawn_key=(_SCRAMBLING_STREAM,))
-    return qmc.Sobol(dimensions, bits=_BITS, rng=np.random.default_rng(stream))

@@ -8,8 +8,6 @@ in `parzen_density`, their ratio in `density_ratio`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from functools import cached_property
 from typing import ClassVar, final
 
 import numpy as np
@@ -21,20 +19,16 @@ from prefect_tuner.space import SearchSpace
 from prefect_tuner.strategies.array_types import FloatArray, IntArray
 from prefect_tuner.strategies.density_ratio import DensityRatio, good_count
 from prefect_tuner.strategies.encoding import Encoding
-from prefect_tuner.strategies.feasible_cells import FeasibleCells, infeasible
-from prefect_tuner.strategies.gp_observations import HistoryEncoder, Observations
-from prefect_tuner.strategies.permutation import Permutation
-from prefect_tuner.strategies.sobol_design import MOST_DIMENSIONS, SobolDesign
+from prefect_tuner.strategies.observations import HistoryEncoder, Observations
+from prefect_tuner.strategies.sobol_design import SobolDesign
 from prefect_tuner.strategies.strategy import SearchStrategy, StrategyOptions, trial_rng
+from prefect_tuner.strategies.untried_candidates import UntriedCandidates
 from prefect_tuner.trial import Direction
 
 # Sobol points looked at for each trial of the initial design, and rounds of draws after it.
 _POINTS, _ROUNDS = 1000, 8
 # With constraints, so many times the candidates are drawn.
 _MORE_WITH_CONSTRAINTS = 4
-# Random candidates in the last resort: to find a new one, and one that meets the constraints.
-_DRAWS, _DRAWS_WITH_CONSTRAINTS = 256, 50_000
-_BLOCK = 256
 
 
 class TpeOptions(StrategyOptions):
@@ -93,41 +87,27 @@ class TreeParzenSearch(SearchStrategy):
         self._candidates = options.candidates * (_MORE_WITH_CONSTRAINTS if space.constraints else 1)
         self._encoding = Encoding(space)
         self._encoder = HistoryEncoder(self._encoding, direction)
-        self._cells = FeasibleCells(space)
-        if space.constraints and self.next_candidate(History()) is None:
-            known = self._cells.are_known
-            tried = "the candidates" if known else f"{_DRAWS_WITH_CONSTRAINTS:,} random candidates"
-            raise infeasible(space, tried)
-
-    @cached_property
-    def _design(self) -> SobolDesign | None:
-        # Made when it is needed: it takes a while to import.
-        if len(self.space) > MOST_DIMENSIONS:
-            return None
-        return SobolDesign(self.space, self.seed, _POINTS)
+        self._untried = UntriedCandidates(space, seed)
+        self._design = SobolDesign(space, seed, _POINTS)
 
     def next_candidate(self, history: History) -> Params | None:
         """What is most likely good; a point of the initial design before there are results."""
         codes = self._encoder.codes(history)
         observations = self._encoder.observations(history, codes)
-        rng = trial_rng(self.seed, len(history))
         if not self._encoding.axes:
-            candidate = self._first_new(history, np.empty((1, 0)))
-        elif len(history) < self._initial or observations.is_complete.sum() < 2:
-            candidate = self._design.next_candidate(history) if self._design else None
+            return self._untried.any(history)
+        if len(history) < self._initial or observations.is_complete.sum() < 2:
+            candidate = self._design.next_candidate(history)
         else:
             pending = codes[self._encoder.running(history)]
-            candidate = self._likely(history, observations, pending, rng)
-        return candidate or self._at_random(history, rng) or self._any_left(history, rng)
+            candidate = self._likely(history, observations, pending)
+        return candidate or self._untried.any(history)
 
     def _likely(
-        self,
-        history: History,
-        observations: Observations,
-        pending: FloatArray,
-        rng: np.random.Generator,
+        self, history: History, observations: Observations, pending: FloatArray
     ) -> Params | None:
         """A new candidate with a large ratio of the densities."""
+        rng = trial_rng(self.seed, len(history))
         ranked = observations.codes[_ranking(observations)]
         # Failed and pruned trials are never good, however few completed.
         good = min(good_count(len(ranked)), int(observations.is_complete.sum()))
@@ -135,48 +115,11 @@ class TreeParzenSearch(SearchStrategy):
         scale = 1.0
         for _ in range(_ROUNDS):
             rows = ratio.candidates(rng, self._candidates, scale)
-            candidate = self._first_new(history, rows)
+            candidate = self._untried.first(history, map(self._encoding.decode, rows))
             if candidate is not None:
                 return candidate
             # Nearer to trials, which met the constraints; farther from them, where all was tried.
             scale *= 2.0 if len(rows) else 0.5
-        return None
-
-    def _at_random(self, history: History, rng: np.random.Generator) -> Params | None:
-        """A new candidate from anywhere in the space, None where it takes too long to find one."""
-        draws = _DRAWS_WITH_CONSTRAINTS if self.space.constraints else _DRAWS
-        if self._cells.are_known:
-            draws = _DRAWS
-        for _ in range(0, draws, _BLOCK):
-            rows = self._encoding.from_unit_cube(rng.random((_BLOCK, len(self._encoding.axes))))
-            rows = rows[self._encoding.meets_constraints(rows)]
-            candidate = self._first_new(history, rows)
-            if candidate is not None:
-                return candidate
-        return None
-
-    def _any_left(self, history: History, rng: np.random.Generator) -> Params | None:
-        """A candidate that is left of a finite space, None if there is none."""
-        if self._cells.are_known:
-            untried = self._cells.untried(history)
-            return untried[rng.integers(len(untried))] if untried else None
-        cells = self.space.cells()
-        if cells.size is None:
-            return None
-        order = Permutation(cells.size, self.seed)
-        # Among one more candidates than there are trials, one is new.
-        for place in range(min(cells.size, len(history) + _DRAWS_WITH_CONSTRAINTS)):
-            candidate = cells.at(order.at(place))
-            if not history.has_candidate(candidate) and self.space.meets_constraints(candidate):
-                return candidate
-        return None
-
-    def _first_new(self, history: History, rows: Iterable[FloatArray]) -> Params | None:
-        """The first of some candidates that meets the constraints and that no trial has."""
-        for row in rows:
-            candidate = self._encoding.decode(row)
-            if not history.has_candidate(candidate) and self.space.meets_constraints(candidate):
-                return candidate
         return None
 
 

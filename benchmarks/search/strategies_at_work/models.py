@@ -35,8 +35,8 @@ from prefect_tuner.strategies.density_ratio import good_count
 from prefect_tuner.strategies.encoding import Encoding
 from prefect_tuner.strategies.gp_acquisition import log_expected_improvement
 from prefect_tuner.strategies.gp_hyperparameters import FitSchedule
-from prefect_tuner.strategies.gp_observations import HistoryEncoder
 from prefect_tuner.strategies.gp_posterior import Posterior
+from prefect_tuner.strategies.observations import HistoryEncoder
 from prefect_tuner.strategies.parzen_density import ParzenDensity
 
 RATES: Final = SearchSpace({"learning_rate": Float(1e-5, 1e-1, log=True)})

@@ -1,4 +1,4 @@
-"""What the model of `gp` learns from: the history as arrays.
+"""What models learn from: the history as arrays.
 
 Notation:
     n: observations in the order of their trials: completed, failed and pruned trials.
