@@ -65,5 +65,57 @@ def rosenbrock(params: Params) -> float:
     return float((100 * (x[1:] - x[:-1] ** 2) ** 2 + (1 - x[:-1]) ** 2).sum())
 
 
+def sphere(params: Params) -> float:
+    return sum((number(value) - 0.3) ** 2 for value in params.values())
+
+
+def hartmann(params: Params) -> float:
+    """The Hartmann function in 6 dimensions (Dixon and Szegö 1978)."""
+    x = np.array([number(params[name]) for name in sorted(params)])
+    weights = np.array([1.0, 1.2, 3.0, 3.2])
+    scales = np.array(
+        [
+            [10.0, 3.0, 17.0, 3.5, 1.7, 8.0],
+            [0.05, 10.0, 17.0, 0.1, 8.0, 14.0],
+            [3.0, 3.5, 1.7, 10.0, 17.0, 8.0],
+            [17.0, 8.0, 0.05, 10.0, 0.1, 14.0],
+        ]
+    )
+    centres = 1e-4 * np.array(
+        [
+            [1312, 1696, 5569, 124, 8283, 5886],
+            [2329, 4135, 8307, 3736, 1004, 9991],
+            [2348, 1451, 3522, 2883, 3047, 6650],
+            [4047, 8828, 8732, 5743, 1091, 381],
+        ]
+    )
+    return -float(weights @ np.exp(-np.sum(scales * (x - centres) ** 2, axis=1)))
+
+
+def network(params: Params) -> float:
+    """What tuning a network is like: a rate with an optimum that depends on the solver."""
+    best = {"sgd": -1.5, "adam": -3.0, "lion": -3.7}[str(params["solver"])]
+    rate = (math.log10(number(params["rate"])) - best) ** 2
+    width = (math.log2(number(params["width"])) - 7.0) ** 2 / 4.0
+    depth = abs(number(params["depth"]) - 4.0) / 2.0
+    decay = (math.log10(number(params["decay"])) + 4.0) ** 2 / 8.0
+    return rate + width + depth + decay + 0.3 * (params["solver"] != "adam")
+
+
+def steps(params: Params) -> float:
+    return sum(abs(number(value) - 7 * (i + 1)) for i, value in enumerate(params.values()))
+
+
+def support_vectors(params: Params) -> float:
+    """What tuning a support vector machine is like: three subtrees."""
+    penalty = (math.log10(number(params["C"])) - 1.0) ** 2 / 4.0
+    if params["kernel"] == "linear":
+        return 1.0 + penalty
+    gamma = (math.log10(number(params["gamma"])) + 2.0) ** 2
+    if params["kernel"] == "rbf":
+        return gamma + penalty
+    return 0.5 + gamma + penalty + abs(number(params["degree"]) - 3.0)
+
+
 def cube(axes: int) -> SearchSpace:
     return SearchSpace({name: Float(0.0, 1.0) for name in "xyzuvw"[:axes]})

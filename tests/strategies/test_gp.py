@@ -2,46 +2,31 @@ from __future__ import annotations
 
 import json
 import logging
-import math
 import os
 import subprocess
 import sys
 import time
 from collections.abc import Callable
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from prefect_tuner import (
     Categorical,
     Float,
     History,
-    HyperValue,
     Int,
     InvalidConfiguration,
     Outcome,
     Params,
-    SearchSpace,
     Study,
     Trial,
     make_strategy,
 )
 from prefect_tuner.strategies import gp
 from prefect_tuner.strategies.gp_posterior import NotPositiveDefinite
-from tests.search_spaces import spaces
-
-SPACE: dict[str, Any] = {
-    "rate": {"type": "float", "low": 1e-4, "high": 1.0, "log": True},
-    "momentum": {"type": "float", "low": 0.0, "high": 0.9, "step": 0.1},
-    "depth": {"type": "int", "low": 2, "high": 10},
-    "width": {"type": "int", "low": 16, "high": 4096, "log": True},
-    "size": {"type": "categorical", "choices": ["s", "m", "l"], "ordered": True},
-    "kind": [True, 1, 1.0, "one"],
-}
+from tests.objective_functions import SPACE, branin, cube, number, quadratic
 
 LIVE = """
 import json, math, sys
@@ -57,23 +42,6 @@ for number in range(40):
         study.tell(done, math.log10(done.params["rate"]) ** 2 + done.params["depth"])
 print(json.dumps(asked))
 """
-
-
-def number(value: HyperValue) -> float:
-    assert not isinstance(value, str)
-    return float(value)
-
-
-def quadratic(params: Params) -> float:
-    kinds = {"bool": 0.3, "int": 0.0, "float": 0.5, "str": 1.0}
-    return (
-        (math.log10(number(params["rate"])) + 2.0) ** 2
-        + 4.0 * (number(params["momentum"]) - 0.6) ** 2
-        + 0.1 * abs(number(params["depth"]) - 5)
-        + 0.2 * abs(math.log2(number(params["width"])) - 8)
-        + ["m", "l", "s"].index(str(params["size"]))
-        + kinds[type(params["kind"]).__name__]
-    )
 
 
 def run(
@@ -156,7 +124,7 @@ def with_trials(
 def test_another_process_suggests_the_same_to_the_last_bit() -> None:
     sequences = [
         subprocess.run(
-            [sys.executable, "-c", LIVE, json.dumps(SPACE)],
+            [sys.executable, "-c", LIVE, json.dumps(SPACE.to_json())],
             env=os.environ | {"PYTHONHASHSEED": hash_seed},
             capture_output=True,
             text=True,
@@ -166,34 +134,6 @@ def test_another_process_suggests_the_same_to_the_last_bit() -> None:
     ]
     assert sequences[0] == sequences[1]
     assert len(json.loads(sequences[0])) == 40
-
-
-METRICS = st.one_of(
-    st.just(0.0),
-    st.sampled_from([1e-300, -1e-300, 5e-324, 1e300, -1e300, 1.7e308, -1.7e308, 1.0]),
-    st.floats(allow_nan=False, allow_infinity=False),
-    st.sampled_from([*Outcome]).filter(lambda outcome: outcome is not Outcome.COMPLETED),
-)
-
-
-@settings(deadline=None, max_examples=40)
-@given(spaces(), st.lists(METRICS | st.none(), min_size=5, max_size=25), st.integers(0, 2**40))
-def test_any_space_and_any_metrics_give_a_new_candidate_of_the_space(
-    space: SearchSpace, metrics: list[float | Outcome | None], seed: int
-) -> None:
-    study = Study(space, strategy={"name": "gp", "initial": 2}, seed=seed)
-    seen: set[str] = set()
-    for metric in metrics:
-        trial = study.ask()
-        if trial is None:
-            assert space.cardinality is None or len(seen) == space.cardinality
-            return
-        assert repr(trial.params) not in seen
-        seen.add(repr(trial.params))
-        if isinstance(metric, Outcome):
-            study.tell(trial, outcome=metric)
-        elif metric is not None:
-            study.tell(trial, metric)
 
 
 @pytest.mark.parametrize("metric", [0.0, 1e300, -1e-300])
@@ -226,19 +166,6 @@ def test_a_finite_space_is_searched_to_its_last_candidate_and_then_exhausted() -
     assert study.ask() is None
 
 
-def test_a_finite_space_with_too_many_candidates_to_list_is_exhausted_too() -> None:
-    space = {"n": Int(1, 40), "m": Int(1, 30)}
-    study = Study(space, strategy={"name": "gp"})
-    for index in range(1195):
-        params: Params = {"n": index // 30 + 1, "m": index % 30 + 1}
-        study.add_trial(Trial(index, params, outcome=Outcome.COMPLETED, metric=float(index % 17)))
-    left = []
-    while (trial := study.ask()) is not None:
-        left.append((trial.params["n"], trial.params["m"]))
-        study.tell(trial, 1.0)
-    assert sorted(left) == [(40, m) for m in range(26, 31)]
-
-
 def test_a_region_that_fails_is_left() -> None:
     def objective(trial: Any, study: Study) -> None:
         if number(trial.params["x"]) > 0.5:
@@ -265,7 +192,7 @@ def test_a_thousand_failures_and_two_results_are_no_hindrance() -> None:
 
 
 def test_running_trials_are_kept_away_from() -> None:
-    study = run(_branin, {"x0": Float(0.0, 1.0), "x1": Float(0.0, 1.0)}, 12)
+    study = run(branin, cube(2), 12)
     running = np.array([list(t.params.values()) for t in (study.ask() for _ in range(8)) if t])
     apart = np.linalg.norm(running[:, None] - running[None], axis=2)
     assert len(running) == 8
@@ -336,52 +263,3 @@ def test_a_suggestion_takes_little_time_with_200_and_with_500_trials() -> None:
         started = time.process_time()
         study.ask()
         assert time.process_time() - started < seconds
-
-
-def _sphere(params: Params) -> float:
-    return sum((number(value) - 0.3) ** 2 for value in params.values())
-
-
-def _branin(params: Params) -> float:
-    x, y = 15.0 * number(params["x0"]) - 5.0, 15.0 * number(params["x1"])
-    bowl = (y - 5.1 / (4.0 * math.pi**2) * x**2 + 5.0 / math.pi * x - 6.0) ** 2
-    return bowl + 10.0 * (1.0 - 1.0 / (8.0 * math.pi)) * math.cos(x) + 10.0
-
-
-def _rosenbrock(params: Params) -> float:
-    x = [4.0 * number(value) - 2.0 for value in params.values()]
-    return sum(100.0 * (b - a**2) ** 2 + (1.0 - a) ** 2 for a, b in pairwise(x))
-
-
-def _steps(params: Params) -> float:
-    return sum(abs(number(v) - 7 * (i + 1)) for i, v in enumerate(params.values()))
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    ("objective", "space"),
-    [
-        (_sphere, {f"x{i}": Float(0.0, 1.0) for i in range(4)}),
-        (_branin, {f"x{i}": Float(0.0, 1.0) for i in range(2)}),
-        (_rosenbrock, {f"x{i}": Float(0.0, 1.0) for i in range(3)}),
-        (_steps, {f"n{i}": Int(0, 30) for i in range(4)}),
-        (quadratic, SPACE),
-    ],
-    ids=["sphere", "branin", "rosenbrock", "steps", "mixed"],
-)
-def test_it_beats_random_search(
-    objective: Callable[[Params], float], space: dict[str, Any]
-) -> None:
-    wins = 0
-    for seed in range(14):
-        ours = run(objective, space, 25, seed).best_metric
-        study = Study(space, "random", seed=seed)
-        for _ in range(25):
-            trial = study.ask()
-            assert trial is not None
-            study.tell(trial, objective(trial.params))
-        assert ours is not None
-        assert study.best_metric is not None
-        wins += ours < study.best_metric
-    # Of 14 fair coins, 12 or more show heads with p = 0.0065.
-    assert wins >= 12

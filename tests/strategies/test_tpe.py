@@ -7,8 +7,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from prefect_tuner import (
     Float,
@@ -22,10 +20,8 @@ from prefect_tuner import (
     Trial,
     make_strategy,
 )
-from prefect_tuner.strategies import feasible_cells
-from prefect_tuner.testing_spaces import CONDITIONAL_SPACE, CONSTRAINED_SPACE, search_spaces
+from prefect_tuner.testing_spaces import CONDITIONAL_SPACE, CONSTRAINED_SPACE
 from tests.objective_functions import SPACE, number, of_booster, quadratic
-from tests.search_spaces import spaces
 
 
 def run(
@@ -93,38 +89,6 @@ def test_a_study_taken_up_again_goes_on_as_it_would_have(space: SearchSpace) -> 
         assert study.strategy.next_candidate(study.history) == asked_again
 
 
-METRICS = st.one_of(
-    st.just(0.0),
-    st.sampled_from([1e-300, -1e-300, 5e-324, 1e300, -1e300, 1.7e308, -1.7e308, 1.0]),
-    st.floats(allow_nan=False, allow_infinity=False),
-    st.sampled_from([*Outcome]).filter(lambda outcome: outcome is not Outcome.COMPLETED),
-)
-
-
-@settings(deadline=None, max_examples=60)
-@given(
-    spaces() | search_spaces(conditional=True),
-    st.lists(METRICS | st.none(), min_size=5, max_size=25),
-    st.integers(0, 2**40),
-)
-def test_any_space_and_any_metrics_give_a_new_candidate_of_the_space(
-    space: SearchSpace, metrics: list[float | Outcome | None], seed: int
-) -> None:
-    study = Study(space, strategy={"name": "tpe", "initial": 2}, seed=seed)
-    seen: set[str] = set()
-    for metric in metrics:
-        trial = study.ask()
-        if trial is None:
-            assert len(seen) == space.cardinality
-            return
-        assert repr(trial.params) not in seen
-        seen.add(repr(trial.params))
-        if isinstance(metric, Outcome):
-            study.tell(trial, outcome=metric)
-        elif metric is not None:
-            study.tell(trial, metric)
-
-
 def test_a_finite_space_is_searched_to_its_last_feasible_candidate() -> None:
     space = SearchSpace(
         {"depth": Int(1, 6), "kind": ["a", "b", "c"], "rate": Float(0, 1, step=0.5)},
@@ -135,22 +99,6 @@ def test_a_finite_space_is_searched_to_its_last_feasible_candidate() -> None:
     study = run(lambda p: number(p["depth"]), space, len(feasible))
     assert len({repr(trial.params) for trial in study.history}) == len(feasible)
     assert study.ask() is None
-
-
-def test_a_finite_space_with_too_many_candidates_to_list_is_exhausted_too(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(feasible_cells, "MOST_CELLS", 1000)
-    space = SearchSpace({"n": Int(1, 40), "m": Int(1, 30)}, constraints=["n + m <= 69"])
-    study = Study(space, strategy="tpe")
-    for index in range(1195):
-        params: Params = {"n": index // 30 + 1, "m": index % 30 + 1}
-        study.add_trial(Trial(index, params, outcome=Outcome.COMPLETED, metric=float(index % 17)))
-    left = []
-    while (trial := study.ask()) is not None:
-        left.append((trial.params["n"], trial.params["m"]))
-        study.tell(trial, 1.0)
-    assert sorted(left) == [(40, m) for m in range(26, 30)]
 
 
 def test_a_thin_feasible_region_is_followed() -> None:
