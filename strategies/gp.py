@@ -146,7 +146,7 @@ class GaussianProcessSearch(SearchStrategy):
         try:
             posterior = Posterior(
                 self._encoding.embed(model.codes),
-                *model.targets(),
+                *model.targets,
                 self._encoding.embed(pending),
                 self._encoding.owners,
                 self._schedule.hyperparameters(observations),
@@ -163,7 +163,7 @@ class GaussianProcessSearch(SearchStrategy):
     def _by_density(
         self, rng: np.random.Generator, model: Observations, pending: FloatArray
     ) -> FloatArray:
-        y, _ = model.targets()
+        y, _ = model.targets
         return density_ratio_candidates(
             self._encoding, rng, model.codes, y, _DENSITY_CANDIDATES, pending
         )
@@ -174,7 +174,7 @@ class GaussianProcessSearch(SearchStrategy):
         return None if self._prior is None else Belief(self._prior, weight)
 
     def _is_stagnant(self, observations: Observations) -> bool:
-        y, _ = observations.targets()
+        y, _ = observations.targets
         floor = np.minimum.accumulate(y[observations.is_complete])
         progress = _PROGRESS * (np.median(y) - floor[-1])
         active = np.isfinite(observations.codes).sum(axis=1).mean()

@@ -128,13 +128,16 @@ def loss_and_gradient(
     correlation, slope = matern52_with_slope(squared_distances(scaled, scaled))
     amplitude, noise = values[-2], values[-1]
     covariance = amplitude * correlation
-    covariance[np.diag_indices(n)] += noise + extra + JITTER * amplitude
+    covariance.flat[:: n + 1] += noise + extra + JITTER * amplitude
     factor, failed = lapack.dpotrf(covariance.T, lower=1, overwrite_a=1)
     if failed:
         return _UNUSABLE, np.zeros_like(theta)
     log_determinant = 2.0 * float(np.sum(np.log(np.diag(factor))))
     alpha, _ = lapack.dpotrs(factor, y, lower=1)
-    w = _symmetric(lapack.dpotri(factor, lower=1)[0])
+    # Above the diagonal of the factor, and so of what is made of it, stand zeros.
+    triangle = lapack.dpotri(factor, lower=1, overwrite_c=1)[0]
+    w = triangle + triangle.T
+    w.flat[:: n + 1] *= 0.5
     w -= np.outer(alpha, alpha)
     gradient = np.empty_like(theta)
     gradient[-2] = 0.5 * amplitude * (np.vdot(w, correlation) + JITTER * np.trace(w))
@@ -184,11 +187,3 @@ def fitted(
         if float(result.fun) < least:
             best, least = np.asarray(result.x, dtype=float), float(result.fun)
     return best
-
-
-def _symmetric(lower: FloatArray) -> FloatArray:
-    """A symmetric matrix from its lower triangle; what stands above it is not read."""
-    triangle = np.tril(lower)
-    full: FloatArray = triangle + triangle.T
-    full[np.diag_indices(len(full))] *= 0.5
-    return full

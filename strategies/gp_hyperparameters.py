@@ -42,7 +42,8 @@ class FitSchedule:
     def hyperparameters(self, observations: Observations) -> Hyperparameters:
         """Those of the newest fit that is due, of which at least one observation is complete."""
         n = len(observations.metrics)
-        due = observations.take(slice(n - n % _interval(n)))
+        extra = n % _interval(n)
+        due = observations.take(slice(n - extra)) if extra else observations
         starts, iterations = self._prior.starts(), _COLD_ITERATIONS
         for anchor in reversed(_ANCHORS):
             first = due.take(slice(anchor))
@@ -57,7 +58,7 @@ class FitSchedule:
     ) -> FloatArray:
         """Theta for some observations, from memory if it was the same a while ago."""
         rows = observations.subset(_MOST_OBSERVATIONS)
-        y, extra = rows.targets()
+        y, extra = rows.targets
         if np.ptp(y) == 0.0:  # Equal metrics fit best where there is nothing left to explore.
             return starts[0]
         key = blake2b(digest_size=16)

@@ -67,16 +67,16 @@ def ranked_candidates(
         tried: Codes of all trials, shape (t, A).
         belief: Where the user expects good candidates.
     """
-    y, _ = model.targets()
+    y, _ = model.targets
     incumbents = np.concatenate([model.codes[model.is_complete], pending])
     best = float(posterior.at(encoding.embed(incumbents))[0].min())
-    seen = {row.tobytes() for row in tried}
+    seen = set(_keys(tried))
 
     def score(codes: FloatArray) -> FloatArray:
         values = log_expected_improvement(*posterior.at(encoding.embed(codes)), best)
         if belief is not None:
             values += belief.weight * belief.prior.log_density(codes)[0]
-        values[[row.tobytes() in seen for row in codes]] = -np.inf
+        values[[key in seen for key in _keys(codes)]] = -np.inf
         return values
 
     def score_and_gradient(codes: FloatArray) -> tuple[FloatArray, FloatArray]:
@@ -111,3 +111,10 @@ def ranked_candidates(
         scores = np.concatenate([better_scores, scores])
     order = np.argsort(-scores, kind="stable")
     return candidates[order[: int(np.isfinite(scores).sum())]]
+
+
+def _keys(codes: FloatArray) -> list[bytes]:
+    """The bytes of each row, m of them: equal rows have equal ones."""
+    rows = np.ascontiguousarray(codes)
+    keys: list[bytes] = rows.view(f"V{rows.itemsize * rows.shape[1]}").ravel().tolist()
+    return keys

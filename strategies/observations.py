@@ -14,6 +14,7 @@ around it, and several do. A cancelled trial says nothing.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from operator import is_not
 
 import numpy as np
@@ -52,6 +53,7 @@ class Observations:
         """Some of them, in the order given."""
         return Observations(self.codes[rows], self.metrics[rows], self.is_failure[rows])
 
+    @cached_property
     def targets(self) -> tuple[FloatArray, FloatArray]:
         """Warped metrics and the variances that observations have beyond the noise, each (n,).
 
@@ -62,6 +64,7 @@ class Observations:
         y[complete] = warped(self.metrics[complete])
         y[~complete] = np.quantile(y[complete], 0.75)
         y[self.is_failure] = np.max(y[complete])
+        y.flags.writeable = False
         return y, np.where(complete, 0.0, _PENALTY_VARIANCE)
 
     def subset(self, most: int) -> Observations:

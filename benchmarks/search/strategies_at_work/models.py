@@ -69,7 +69,7 @@ class Model:
         codes = encoder.codes(study.history)
         observations = encoder.observations(study.history, codes)
         pending = codes[encoder.running(study.history)]
-        y, extra = observations.targets()
+        y, extra = observations.targets
         posterior = Posterior(
             encoding.embed(observations.codes),
             y,
