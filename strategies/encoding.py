@@ -53,6 +53,7 @@ class Encoding:
         axes: The parameters with more than one value.
         owners: To which axis each column of the embedding belongs, shape (E,).
         is_conditional: Which axes are not always active, shape (A,).
+        is_parent: Which axes decide whether others are active, shape (A,).
         has_constraints: Whether candidates have to meet any.
 
     Example:
@@ -95,6 +96,8 @@ class Encoding:
             for name in space.order
             if name in place and needs[name]
         ]
+        self.is_parent: BoolArray = np.zeros(len(self.axes), dtype=bool)
+        self.is_parent[[parent for _, needed in self._needs for parent, _ in needed]] = True
         widths = [axis.width for axis in self.axes]
         self.owners: IntArray = np.repeat(np.arange(len(widths)), widths)
         starts = np.concatenate([[0], np.cumsum(widths)]).astype(int)

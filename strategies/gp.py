@@ -37,10 +37,9 @@ _TRIES = 32
 _DENSITY_CANDIDATES = 64
 # Points of the initial design that are looked at for each trial; few of them may be feasible.
 _DESIGN_POINTS = 1000
-# Stagnant is a study of which this many trials, times the axes that are active in one, brought no
-# progress of a hundredth of the distance from the median to the best. Then every so manieth
-# candidate is the density's.
-_PATIENCE, _DENSITY_EVERY, _PROGRESS = 2, 3, 0.01
+# Progress is a hundredth of the distance from the median to the best. A study that stagnates takes
+# every so manieth candidate from the densities.
+_PROGRESS, _DENSITY_EVERY = 0.01, 3
 
 
 class GpOptions(StrategyOptions):
@@ -78,8 +77,10 @@ class GaussianProcessSearch(SearchStrategy):
 
     Running trials are taken into account: what they will teach is not asked for again. A failed
     trial counts as bad as the worst that completed, though not as surely. No candidate comes
-    twice; a finite space is exhausted when all of it was tried. When the search stagnates, every
-    third candidate comes from another method, a ratio of densities, until there is progress.
+    twice; a finite space is exhausted when all of it was tried. When more trials than a candidate
+    has parameters brought no progress, every third candidate comes from another method, a ratio
+    of densities, and the choices of the others are drawn, the more often the more is expected of
+    them, and the more evenly the longer it lasts.
 
     A conditional parameter takes part where it is active: what was learned of it is kept for when
     it is active again. Each candidate meets the constraints. The option `prior` tells the search
@@ -141,8 +142,12 @@ class GaussianProcessSearch(SearchStrategy):
         model = observations.subset(_MOST_OBSERVATIONS)
         pending = codes[[trial.number for trial in history.running]]
         preferred: list[FloatArray] = []
-        if len(history) % _DENSITY_EVERY == 0 and self._is_stagnant(observations):
+        sharpness: float | None = None
+        stagnation = _stagnation(observations)
+        if stagnation > 1.0 and len(history) % _DENSITY_EVERY == 0:
             preferred = [self._by_density(rng, model, pending)]
+        elif stagnation > 1.0:
+            sharpness = stagnation**-0.5
         try:
             posterior = Posterior(
                 self._encoding.embed(model.codes),
@@ -151,8 +156,9 @@ class GaussianProcessSearch(SearchStrategy):
                 self._encoding.owners,
                 self._schedule.hyperparameters(observations),
             )
+            belief = self._belief(observations)
             ranked = ranked_candidates(
-                self._encoding, rng, posterior, model, pending, codes, self._belief(observations)
+                self._encoding, rng, posterior, model, pending, codes, belief, sharpness
             )
         except (ArithmeticError, np.linalg.LinAlgError) as error:
             self._warn_once(error)
@@ -173,13 +179,6 @@ class GaussianProcessSearch(SearchStrategy):
         weight = BETA / len(observations.metrics)
         return None if self._prior is None else Belief(self._prior, weight)
 
-    def _is_stagnant(self, observations: Observations) -> bool:
-        y, _ = observations.targets
-        floor = np.minimum.accumulate(y[observations.is_complete])
-        progress = _PROGRESS * (np.median(y) - floor[-1])
-        active = np.isfinite(observations.codes).sum(axis=1).mean()
-        return bool(np.sum(floor <= floor[-1] + progress) > _PATIENCE * active)
-
     def _warn_once(self, error: Exception) -> None:
         if not self._has_warned:
             self._has_warned = True
@@ -187,3 +186,12 @@ class GaussianProcessSearch(SearchStrategy):
                 "The model cannot be computed, candidates come from a ratio of densities: %s",
                 error,
             )
+
+
+def _stagnation(observations: Observations) -> float:
+    """For how many trials there was no progress, in units of the parameters that a trial has."""
+    y, _ = observations.targets
+    best = np.minimum.accumulate(y[observations.is_complete])
+    progress = _PROGRESS * (np.median(y) - best[-1])
+    active = np.isfinite(observations.codes).sum(axis=1).mean()
+    return float(np.sum(best <= best[-1] + progress) / active)

@@ -77,4 +77,4 @@ class FitSchedule:
 
 def _interval(n: int) -> int:
     """Every how many observations a fit is due."""
-    return next((step for most, step in ((40, 1), (80, 2), (200, 5), (400, 10)) if n < most), 25)
+    return next((step for most, step in ((25, 1), (60, 2), (200, 5), (400, 10)) if n < most), 25)

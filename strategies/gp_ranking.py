@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from prefect_tuner.strategies.array_types import FloatArray
+from prefect_tuner.strategies.choice_sampling import with_drawn_choices
 from prefect_tuner.strategies.encoding import Encoding
 from prefect_tuner.strategies.gp_acquisition import (
     log_expected_improvement,
@@ -55,6 +56,7 @@ def ranked_candidates(
     pending: FloatArray,
     tried: FloatArray,
     belief: Belief | None = None,
+    sharpness: float | None = None,
 ) -> FloatArray:
     """Codes of candidates that were not tried, those with the largest log EI first, shape (m, A).
 
@@ -66,6 +68,8 @@ def ranked_candidates(
         pending: Codes of running trials, which the posterior was given too, shape (p, A).
         tried: Codes of all trials, shape (t, A).
         belief: Where the user expects good candidates.
+        sharpness: Whether candidates with choices that are drawn come before all others, and how
+            much more often those with a larger EI are; see `choice_sampling`.
     """
     y, _ = model.targets
     incumbents = np.concatenate([model.codes[model.is_complete], pending])
@@ -109,8 +113,12 @@ def ranked_candidates(
         )
         candidates = np.concatenate([better, candidates])
         scores = np.concatenate([better_scores, scores])
-    order = np.argsort(-scores, kind="stable")
-    return candidates[order[: int(np.isfinite(scores).sum())]]
+    is_first = np.ones(len(scores), dtype=bool)
+    if sharpness is not None:
+        is_first = with_drawn_choices(encoding, rng, candidates, scores, sharpness)
+    order = np.lexsort((-scores, ~is_first))
+    ranked: FloatArray = candidates[order[np.isfinite(scores[order])]]
+    return ranked
 
 
 def _keys(codes: FloatArray) -> list[bytes]:
