@@ -37,9 +37,10 @@ _TRIES = 32
 _DENSITY_CANDIDATES = 64
 # Points of the initial design that are looked at for each trial; few of them may be feasible.
 _DESIGN_POINTS = 1000
-# Progress is a hundredth of the distance from the median to the best. A study that stagnates takes
-# every so manieth candidate from the densities.
-_PROGRESS, _DENSITY_EVERY = 0.01, 3
+# Stagnant is a study of which this many trials, times the axes that are active in one, brought no
+# progress of a hundredth of the distance from the median to the best. Then every so manieth
+# candidate is the density's.
+_PATIENCE, _PROGRESS, _DENSITY_EVERY = 2.0, 0.01, 3
 
 
 class GpOptions(StrategyOptions):
@@ -77,8 +78,8 @@ class GaussianProcessSearch(SearchStrategy):
 
     Running trials are taken into account: what they will teach is not asked for again. A failed
     trial counts as bad as the worst that completed, though not as surely. No candidate comes
-    twice; a finite space is exhausted when all of it was tried. When more trials than a candidate
-    has parameters brought no progress, every third candidate comes from another method, a ratio
+    twice; a finite space is exhausted when all of it was tried. When twice as many trials as a
+    candidate has parameters brought no progress, every third candidate comes from another method, a ratio
     of densities, and the choices of the others are drawn, the more often the more is expected of
     them, and the more evenly the longer it lasts.
 
@@ -144,10 +145,10 @@ class GaussianProcessSearch(SearchStrategy):
         preferred: list[FloatArray] = []
         sharpness: float | None = None
         stagnation = _stagnation(observations)
-        if stagnation > 1.0 and len(history) % _DENSITY_EVERY == 0:
+        if stagnation > _PATIENCE and len(history) % _DENSITY_EVERY == 0:
             preferred = [self._by_density(rng, model, pending)]
-        elif stagnation > 1.0:
-            sharpness = stagnation**-0.5
+        elif stagnation > _PATIENCE:
+            sharpness = _PATIENCE / stagnation
         try:
             posterior = Posterior(
                 self._encoding.embed(model.codes),
