@@ -2,11 +2,13 @@
 
 CPU milliseconds, of all threads, of one ask and one tell with n finished trials, in studies that
 the method runs itself from the first trial on: the 20 suggestions after each n, of all seeds. On a
-space of six mixed parameters, and on one table of each family.
+space of six mixed parameters, and on one table of each family. Apart from that, the mean over
+studies of 100 trials on these tables, and the sum over one of 2,000 trials on the mixed space.
 
 ```
 python -m benchmarks.search.ask_times                                      ours, and what is stored
 python -m benchmarks.search.ask_times --methods optuna-5.0.0-gp --seeds 1 --most 500
+python -m benchmarks.search.ask_times --methods gp optuna-5.0.0-gp --first
 python -m benchmarks.search.ask_times --methods tpe optuna-5.0.0-tpe --long
 ```
 """
@@ -33,6 +35,8 @@ from prefect_tuner import Categorical, Float, Int, Params, SearchSpace
 
 SIZES: Final = (10, 100, 200, 500, 1000)
 WINDOW: Final = 20
+FIRST: Final = "mean of 100"
+FIRST_TRIALS: Final = 100
 LONG: Final = "all of 2000"
 LONG_TRIALS: Final = 2000
 STORED: Final = STORE / "ask_times.json"
@@ -73,10 +77,13 @@ def main() -> None:
     parser.add_argument("--methods", nargs="*", default=["gp", "random"])
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--most", type=int, default=SIZES[-1], help="finished trials")
+    parser.add_argument("--first", action="store_true", help="only the mean over 100 trials")
     parser.add_argument("--long", action="store_true", help="only a study of 2,000 trials, in all")
     asked = parser.parse_args()
     for method in asked.methods:
-        if asked.long:
+        if asked.first:
+            measure_first(method, range(asked.seeds))
+        elif asked.long:
             measure_long(method)
         else:
             measure_and_store(method, range(asked.seeds), asked.most)
@@ -99,10 +106,27 @@ def measure_and_store(method: str, seeds: Iterable[int], most: int = SIZES[-1]) 
                 by_size[str(size)] += [round(ms, 3) for ms in spent[size : size + WINDOW]]
         measured[name] = by_size
     stored = read_ask_times()
-    known = stored.get(method, {}).get("mixed", {})
-    if LONG in known:
-        measured["mixed"][LONG] = known[LONG]
+    for name, known in stored.get(method, {}).items():
+        measured[name] |= {each: known[each] for each in (FIRST, LONG) if each in known}
     write_ask_times(STORED, stored | {method: measured})
+
+
+def measure_first(method: str, seeds: Iterable[int]) -> None:
+    """Measure the mean time of the suggestions of studies of 100 trials on the tables."""
+    stored = read_ask_times()
+    of_method = stored.setdefault(method, {})
+    for name in TABLES:
+        problem = load(name)
+        of_method.setdefault(name, {})[FIRST] = [
+            round(
+                float(
+                    np.mean(ask_times(method, problem.space, problem.metric, seed, FIRST_TRIALS))
+                ),
+                3,
+            )
+            for seed in seeds
+        ]
+    write_ask_times(STORED, stored)
 
 
 def measure_long(method: str) -> None:

@@ -12,7 +12,7 @@ import time
 from typing import Final
 
 from benchmarks.search import pictures
-from benchmarks.search.ask_times import measure_and_store, measure_long
+from benchmarks.search.ask_times import measure_and_store, measure_first, measure_long
 from benchmarks.search.problems import MODULES, problem_set
 from benchmarks.search.report import PAGE, report_tables, with_tables
 from benchmarks.search.simulated_workers import SETTINGS
@@ -79,6 +79,7 @@ def run_ours(asked: argparse.Namespace) -> None:
             print(f"{problems}, {setting}, {method}: {time.monotonic() - started:.0f} s")
     for method in _existing(("gp", "tpe", "random"), asked.methods):
         measure_and_store(method, range(3))
+        measure_first(method, range(3))
     for method in _existing(("tpe",), asked.methods):
         measure_long(method)
 

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from benchmarks.search.optimizers import Optimizer
+from benchmarks.search.smac_facade import SmacFacade
 from prefect_tuner import Categorical, Float, Int, Params, SearchSpace
 
 
@@ -87,5 +88,6 @@ PEERS: Final[dict[str, Callable[[SearchSpace, int], Optimizer]]] = {
     "optuna-5.0.0-tpe": _tpe,
     "optuna-5.0.0-tpe-univariate": _tpe_univariate,
     "optuna-5.0.0-gp": _gp,
+    "smac-2.4.1": SmacFacade,
 }
 """What is compared with, by the name of its file of stored runs."""

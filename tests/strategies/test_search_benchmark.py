@@ -142,8 +142,11 @@ def test_a_strategy_of_ours_is_run_by_name() -> None:
     assert done.repeated == 0
 
 
-def test_a_sampler_of_optuna_suggests_active_parameters_of_their_domain() -> None:
-    pytest.importorskip("optuna")
+@pytest.mark.parametrize(
+    ("peer", "package"), [("optuna-5.0.0-tpe", "optuna"), ("smac-2.4.1", "smac")]
+)
+def test_a_peer_suggests_active_parameters_of_their_domain(peer: str, package: str) -> None:
+    pytest.importorskip(package)
     space = SearchSpace(
         {
             "rate": {"type": "float", "low": 1e-3, "high": 1.0, "log": True, "when": {"k": ["b"]}},
@@ -152,7 +155,7 @@ def test_a_sampler_of_optuna_suggests_active_parameters_of_their_domain() -> Non
             "share": {"type": "float", "low": 0.0, "high": 1.0, "step": 0.25},
         }
     )
-    optimizer = PEERS["optuna-5.0.0-tpe"](space, 0)
+    optimizer = PEERS[peer](space, 0)
     suggested = []
     for number in range(15):
         suggested.append(optimizer.suggest(number))
