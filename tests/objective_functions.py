@@ -1,12 +1,14 @@
-"""Objectives whose optimum is known, and spaces for them."""
+"""Objectives whose optimum is known, spaces for them, and studies of them."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
-from prefect_tuner import Categorical, Float, HyperValue, Int, Params, SearchSpace
+from prefect_tuner import Categorical, Float, HyperValue, Int, Params, SearchSpace, Study
 
 SPACE = SearchSpace(
     {
@@ -119,3 +121,20 @@ def support_vectors(params: Params) -> float:
 
 def cube(axes: int) -> SearchSpace:
     return SearchSpace({name: Float(0.0, 1.0) for name in "xyzuvw"[:axes]})
+
+
+def run_study(
+    strategy: str,
+    objective: Callable[[Params], float],
+    space: Any,
+    trials: int,
+    seed: int = 0,
+    **options: Any,
+) -> Study:
+    """A study of so many trials, one after the other, by a strategy with some options."""
+    study = Study(space, strategy={"name": strategy, **options}, seed=seed)
+    for _ in range(trials):
+        trial = study.ask()
+        assert trial is not None
+        study.tell(trial, objective(trial.params))
+    return study

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from scipy.stats import wilcoxon
 
-from prefect_tuner import Float, Int, Params, SearchSpace, Study
+from prefect_tuner import Float, Int, Params, SearchSpace
 from prefect_tuner.testing_spaces import CONDITIONAL_SPACE
 from tests.objective_functions import (
     SPACE,
@@ -26,6 +26,7 @@ from tests.objective_functions import (
     of_booster,
     quadratic,
     rosenbrock,
+    run_study,
     sphere,
     steps,
     support_vectors,
@@ -66,11 +67,7 @@ FUNCTIONS: dict[Callable[[Params], float], SearchSpace] = {
 
 
 def best_metric(strategy: str, function: Callable[[Params], float], seed: int) -> float:
-    study = Study(FUNCTIONS[function], strategy, seed=seed)
-    for _ in range(TRIALS):
-        trial = study.ask()
-        assert trial is not None
-        study.tell(trial, function(trial.params))
+    study = run_study(strategy, function, FUNCTIONS[function], TRIALS, seed)
     assert study.best_metric is not None
     return study.best_metric
 

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -26,7 +27,7 @@ from prefect_tuner import (
 )
 from prefect_tuner.strategies import gp
 from prefect_tuner.strategies.gp_posterior import NotPositiveDefinite
-from tests.objective_functions import SPACE, branin, cube, number, quadratic
+from tests.objective_functions import SPACE, branin, cube, number, quadratic, run_study
 
 LIVE = """
 import json, math, sys
@@ -44,15 +45,7 @@ print(json.dumps(asked))
 """
 
 
-def run(
-    objective: Callable[[Params], float], space: Any, trials: int, seed: int = 0, **options: Any
-) -> Study:
-    study = Study(space, strategy={"name": "gp", **options}, seed=seed)
-    for _ in range(trials):
-        trial = study.ask()
-        assert trial is not None
-        study.tell(trial, objective(trial.params))
-    return study
+run = partial(run_study, "gp")
 
 
 def test_a_mixed_space_is_solved_nearly_to_the_optimum() -> None:
@@ -60,18 +53,6 @@ def test_a_mixed_space_is_solved_nearly_to_the_optimum() -> None:
     assert study.best_metric is not None
     assert study.best_metric < 0.3
     assert type(study.best_params["kind"] if study.best_params else None) is int
-
-
-def test_the_direction_is_kept_to() -> None:
-    study = Study(SPACE, "gp", "maximize", seed=0)
-    for _ in range(40):
-        trial = study.ask()
-        assert trial is not None
-        study.tell(trial, -quadratic(trial.params))
-    assert study.best_metric is not None
-    assert study.best_metric > -1.0
-    mirrored = run(quadratic, SPACE, 40)
-    assert [t.params for t in mirrored.history] == [t.params for t in study.history]
 
 
 def test_a_study_taken_up_again_goes_on_as_it_would_have() -> None:

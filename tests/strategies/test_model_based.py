@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from prefect_tuner import Int, Outcome, Params, SearchSpace, Study, Trial
 from prefect_tuner.strategies import feasible_cells
 from prefect_tuner.testing_spaces import search_spaces
+from tests.objective_functions import SPACE, quadratic, run_study
 from tests.search_spaces import spaces
 
 both_models = pytest.mark.parametrize("name", ["gp", "tpe"])
@@ -62,3 +63,16 @@ def test_a_finite_space_with_too_many_candidates_to_list_is_exhausted_too(
         left.append((trial.params["n"], trial.params["m"]))
         study.tell(trial, 1.0)
     assert sorted(left) == [(40, m) for m in range(26, last + 1)]
+
+
+@both_models
+def test_the_direction_is_kept_to(name: str) -> None:
+    study = Study(SPACE, name, "maximize", seed=0)
+    for _ in range(40):
+        trial = study.ask()
+        assert trial is not None
+        study.tell(trial, -quadratic(trial.params))
+    assert study.best_metric is not None
+    assert study.best_metric > -1.0
+    mirrored = run_study(name, quadratic, SPACE, 40)
+    assert [t.params for t in mirrored.history] == [t.params for t in study.history]

@@ -1,9 +1,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
+from functools import partial
 
 import numpy as np
 import pytest
@@ -21,18 +20,9 @@ from prefect_tuner import (
     make_strategy,
 )
 from prefect_tuner.testing_spaces import CONDITIONAL_SPACE, CONSTRAINED_SPACE
-from tests.objective_functions import SPACE, number, of_booster, quadratic
+from tests.objective_functions import SPACE, number, of_booster, quadratic, run_study
 
-
-def run(
-    objective: Callable[[Params], float], space: Any, trials: int, seed: int = 0, **options: Any
-) -> Study:
-    study = Study(space, strategy={"name": "tpe", **options}, seed=seed)
-    for _ in range(trials):
-        trial = study.ask()
-        assert trial is not None
-        study.tell(trial, objective(trial.params))
-    return study
+run = partial(run_study, "tpe")
 
 
 def long_history(count: int) -> History:
@@ -51,16 +41,6 @@ def long_history(count: int) -> History:
 def test_a_mixed_space_is_solved_nearly_to_the_optimum() -> None:
     best = [run(quadratic, SPACE, 120, seed).best_metric for seed in range(3)]
     assert np.median([metric for metric in best if metric is not None]) < 0.7
-
-
-def test_the_direction_is_kept_to() -> None:
-    study = Study(SPACE, "tpe", "maximize", seed=0)
-    for _ in range(40):
-        trial = study.ask()
-        assert trial is not None
-        study.tell(trial, -quadratic(trial.params))
-    mirrored = run(quadratic, SPACE, 40)
-    assert [t.params for t in mirrored.history] == [t.params for t in study.history]
 
 
 def test_the_branch_of_a_tree_that_is_best_is_found_and_searched() -> None:
