@@ -24,6 +24,7 @@ from itertools import pairwise
 
 import numpy as np
 
+from prefect_tuner.condition_graph import conditions_of
 from prefect_tuner.conditions import Conditions
 from prefect_tuner.parameters import HyperValue, Params
 from prefect_tuner.space import SearchSpace
@@ -76,9 +77,15 @@ class Encoding:
 
     def __init__(self, space: SearchSpace) -> None:
         self._space = space
-        needs = _needs(space)
+        self._conditions = conditions_of(space)
+        needs = _needs(space, self._conditions)
         self.axes: tuple[Axis, ...] = tuple(
-            axis_of(name, parameter, is_conditional=bool(needs[name]), named=_named(space, name))
+            axis_of(
+                name,
+                parameter,
+                is_conditional=bool(needs[name]),
+                named=tuple(v for when in self._conditions.values() for v in when.get(name, ())),
+            )
             for name, parameter in space.items()
             if parameter.cardinality != 1
         )
@@ -136,8 +143,8 @@ class Encoding:
         row = codes.tolist()
         values: Params = {}
         for name in self._space.order:
-            when = self._space[name].when
-            if isinstance(when, Conditions) and not all(
+            when = self._conditions.get(name)
+            if when is not None and not all(
                 parent in values and when.allow(parent, values[parent]) for parent in when
             ):
                 continue
@@ -268,7 +275,9 @@ class Encoding:
         return codes + 0.0
 
 
-def _needs(space: SearchSpace) -> dict[str, list[tuple[str, tuple[HyperValue, ...]]]]:
+def _needs(
+    space: SearchSpace, conditions: Mapping[str, Conditions]
+) -> dict[str, list[tuple[str, tuple[HyperValue, ...]]]]:
     """For each parameter the conditions that not every candidate meets, all ancestors' included.
 
     Each names a parameter of several values, and some but not all of these.
@@ -276,18 +285,8 @@ def _needs(space: SearchSpace) -> dict[str, list[tuple[str, tuple[HyperValue, ..
     needs: dict[str, list[tuple[str, tuple[HyperValue, ...]]]] = {}
     for name in space.order:
         needs[name] = []
-        for parent, values in _conditions(space, name).items():
+        for parent, values in conditions.get(name, {}).items():
             needs[name] += [need for need in needs[parent] if need not in needs[name]]
             if len(values) != space[parent].cardinality:
                 needs[name].append((parent, values))
     return needs
-
-
-def _named(space: SearchSpace, parent: str) -> tuple[HyperValue, ...]:
-    """The values of a parameter that conditions of others name."""
-    return tuple(v for name in space for v in _conditions(space, name).get(parent, ()))
-
-
-def _conditions(space: SearchSpace, name: str) -> Mapping[str, tuple[HyperValue, ...]]:
-    when = space[name].when
-    return when if isinstance(when, Conditions) else {}
