@@ -33,8 +33,9 @@ def counted_trials(state: StudyState) -> list[Trial]:
 
 
 def best_counted(state: StudyState) -> Trial | None:
-    """The completed trial with the best metric among those that count."""
-    if _last_that_counts(state) is None:
+    """The best trial among those that count."""
+    has_said = state.stopped is not None and state.stopped.best is not None
+    if has_said or _last_that_counts(state) is None:
         return state.best_trial
     best: Trial | None = None
     for trial in counted_trials(state):

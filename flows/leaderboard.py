@@ -104,7 +104,7 @@ def summary_markdown(study: str, direction: Direction, progress: Progress, endin
     if best is None:
         return "\n".join([*lines, "No trial has a metric."])
     lines += [
-        f"Best metric (**{direction}**): **{best.metric!r}** in trial {best.number}",
+        f"Best trial (**{direction}**): {best.number}, with a metric of **{best.metric!r}**",
         "",
         "| parameter | value |",
         "| --- | --- |",

@@ -186,7 +186,11 @@ class InterruptedRecord(_Record):
 
 
 class StoppedRecord(_Record):
-    """The run has ended: `completed` for a reason, `failed`, or `cancelled` from outside."""
+    """The run has ended: `completed` for a reason, `failed`, or `cancelled` from outside.
+
+    `best` is the number of the trial that the strategy expects to be best; it is left out where
+    that is the one with the best metric.
+    """
 
     type: Literal["stopped"] = "stopped"
     ending: Literal["completed", "failed", "cancelled"]
@@ -194,6 +198,14 @@ class StoppedRecord(_Record):
     trials: int
     digest: str
     elapsed: float
+    best: int | None = None
+
+    @model_serializer(mode="wrap")
+    def _without_best(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        record: dict[str, Any] = serialize(self)
+        if self.best is None:
+            record.pop("best", None)
+        return record
 
 
 Record: TypeAlias = Annotated[

@@ -40,8 +40,8 @@ class Told:
 
     Attributes:
         trial: As it stands in the history.
-        previous: The incumbent before it.
-        improved: Whether the trial is the incumbent now.
+        previous: The trial with the best metric before it.
+        improved: Whether the trial has the best metric now.
         is_news: Whether it ended in this run rather than in an earlier one.
     """
 
@@ -56,8 +56,8 @@ class RecordedStudy:
 
     The study is rebuilt from what the ledger holds: trials that have finished are told again,
     without news, those that were in flight come first when trials are asked for. In a study with
-    a lag, trials are told in their order, so that stop rules and the incumbent do not depend on
-    how long each takes.
+    a lag, trials are told in their order, so that stop rules and the leader do not depend on how
+    long each takes.
 
     Args:
         study: Empty.
@@ -93,7 +93,7 @@ class RecordedStudy:
             called = {t.number: t.attempts for t in state.trials if t.number not in state.given}
         self._recorder = TrialRecorder(ledger, called)
         self._take_initial(initial_trials, is_new=state is None or not state.begun)
-        self._progress = replace(self._progress, best_trial=study.best_trial)
+        self._progress = replace(self._progress, best_trial=study.leader)
 
     @property
     def progress(self) -> Progress:
@@ -222,6 +222,7 @@ class RecordedStudy:
         """
         if not self._begun or (self._ledger.is_broken and ending != "completed"):
             return
+        best = self.study.best_trial if ending == "completed" else None
         record = StoppedRecord.model_validate(
             {
                 "at": utc_now(),
@@ -230,6 +231,7 @@ class RecordedStudy:
                 "trials": len(self.study.history),
                 "digest": study_digest(self.study.history),
                 "elapsed": elapsed,
+                "best": None if best is None or best is self.study.leader else best.number,
             }
         )
         try:
@@ -239,7 +241,7 @@ class RecordedStudy:
                 raise
 
     def _tell(self, trial: Trial) -> Told:
-        previous = self.study.best_trial
+        previous = self.study.leader
         told = self.study.tell(
             trial.number,
             trial.metric,
@@ -251,7 +253,7 @@ class RecordedStudy:
         )
         self._told += 1
         is_news = told.number not in self._old
-        improved = self.study.best_trial is not previous
+        improved = self.study.leader is not previous
         if improved and is_news and told.metric is not None:
             self._ledger.append(BestRecord(at=utc_now(), number=told.number, metric=told.metric))
         self._count(told, improved)
@@ -265,7 +267,7 @@ class RecordedStudy:
             completed=self._progress.completed + completed,
             failed=self._progress.failed + failed,
             since_best=0 if improved else self._progress.since_best + (completed or failed),
-            best_trial=self.study.best_trial,
+            best_trial=self.study.leader,
         )
 
     def _restore(self, state: StudyState) -> None:
@@ -283,14 +285,14 @@ class RecordedStudy:
         self._next = deque(self.study.history[trial.number] for trial in state.in_flight)
 
     def _give(self, trial: Trial, *, known: bool) -> None:
-        previous = self.study.best_trial
+        previous = self.study.leader
         self.study.add_trial(trial)
         self._given += 1
         self._told += 1
         if known:
             self._known += 1
         else:
-            self._count(trial, self.study.best_trial is not previous)
+            self._count(trial, self.study.leader is not previous)
 
     def _take_initial(self, initial_trials: Sequence[InitialTrial], *, is_new: bool) -> None:
         """Take what the study starts from, except for what it has begun with already."""

@@ -3,7 +3,7 @@
 ```
 study.ask()              -> trial, recorded as running      (None: exhausted)
 study.tell(trial, 0.93)  -> the same trial, finished        (in any order)
-study.best_trial         -> the incumbent
+study.best_trial         -> the incumbent: the best metric, or with noise the best expectation
 ```
 """
 
@@ -78,7 +78,10 @@ class Study:
         self.lag = lag
         self._lagged = None if lag is None else LaggedHistory(self.history, lag)
         self._enqueued: deque[Params] = deque()
-        self._best: Trial | None = None
+        self._leader: Trial | None = None
+        self._told = 0
+        # The trial that the strategy expects to be best, and after how many results it did.
+        self._expected: tuple[int, Trial | None] = (0, None)
 
     @property
     def space(self) -> SearchSpace:
@@ -97,18 +100,32 @@ class Study:
 
     @property
     def best_trial(self) -> Trial | None:
+        """The incumbent, None before the first completed trial.
+
+        It is the leader by metric, unless the strategy takes metrics for noisy: then it is the
+        completed trial that the strategy expects to be best, since the best of many noisy metrics
+        is mostly a lucky one.
+        """
+        if self._expected[0] != self._told:
+            self._expected = (self._told, self.strategy.expected_best(self.history))
+        return self._expected[1] or self._leader
+
+    @property
+    def leader(self) -> Trial | None:
         """The completed trial with the best metric, the one told first among equals."""
-        return self._best
+        return self._leader
 
     @property
     def best_params(self) -> Params | None:
         """The parameters of the best trial."""
-        return None if self._best is None else dict(self._best.params)
+        best = self.best_trial
+        return None if best is None else dict(best.params)
 
     @property
     def best_metric(self) -> float | None:
         """The metric of the best trial."""
-        return None if self._best is None else self._best.metric
+        best = self.best_trial
+        return None if best is None else best.metric
 
     @property
     def can_ask(self) -> bool:
@@ -285,10 +302,12 @@ class Study:
 
     def _finish(self, trial: Trial) -> None:
         self.history.finish(trial)
+        self._told += 1
+        lead = None if self._leader is None else self._leader.metric
         if trial.metric is not None and (
-            self.best_metric is None or is_better(trial.metric, self.best_metric, self.direction)
+            lead is None or is_better(trial.metric, lead, self.direction)
         ):
-            self._best = trial
+            self._leader = trial
         if self._lagged is None:
             self.strategy.report_result(trial)
 

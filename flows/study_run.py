@@ -6,6 +6,7 @@ import threading
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 
 from prefect.events.worker import EventsWorker
 from prefect.exceptions import TerminationSignal
@@ -143,7 +144,8 @@ def _observed_run(
         opened.study.stop(ending, describe_error(error), loop.progress.elapsed)
         observers.notify(StudyFailed(opened.name, error, cancelled, loop.progress))
         raise
-    observers.notify(StudyCompleted(result, loop.progress))
+    progress = replace(loop.progress, best_trial=result.best_trial)
+    observers.notify(StudyCompleted(result, progress))
     return result
 
 

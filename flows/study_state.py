@@ -102,7 +102,12 @@ class StudyState:
 
     @property
     def best_trial(self) -> Trial | None:
-        """The completed trial with the best metric, the first recorded among equals."""
+        """The completed trial with the best metric, the first recorded among equals.
+
+        When the last run completed the study, it is what the strategy expects to be best.
+        """
+        if self.stopped is not None and self.stopped.best is not None:
+            return self.trials[self.stopped.best]
         best: Trial | None = None
         for trial in map(self.trials.__getitem__, self.finished):
             if trial.metric is not None and (
@@ -185,6 +190,10 @@ class StudyState:
         self.updated = record.at
 
     def _stop(self, record: StoppedRecord) -> None:
+        if record.best is not None and (
+            not 0 <= record.best < len(self.trials) or self.trials[record.best].metric is None
+        ):
+            raise LedgerError(f"trial {record.best} cannot be the best, as it has no metric")
         self.stopped = record
         self.elapsed = record.elapsed
         if self.endings:

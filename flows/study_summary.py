@@ -16,6 +16,7 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
+from prefect_tuner.flows.leaderboard import best_trials
 from prefect_tuner.flows.tuning_events import Progress
 from prefect_tuner.flows.tuning_result import TuningResult
 from prefect_tuner.strategies.credit import credits_of
@@ -35,6 +36,9 @@ def summary_table(result: TuningResult) -> Table:
     add("best metric", f"{result.best_metric!r} (trial {best.number})", "green")
     for name, number in best.extra.items():
         add(name, repr(number))
+    leader = best_trials(result.trials, result.direction)[0]
+    if leader.metric != best.metric:
+        add("luckiest metric", f"{leader.metric!r} (trial {leader.number}, held for noise)")
     table.add_section()
     for name, value in result.best_params.items():
         add(name, repr(value))

@@ -24,7 +24,8 @@ class Progress:
         completed: Trials that have a metric.
         failed: Trials that failed, in whichever way.
         since_best: Trials finished since the best metric was found.
-        best_trial: The incumbent; None before the first completed trial.
+        best_trial: The trial with the best metric so far, when the study has completed that of
+            its result; None before the first completed trial.
     """
 
     elapsed: float = 0.0

@@ -47,7 +47,8 @@ class TuningResult(BaseModel):
         study: The study's name.
         direction: Whether a larger or a smaller metric is better.
         stop_reason: Why the study stopped.
-        best_trial: The completed trial with the best metric.
+        best_trial: The completed trial with the best metric. Where the strategy takes metrics for
+            noisy, the one that it expects to be best.
         trials: All trials in the order asked.
         duration: Seconds that the study ran, in all its runs.
         digest: Of parameters and metrics in trial order: equal where all of them are equal.

@@ -38,11 +38,13 @@ class Observations:
         codes: Their candidates, shape (n, A).
         metrics: Their metrics, smaller is better, NaN where there is none, shape (n,).
         is_failure: Whether something went wrong, shape (n,).
+        numbers: The numbers of their trials, shape (n,).
     """
 
     codes: FloatArray
     metrics: FloatArray
     is_failure: BoolArray
+    numbers: IntArray
 
     @property
     def is_complete(self) -> BoolArray:
@@ -51,7 +53,9 @@ class Observations:
 
     def take(self, rows: IntArray | slice) -> Observations:
         """Some of them, in the order given."""
-        return Observations(self.codes[rows], self.metrics[rows], self.is_failure[rows])
+        return Observations(
+            self.codes[rows], self.metrics[rows], self.is_failure[rows], self.numbers[rows]
+        )
 
     @cached_property
     def targets(self) -> tuple[FloatArray, FloatArray]:
@@ -116,7 +120,7 @@ class HistoryEncoder:
         self._learn(history)
         states = self._states[: len(history)]
         rows = np.flatnonzero(states >= _PRUNED)
-        return Observations(codes[rows], self._metrics[rows], states[rows] == _FAILED)
+        return Observations(codes[rows], self._metrics[rows], states[rows] == _FAILED, rows)
 
     def running(self, history: History) -> IntArray:
         """The numbers of the running trials, in order."""

@@ -106,6 +106,11 @@ class PortfolioSearch(SearchStrategy):
                 return Proposal(params, name)
         return None
 
+    def expected_best(self, history: History) -> Trial | None:
+        """What the first of them that models noise says."""
+        expected = (member.expected_best(history) for member in self._members.values())
+        return next((trial for trial in expected if trial is not None), None)
+
     def report_result(self, trial: Trial) -> None:
         """Tell all of them."""
         for member in self._members.values():

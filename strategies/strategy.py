@@ -5,6 +5,7 @@ SearchStrategy(space, direction, seed, options)
     next_candidate(history) -> params of the next trial, or None: exhausted
     propose(history)        -> the same, with who proposed it; for strategies made of others
     report_result(trial)    -> told of each finished trial; optional
+    expected_best(history)  -> the trial to rely on, where the best metric may be a lucky one
 ```
 """
 
@@ -141,6 +142,24 @@ class SearchStrategy(ABC):
     def reason(self) -> str:
         """Why it decides as it does in this study, a sentence for the log; empty by default."""
         return ""
+
+    def expected_best(self, history: History) -> Trial | None:  # noqa: ARG002
+        """The completed trial that would do best if all were run anew.
+
+        To be overridden by strategies that model noise: among many noisy metrics, the best is
+        mostly a lucky one. None, the default, leaves it to the metrics.
+
+        Args:
+            history: As in `next_candidate`.
+
+        Example:
+            ```python
+            from prefect_tuner import Float, History, make_strategy
+
+            assert make_strategy("random", {"lr": Float(0.0, 1.0)}).expected_best(History()) is None
+            ```
+        """
+        return None
 
     def report_result(self, trial: Trial) -> None:  # noqa: B027
         """Hear of a finished trial; the history already holds it. Does nothing by default."""

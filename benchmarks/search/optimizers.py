@@ -17,6 +17,10 @@ class Optimizer(Protocol):
     def tell(self, number: int, metric: float) -> None:
         """Hear of the metric of a trial."""
 
+    @property
+    def best(self) -> int:
+        """The number of the trial that it calls the best, once it was told of one."""
+
 
 class Ours:
     """A strategy of this package.
@@ -41,6 +45,14 @@ class Ours:
     def tell(self, number: int, metric: float) -> None:
         """Hear of the metric of a trial."""
         self._study.tell(number, metric)
+
+    @property
+    def best(self) -> int:
+        """The number of the study's best trial."""
+        best = self._study.best_trial
+        if best is None:
+            raise RuntimeError("there is no best trial yet")
+        return best.number
 
 
 OURS: Final = {

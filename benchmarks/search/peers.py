@@ -50,6 +50,11 @@ class OptunaSampler:
         """Hear of the metric of a trial."""
         self._study.tell(self._trials[number], metric)
 
+    @property
+    def best(self) -> int:
+        """The number of the study's best trial."""
+        return int(self._study.best_trial.number)
+
     def _defaults(self) -> Params:
         """Some value of each parameter: those that come later do not count."""
         return {name: parameter.from_unit(0.0) for name, parameter in self._space.items()}

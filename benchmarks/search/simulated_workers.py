@@ -82,7 +82,8 @@ def run(
     """One run, until so many trials are finished."""
     running: list[tuple[float, int, Params]] = []
     seen: set[str] = set()
-    incumbent = best = best_observed = float("inf")
+    best = float("inf")
+    regrets: dict[int, float] = {}
     incumbents: list[float] = []
     tried: list[float] = []
     clocks: list[float] = []
@@ -100,16 +101,15 @@ def run(
             asked += 1
         clock, number, params = heapq.heappop(running)
         observed = setting.observation(problem, params, seed, number)
-        regret = problem.regret(problem.metric(params))
-        if observed < best_observed:
-            best_observed, incumbent = observed, regret
-        best = min(best, regret)
-        incumbents.append(incumbent)
-        tried.append(best)
-        clocks.append(clock)
+        regrets[number] = problem.regret(problem.metric(params))
+        best = min(best, regrets[number])
         started = time.process_time()
         optimizer.tell(number, observed)
         spent += time.process_time() - started
+        # Where metrics are exact, the best is the best, whoever says it.
+        incumbents.append(regrets[optimizer.best] if setting.noisy else best)
+        tried.append(best)
+        clocks.append(clock)
     return Trajectory(
         changes(incumbents, clocks),
         trials,

@@ -52,6 +52,7 @@ class SmacFacade:
             logging_level=50,
         )
         self._asked: dict[int, Any] = {}
+        self._metrics: dict[int, float] = {}
 
     def suggest(self, number: int) -> Params:
         """The candidate of trial `number`."""
@@ -67,7 +68,13 @@ class SmacFacade:
         """Hear of the metric of a trial."""
         from smac.runhistory import TrialValue
 
+        self._metrics[number] = metric
         self._smac.tell(self._asked.pop(number), TrialValue(cost=metric))
+
+    @property
+    def best(self) -> int:
+        """The trial with the best metric, as its incumbent is: it holds them for exact."""
+        return min(self._metrics, key=self._metrics.__getitem__)
 
 
 def _configuration_space(space: SearchSpace) -> Any:

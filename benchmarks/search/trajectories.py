@@ -24,8 +24,8 @@ class Trajectory:
     """One run of a method on a problem.
 
     Attributes:
-        steps: The regret of the incumbent, wherever it changed: the candidate with the best
-            metric that was observed, scored by its true metric.
+        steps: The regret of the incumbent, wherever it changed: the candidate that the method
+            calls the best, scored by its true metric.
         trials: How many trials were finished.
         seconds: When the last of them was finished, on the simulated clock.
         milliseconds: Mean CPU time of a suggestion and of telling its metric.

@@ -150,6 +150,17 @@ class StrategyConformance:
         assert PLAIN_SPACE.contains(candidate)
         assert self.study().strategy.next_candidate(History(study.history)) == candidate
 
+    def test_the_trial_to_rely_on_is_a_completed_one_and_stays_the_same(self) -> None:
+        study = self.study()
+        for number in range(self.trials):
+            expected = study.strategy.expected_best(study.history)
+            assert expected is None or expected in study.history.completed
+            assert self.study().strategy.expected_best(History(study.history)) == expected
+            trial = study.ask()
+            assert trial is not None
+            if number % 3:
+                study.tell(trial, metric_of(trial.params) if number % 4 else math.nan)
+
     def test_running_trials_are_no_hindrance(self) -> None:
         study = self.study()
         asked = [study.ask() for _ in range(self.trials)]

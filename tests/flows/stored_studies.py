@@ -86,6 +86,7 @@ def store_study(
     reason: str = "max_trials",
     config: TunerConfig | None = None,
     observers: list[str] | None = None,
+    best: int | None = None,
     **definition: Any,
 ) -> None:
     """Write the ledger of a study in the default storage.
@@ -97,6 +98,7 @@ def store_study(
         reason: Why.
         config: Of the run.
         observers: Likewise, by path.
+        best: The trial that the strategy expected to be best, where that is not the leader.
         definition: What differs from the definition of `study_record`.
     """
     with Ledger(open_store("", study_slug(name)), Holder.of_this_process("gentle-otter")) as ledger:
@@ -115,5 +117,6 @@ def store_study(
                     trials=len(trials),
                     digest=study_digest(trials),
                     elapsed=3.5,
+                    best=best,
                 )
             )

@@ -6,7 +6,16 @@ from pathlib import Path
 
 import pytest
 
-from prefect_tuner import Outcome, Params, StopReason, TrialContext, TunerConfig, TuningResult, tune
+from prefect_tuner import (
+    LedgerError,
+    Outcome,
+    Params,
+    StopReason,
+    TrialContext,
+    TunerConfig,
+    TuningResult,
+    tune,
+)
 from prefect_tuner.flows.counted_trials import best_counted, counted_trials
 from prefect_tuner.flows.ledger import read_state
 from prefect_tuner.flows.ledger_storage import open_store
@@ -16,6 +25,7 @@ from prefect_tuner.flows.study_resumption import recorded_result
 from prefect_tuner.flows.study_state import StudyState
 from tests.flows.stored_studies import store_study
 from tests.flows.studies import completed, failed
+from tests.flows.test_study import CautiousSearch
 from tests.polling import eventually
 
 REPRODUCIBLE = TunerConfig(max_trials=10, reproducible=True, lag=4)
@@ -51,6 +61,51 @@ def test_a_complete_study_is_told_from_its_ledger_as_its_run_told_it(ledgers: Pa
     told = recorded_result(state)
     assert told is not None
     assert told.model_copy(update={"duration": result.duration}) == result
+
+
+@pytest.mark.usefixtures("prefect_server")
+@pytest.mark.parametrize("reproducible", [False, True])
+def test_the_trial_that_the_strategy_relies_on_is_told_from_the_ledger_too(
+    reproducible: bool,
+) -> None:
+    def train(params: Params) -> float:
+        return float(params["n"])
+
+    def run(max_trials: int) -> TuningResult:
+        result: TuningResult = tune(
+            train,
+            {
+                "x": {"type": "float", "low": -1.0, "high": 1.0},
+                "n": {"type": "int", "low": 0, "high": 100},
+            },
+            strategy=CautiousSearch,
+            direction="maximize",
+            study="cautious",
+            config=TunerConfig(
+                max_trials=max_trials, patience=10, max_concurrency=1, reproducible=reproducible
+            ),
+        )
+        return result
+
+    result = run(3)
+    assert (result.best_metric, result.best_trial.number) == (0.0, 0)
+    state = state_of("cautious")
+    assert state.stopped is not None
+    assert state.stopped.best == 0
+    told = recorded_result(state)
+    assert told is not None
+    assert told.best_trial == result.best_trial
+    again = run(3)  # It is complete: nothing is run.
+    assert again.best_trial == result.best_trial
+    assert run(5).best_trial.number == 0
+    assert state_of("cautious").best_trial == result.best_trial
+
+
+def test_a_ledger_cannot_call_a_trial_the_best_that_has_no_metric() -> None:
+    for best in (1, 2, -1):
+        store_study(f"odd{best}", completed(0, 0.5), failed(1), best=best)
+        with pytest.raises(LedgerError, match=f"trial {best} cannot be the best"):
+            state_of(f"odd{best}")
 
 
 def test_what_ended_after_the_trial_that_stopped_a_reproducible_study_does_not_count() -> None:

@@ -169,7 +169,7 @@ def test_the_summary_names_the_best_parameters_twice_to_read_and_to_copy() -> No
     assert text.startswith(
         "## churn\n\nRunning (3 trials completed, 2 failed, 5 in all, 12.3 s).\n"
     )
-    assert "Best metric (**maximize**): **0.875** in trial 3" in text
+    assert "Best trial (**maximize**): 3, with a metric of **0.875**" in text
     assert "| lr | 0.1 |" in text
     assert "| flag | True |" in text
     fenced = text.partition("```json\n")[2].partition("```")[0]

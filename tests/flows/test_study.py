@@ -93,6 +93,29 @@ def test_the_best_is_the_first_told_among_equals(
     assert study.best_trial == best
 
 
+class CautiousSearch(SearchStrategy):
+    """Relies on the first trial that completed, once there are two."""
+
+    def next_candidate(self, history: History) -> Params | None:
+        return {"x": 0.0, "n": len(history)}
+
+    def expected_best(self, history: History) -> Trial | None:
+        return history.completed[0] if len(history.completed) > 1 else None
+
+
+def test_the_best_trial_is_the_one_that_the_strategy_relies_on() -> None:
+    study = Study(SPACE, CautiousSearch, direction="maximize")
+    assert (study.best_trial, study.leader) == (None, None)
+    trials = [ask(study) for _ in range(3)]
+    study.tell(trials[1], 2.0)
+    assert study.best_trial == study.leader == study.history[1]
+    study.tell(trials[0], 1.0)
+    assert (study.best_metric, study.best_params) == (1.0, trials[0].params)
+    study.tell(trials[2], outcome="failed")
+    assert study.best_trial == study.history[0]
+    assert study.leader == study.history[1]
+
+
 def test_a_failed_trial_is_never_the_best_and_does_not_end_the_study() -> None:
     study = Study(SPACE, direction="maximize")
     for outcome in Outcome:

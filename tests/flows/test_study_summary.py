@@ -54,6 +54,19 @@ def test_the_table_says_what_was_found_and_what_it_took() -> None:
     }
 
 
+def test_a_metric_that_is_better_than_the_best_trials_is_said_to_be_luck() -> None:
+    result = TuningResult(
+        study="digits",
+        direction="maximize",
+        stop_reason=StopReason.MAX_TRIALS,
+        best_trial=BEST,
+        trials=[completed(0, 0.5), completed(1, 0.98), failed(2), BEST],
+        duration=1.0,
+    )
+    assert shown(result)["best metric"] == "0.9756412117692606 (trial 3)"
+    assert shown(result)["luckiest metric"] == "0.98 (trial 1, held for noise)"
+
+
 def test_a_study_without_failures_says_so() -> None:
     result = TuningResult(
         study="digits",

@@ -204,6 +204,45 @@ def test_the_noisy_option_believes_the_model_rather_than_a_lucky_draw() -> None:
     )
 
 
+@pytest.mark.parametrize("direction", ["minimize", "maximize"])
+def test_the_best_trial_of_a_noisy_study_is_better_than_the_luckiest(direction: Any) -> None:
+    sign = 1.0 if direction == "minimize" else -1.0
+    rng = np.random.default_rng(1)
+    grid = (np.arange(40) + 0.5) / 40
+
+    def excess(trial: Trial | None) -> float:
+        assert trial is not None
+        return float(4.0 * (number(trial.params["x"]) - 0.3) ** 2)
+
+    relied_on, luckiest = [], []
+    for _ in range(20):
+        study = Study({"x": Float(0.0, 1.0)}, {"name": "gp", "noisy": True}, direction)
+        metrics = sign * (4.0 * (grid - 0.3) ** 2 + rng.normal(0.0, 0.1, 40))
+        for index, (x, metric) in enumerate(zip(grid.tolist(), metrics.tolist(), strict=True)):
+            trial = Trial(index, {"x": x}, outcome=Outcome.COMPLETED, metric=metric)
+            study.add_trial(trial)
+        assert study.leader == study.history[int(np.argmin(sign * metrics))]
+        relied_on.append(excess(study.best_trial))
+        luckiest.append(excess(study.leader))
+    assert np.mean(relied_on) < 0.6 * np.mean(luckiest)
+
+
+def test_without_noise_the_best_trial_is_the_one_with_the_best_metric() -> None:
+    study = run(quadratic, SPACE, 25)
+    assert study.best_trial is study.leader
+
+
+def test_a_noisy_study_of_a_metric_without_a_pattern_relies_on_a_good_one() -> None:
+    # Nothing but jumps: the model foresees none of them, and takes half of each at its word.
+    metrics = np.random.default_rng(2).permutation(30) / 30.0
+    study = Study({"x": Float(0.0, 1.0)}, {"name": "gp", "noisy": True})
+    for index, metric in enumerate(metrics.tolist()):
+        params: Params = {"x": index / 29}
+        study.add_trial(Trial(index, params, outcome=Outcome.COMPLETED, metric=metric))
+    assert study.best_metric is not None
+    assert study.best_metric < 0.2
+
+
 def test_initial_trials_come_before_the_model_is_asked() -> None:
     space = {"x": Float(0.0, 1.0), "y": Float(0.0, 1.0)}
     one, other = run(lambda p: number(p["x"]), space, 6), run(lambda p: -number(p["x"]), space, 6)
