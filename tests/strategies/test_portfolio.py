@@ -4,16 +4,19 @@ from collections import Counter
 from random import Random
 from typing import Any
 
+import numpy as np
 import pytest
 
 from prefect_tuner import (
     Float,
     History,
     InvalidConfiguration,
+    Outcome,
     Params,
     SearchSpace,
     SearchStrategy,
     Study,
+    Trial,
 )
 from prefect_tuner.strategies.factory import parse_strategy
 from prefect_tuner.strategies.strategy import trial_rng
@@ -191,3 +194,22 @@ def test_the_reason_names_who_takes_part() -> None:
     assert Study(PLAIN_SPACE, portfolio("gp", "random", "sobol")).strategy.reason == (
         "gp, random and sobol take turns, by the improvements that their trials bring"
     )
+
+
+def test_the_best_trial_is_the_one_that_a_member_relies_on_which_models_noise() -> None:
+    noisy = {"name": "gp", "noisy": True}
+    rng = np.random.default_rng(4)
+    studies = [
+        Study({"x": Float(0.0, 1.0)}, strategy)
+        for strategy in (noisy, portfolio("tpe", noisy), "portfolio")
+    ]
+    for index in range(40):
+        x = (index + 0.5) / 40
+        metric = 4.0 * (x - 0.3) ** 2 + float(rng.normal(0.0, 0.1))
+        for study in studies:
+            trial = Trial(index, {"x": x}, outcome=Outcome.COMPLETED, metric=metric)
+            study.add_trial(trial)
+    alone, together, without = studies
+    assert alone.best_trial != alone.leader
+    assert together.best_trial == alone.best_trial
+    assert without.best_trial == without.leader
