@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final
 
+from benchmarks.search.nevergrad_ngopt import NevergradNGOpt
 from benchmarks.search.optimizers import Optimizer
 from benchmarks.search.smac_facade import SmacFacade
 from prefect_tuner import Categorical, Float, Int, Params, SearchSpace
@@ -94,5 +95,6 @@ PEERS: Final[dict[str, Callable[[SearchSpace, int], Optimizer]]] = {
     "optuna-5.0.0-tpe-univariate": _tpe_univariate,
     "optuna-5.0.0-gp": _gp,
     "smac-2.4.1": SmacFacade,
+    "nevergrad-1.0.12": NevergradNGOpt,
 }
 """What is compared with, by the name of its file of stored runs."""

@@ -37,6 +37,7 @@ COLOURS: Final = {
     "optuna-5.0.0-tpe-univariate": "#56B4E9",
     "optuna-5.0.0-gp": "#009E73",
     "smac-2.4.1": "#CC79A7",
+    "nevergrad-1.0.12": "#999933",
 }
 WORKERS: Final = (4, 8, 16)
 TICKS: Final = (5, 10, 25, 50, 100, 200)

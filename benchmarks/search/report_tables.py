@@ -24,6 +24,7 @@ LABELS: Final = {
     "optuna-5.0.0-tpe-univariate": "Optuna 5.0.0 TPE, univariate",
     "optuna-5.0.0-gp": "Optuna 5.0.0 GPSampler",
     "smac-2.4.1": "SMAC 2.4.1",
+    "nevergrad-1.0.12": "Nevergrad 1.0.12 NGOpt",
     "gp": "`gp`",
     "gp-noisy": "`gp`, `noisy`",
     "tpe": "`tpe`",
