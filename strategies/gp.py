@@ -148,9 +148,11 @@ class GaussianProcessSearch(SearchStrategy):
         it is held for a quarter. The posterior mean at a candidate that was tried is then the mean
         of the model and a quarter of what the metric is beyond that.
         """
+        if not self._is_noisy:
+            return None
         codes = self._encoder.codes(history)
         observations = self._encoder.observations(history, codes)
-        if not self._is_noisy or observations.is_complete.sum() < max(self._initial, 2):
+        if observations.is_complete.sum() < max(self._initial, 2):
             return None
         model = observations.subset(_MOST_OBSERVATIONS)
         try:
