@@ -23,9 +23,9 @@ from prefect_tuner.strategies.gp_candidates import random_candidates
 from prefect_tuner.strategies.gp_hyperparameters import FitSchedule
 from prefect_tuner.strategies.gp_posterior import Posterior
 from prefect_tuner.strategies.gp_ranking import Belief, ranked_candidates
+from prefect_tuner.strategies.initial_design import InitialDesign
 from prefect_tuner.strategies.observations import HistoryEncoder, Observations
 from prefect_tuner.strategies.single_thread import single_threaded
-from prefect_tuner.strategies.sobol_design import SobolDesign
 from prefect_tuner.strategies.strategy import SearchStrategy, StrategyOptions, trial_rng
 from prefect_tuner.strategies.untried_candidates import UntriedCandidates
 from prefect_tuner.strategies.user_prior import BETA, UserPrior
@@ -37,8 +37,6 @@ _TRIES = 32
 # Of what the model cannot explain of a noisy metric, the part that the candidate would show again.
 _OWN_SHARE = 0.25
 _DENSITY_CANDIDATES = 64
-# Points of the initial design that are looked at for each trial; few of them may be feasible.
-_DESIGN_POINTS = 1000
 # Stagnant is a study of which this many trials, times the axes that are active in one, brought no
 # progress of a hundredth of the distance from the median to the best. Then every so manieth
 # candidate is the density's.
@@ -121,8 +119,7 @@ class GaussianProcessSearch(SearchStrategy):
         self._schedule = FitSchedule(self._encoding, noisy=options.noisy)
         self._untried = UntriedCandidates(space, seed)
         self._prior = UserPrior(space, self._encoding, options.prior) if options.prior else None
-        candidate_at = None if self._prior is None else self._prior.candidate_at
-        self._design = SobolDesign(space, seed, _DESIGN_POINTS, candidate_at)
+        self._design = InitialDesign(space, seed, self._prior)
         self._has_warned = False
 
     def next_candidate(self, history: History) -> Params | None:

@@ -1,5 +1,9 @@
 """The acquisition of `gp`: the logarithm of the expected improvement, stable and differentiable.
 
+Where trials are running it is augmented, so that their neighbours are not asked for: next to an
+observation the model is unsure of as much as its noise, an uncertainty that one more observation
+would hardly take away, but of which EI makes an improvement.
+
 Notation:
     mean, variance: what the model says of a candidate, shape (m,).
     best: the value to improve on; smaller is better.
@@ -7,9 +11,12 @@ Notation:
     h(z) = phi(z) + z Phi(z), with the normal density phi and its integral Phi.
     log EI = log sqrt(variance) + log h(z)
     d log h / dz = Phi(z) / h(z)
+    augmented EI = EI (1 - sqrt(noise / (variance + noise)))
 
-Source: S. Ament et al., Unexpected Improvements to Expected Improvement for Bayesian Optimization,
-NeurIPS 2023 (arXiv 2310.20708), equation 9.
+Sources: S. Ament et al., Unexpected Improvements to Expected Improvement for Bayesian Optimization,
+NeurIPS 2023 (arXiv 2310.20708), equation 9; D. Huang et al., Global Optimization of Stochastic
+Black-Box Systems via Sequential Kriging Meta-Models, Journal of Global Optimization 34 (2006), for
+the augmented EI.
 """
 
 from __future__ import annotations
@@ -76,3 +83,17 @@ def log_expected_improvement_slopes(
     by_mean = -ratio / deviation
     by_variance = (1.0 - ratio * z) / (2.0 * variance)
     return np.asarray(np.log(deviation) + log_improvement), by_mean, by_variance
+
+
+def log_augmentation(variance: FloatArray, noise: float) -> tuple[FloatArray, FloatArray]:
+    """What augments log EI, at most 0, and its derivative by the variance, each of shape (m,).
+
+    Args:
+        variance: Of the function at the candidates, above 0, shape (m,).
+        noise: Variance of an observation beyond that, above 0.
+    """
+    total = variance + noise
+    ratio = np.sqrt(noise / total)
+    # 1 - ratio, without the difference of two numbers that are nearly equal.
+    factor = variance / (total * (1.0 + ratio))
+    return np.asarray(np.log(factor)), np.asarray(0.5 * ratio / (total * factor))

@@ -2,8 +2,10 @@
 
 A fit that starts from the one before it is quick, but would make a suggestion depend on all the
 suggestions made before, and a study taken up again go on differently. So a fit starts from a fit
-to the first few of its own observations, up to one of some fixed numbers, and that one from the
-prior. A study that goes on has both at hand most of the time; one taken up again computes both.
+to the first few of its own observations, up to one of some fixed numbers, the anchors. The fits of
+the first anchors start from the prior, those of the later ones, which would take long, from the
+anchor before. A study that goes on has them at hand most of the time; one taken up again computes
+them.
 """
 
 from __future__ import annotations
@@ -19,6 +21,7 @@ from prefect_tuner.strategies.gp_fit import Hyperparameters, Prior, fitted
 from prefect_tuner.strategies.observations import Observations
 
 _ANCHORS = (5, 8, 12, 18, 27, 40, 60, 90, 135, 200, 300, 450)
+_LAST_FROM_PRIOR = 90
 _MOST_OBSERVATIONS = 200
 _COLD_ITERATIONS, _WARM_ITERATIONS = 40, 12
 _KEPT = 8
@@ -45,11 +48,8 @@ class FitSchedule:
         extra = n % _interval(n)
         due = observations.take(slice(n - extra)) if extra else observations
         starts, iterations = self._prior.starts(), _COLD_ITERATIONS
-        for anchor in reversed(_ANCHORS):
-            first = due.take(slice(anchor))
-            if anchor < len(due.metrics) and first.is_complete.sum() >= 2:
-                starts, iterations = [self._fit(first, starts, iterations)], _WARM_ITERATIONS
-                break
+        for first in _anchored(due):
+            starts, iterations = [self._fit(first, starts, iterations)], _WARM_ITERATIONS
         known = due if due.is_complete.any() else observations
         return Hyperparameters.from_theta(self._fit(known, starts, iterations))
 
@@ -73,6 +73,14 @@ class FitSchedule:
         if len(self._fits) > _KEPT:
             del self._fits[next(iter(self._fits))]
         return theta
+
+
+def _anchored(observations: Observations) -> list[Observations]:
+    """The first few observations, up to each anchor of which a fit is made, the fewest first."""
+    parts = [observations.take(slice(a)) for a in _ANCHORS if a < len(observations.metrics)]
+    parts = [part for part in parts if part.is_complete.sum() >= 2]
+    early = [part for part in parts if len(part.metrics) <= _LAST_FROM_PRIOR]
+    return early[-1:] + parts[len(early) :]
 
 
 def _interval(n: int) -> int:

@@ -17,6 +17,7 @@ from prefect_tuner.strategies.array_types import FloatArray
 from prefect_tuner.strategies.choice_sampling import with_drawn_choices
 from prefect_tuner.strategies.encoding import Encoding
 from prefect_tuner.strategies.gp_acquisition import (
+    log_augmentation,
     log_expected_improvement,
     log_expected_improvement_slopes,
 )
@@ -77,7 +78,10 @@ def ranked_candidates(
     seen = set(_keys(tried))
 
     def score(codes: FloatArray) -> FloatArray:
-        values = log_expected_improvement(*posterior.at(encoding.embed(codes)), best)
+        mean, variance = posterior.at(encoding.embed(codes))
+        values = log_expected_improvement(mean, variance, best)
+        if len(pending):
+            values += log_augmentation(variance, posterior.noise)[0]
         if belief is not None:
             values += belief.weight * belief.prior.log_density(codes)[0]
         values[[key in seen for key in _keys(codes)]] = -np.inf
@@ -86,6 +90,9 @@ def ranked_candidates(
     def score_and_gradient(codes: FloatArray) -> tuple[FloatArray, FloatArray]:
         mean, variance, mean_slope, variance_slope = posterior.with_gradients(encoding.embed(codes))
         values, by_mean, by_variance = log_expected_improvement_slopes(mean, variance, best)
+        if len(pending):
+            logs, slopes = log_augmentation(variance, posterior.noise)
+            values, by_variance = values + logs, by_variance + slopes
         gradient = by_mean[:, None] * mean_slope + by_variance[:, None] * variance_slope
         by_codes = encoding.gradient_by_codes(codes, gradient)
         if belief is not None:

@@ -19,14 +19,14 @@ from prefect_tuner.space import SearchSpace
 from prefect_tuner.strategies.array_types import FloatArray, IntArray
 from prefect_tuner.strategies.density_ratio import DensityRatio, good_count
 from prefect_tuner.strategies.encoding import Encoding
+from prefect_tuner.strategies.initial_design import InitialDesign
 from prefect_tuner.strategies.observations import HistoryEncoder, Observations
-from prefect_tuner.strategies.sobol_design import SobolDesign
 from prefect_tuner.strategies.strategy import SearchStrategy, StrategyOptions, trial_rng
 from prefect_tuner.strategies.untried_candidates import UntriedCandidates
 from prefect_tuner.trial import Direction
 
-# Sobol points looked at for each trial of the initial design, and rounds of draws after it.
-_POINTS, _ROUNDS = 1000, 8
+# Of draws, until there is a new candidate.
+_ROUNDS = 8
 # With constraints, so many times the candidates are drawn.
 _MORE_WITH_CONSTRAINTS = 4
 
@@ -88,7 +88,7 @@ class TreeParzenSearch(SearchStrategy):
         self._encoding = Encoding(space)
         self._encoder = HistoryEncoder(self._encoding, direction)
         self._untried = UntriedCandidates(space, seed)
-        self._design = SobolDesign(space, seed, _POINTS)
+        self._design = InitialDesign(space, seed)
 
     def next_candidate(self, history: History) -> Params | None:
         """What is most likely good; a point of the initial design before there are results."""

@@ -99,6 +99,9 @@ class UserPrior:
         encoding: Its encoding.
         given: For each parameter the prior, as the option `prior` of `gp` has it.
 
+    Attributes:
+        names: The parameters that it says something of.
+
     Raises:
         InvalidConfiguration: Lists all the mistakes in it.
 
@@ -136,6 +139,7 @@ class UserPrior:
                 mistakes += [f"option prior.{name}: {mistake}" for mistake in error.mistakes]
         if mistakes:
             raise InvalidConfiguration(*mistakes)
+        self.names = frozenset(by_name)
         self._beliefs = [
             (j, by_name[axis.name]) for j, axis in enumerate(encoding.axes) if axis.name in by_name
         ]

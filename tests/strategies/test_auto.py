@@ -125,17 +125,25 @@ def test_a_study_gets_the_candidates_of_the_strategy_chosen(
 
 
 @pytest.mark.parametrize("max_concurrency", [1, 100])
-def test_a_space_smaller_than_the_budget_is_searched_to_the_last_candidate_the_best_first(
+def test_a_space_smaller_than_the_budget_is_searched_to_the_last_candidate(
     max_concurrency: int,
 ) -> None:
     spec = {"name": "auto", "max_trials": 20, "max_concurrency": max_concurrency}
-    study = Study(SMALL, spec, "maximize")
-    while (trial := study.ask()) is not None:
-        study.tell(trial, float(trial.params["n"]) - (trial.params["kind"] == "a"))
+    study = _exhausted(Study(SMALL, spec, "maximize"))
     assert len(study.history) == 12
     assert study.best_params == {"n": 5, "kind": "b"}
+
+
+def test_one_trial_at_a_time_the_best_candidates_of_a_small_space_come_first() -> None:
+    study = _exhausted(Study(SMALL, {"name": "auto", "max_trials": 20}, "maximize"))
     assert study.best_trial is not None
     assert study.best_trial.number < 8
+
+
+def _exhausted(study: Study) -> Study:
+    while (trial := study.ask()) is not None:
+        study.tell(trial, float(trial.params["n"]) - (trial.params["kind"] == "a"))
+    return study
 
 
 def test_the_users_own_candidates_come_first_and_the_model_is_asked_soon_after() -> None:

@@ -13,6 +13,7 @@ from scipy import integrate, stats
 
 from prefect_tuner.strategies.array_types import FloatArray
 from prefect_tuner.strategies.gp_acquisition import (
+    log_augmentation,
     log_expected_improvement,
     log_expected_improvement_slopes,
 )
@@ -189,6 +190,25 @@ def test_the_slopes_of_the_acquisition_are_those_of_its_value(mean: float, varia
     step = 1e-5 * np.array([math.sqrt(variance), variance])
     numeric = [(value(at + move) - value(at - move)) / (2 * move.sum()) for move in np.diag(step)]
     assert np.allclose([by_mean[0], by_variance[0]], numeric, rtol=1e-3, atol=1e-5)
+
+
+@pytest.mark.parametrize("noise", [1e-6, 1e-2, 1.0])
+@pytest.mark.parametrize("variance", [1e-10, 1e-4, 1.0])
+def test_the_augmentation_is_that_of_its_formula_with_its_derivative(
+    variance: float, noise: float
+) -> None:
+    def formula(at: float) -> float:
+        return math.log1p(-math.sqrt(noise / (at + noise)))
+
+    logs, slopes = log_augmentation(np.array([variance]), noise)
+    if variance > 1e-3 * noise:  # Below, the formula as it stands in the paper cancels out.
+        assert logs[0] == pytest.approx(formula(variance), rel=1e-9)
+        step = 1e-4 * variance
+        numeric = (formula(variance + step) - formula(variance - step)) / (2 * step)
+        assert slopes[0] == pytest.approx(numeric, rel=1e-4)
+    else:  # There 1 - 1 / sqrt(1 + x) is x / 2.
+        assert logs[0] == pytest.approx(math.log(0.5 * variance / noise), abs=2e-3)
+        assert slopes[0] == pytest.approx(1.0 / variance, rel=2e-3)
 
 
 FINITE = st.floats(allow_nan=False, allow_infinity=False)
