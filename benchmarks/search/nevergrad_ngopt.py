@@ -7,8 +7,9 @@ chooses one of Nevergrad's optimizers by the space and the budget. Needs `neverg
 
 from __future__ import annotations
 
-from typing import Any, TypeGuard
+from typing import Any
 
+from benchmarks.search.parameter_kinds import is_range
 from prefect_tuner import Categorical, Float, Int, Params, SearchSpace
 
 # What it is told of the number of trials, by which it chooses.
@@ -40,7 +41,7 @@ class NevergradNGOpt:
         asked = self._asked[number] = self._optimizer.ask()
         values = {
             name: float(value)
-            if _is_range(parameter) and isinstance(parameter, Float)
+            if is_range(parameter) and isinstance(parameter, Float)
             else parameter.value_at(int(value) - _first(parameter))
             for (name, parameter), value in zip(
                 self._space.items(), map(asked.value.get, self._space), strict=True
@@ -65,7 +66,7 @@ def _drawn(parameter: Float | Int | Categorical) -> Any:
 
     if isinstance(parameter, Categorical) and not parameter.ordered:
         return nevergrad.p.Choice(parameter.cardinality or 1)
-    if _is_range(parameter):
+    if is_range(parameter):
         kind = nevergrad.p.Log if parameter.log else nevergrad.p.Scalar
         number = kind(lower=parameter.low, upper=parameter.high)
         return number if isinstance(parameter, Float) else number.set_integer_casting()
@@ -75,14 +76,6 @@ def _drawn(parameter: Float | Int | Categorical) -> Any:
     return nevergrad.p.Scalar(lower=0, upper=last).set_integer_casting()
 
 
-def _is_range(parameter: Float | Int | Categorical) -> TypeGuard[Float | Int]:
-    return (
-        not isinstance(parameter, Categorical)
-        and parameter.step is None
-        and parameter.low < parameter.high
-    )
-
-
 def _first(parameter: Float | Int | Categorical) -> int:
     """What stands for the first value of a parameter."""
-    return int(parameter.low) if _is_range(parameter) else 0
+    return int(parameter.low) if is_range(parameter) else 0

@@ -9,6 +9,7 @@ from __future__ import annotations
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from benchmarks.search.parameter_kinds import is_range
 from prefect_tuner import Categorical, Float, HyperValue, Int, Params, SearchSpace
 from prefect_tuner.condition_graph import conditions_of
 
@@ -100,7 +101,7 @@ def _hyperparameter(name: str, parameter: Float | Int | Categorical) -> Any:
         UniformIntegerHyperparameter,
     )
 
-    if not isinstance(parameter, Categorical) and _is_range(parameter):
+    if is_range(parameter):
         is_float = isinstance(parameter, Float)
         kind = UniformFloatHyperparameter if is_float else UniformIntegerHyperparameter
         return kind(name, parameter.low, parameter.high, log=parameter.log)
@@ -110,20 +111,12 @@ def _hyperparameter(name: str, parameter: Float | Int | Categorical) -> Any:
     return OrdinalHyperparameter(name, places)
 
 
-def _is_range(parameter: Any) -> bool:
-    return (
-        not isinstance(parameter, Categorical)
-        and parameter.step is None
-        and parameter.low < parameter.high
-    )
-
-
 def _to_smac(parameter: Any, value: HyperValue) -> Any:
-    return value if _is_range(parameter) else parameter.index_of(value)
+    return value if is_range(parameter) else parameter.index_of(value)
 
 
 def _from_smac(parameter: Any, value: Any) -> HyperValue:
-    if _is_range(parameter):
+    if is_range(parameter):
         return float(value) if isinstance(parameter, Float) else int(value)
     found: HyperValue = parameter.value_at(int(value))
     return found
