@@ -17,14 +17,15 @@ from typing import Any, final
 import numpy as np
 
 from prefect_tuner.errors import InternalTunerError, InvalidConfiguration
+from prefect_tuner.flows.incumbent import Incumbent
 from prefect_tuner.flows.lagged_history import LaggedHistory
+from prefect_tuner.flows.trial_ending import ended_trial, with_known_outcome
 from prefect_tuner.history import History
 from prefect_tuner.parameters import HyperValue, Params
 from prefect_tuner.space import SearchSpace
 from prefect_tuner.strategies.factory import DEFAULT_STRATEGY, StrategySpec, make_strategy
 from prefect_tuner.strategies.strategy import Proposal, SearchStrategy
-from prefect_tuner.trial import Direction, Outcome, Trial, finite_metric, is_better
-from prefect_tuner.validation import unknown_name
+from prefect_tuner.trial import Direction, Outcome, Trial
 
 # The strategy draws from the streams [seed, number]; this sets the trials' own seeds apart.
 _TRIAL_SEED_STREAM = 1
@@ -78,10 +79,7 @@ class Study:
         self.lag = lag
         self._lagged = None if lag is None else LaggedHistory(self.history, lag)
         self._enqueued: deque[Params] = deque()
-        self._leader: Trial | None = None
-        self._told = 0
-        # The trial that the strategy expects to be best, and after how many results it did.
-        self._expected: tuple[int, Trial | None] = (0, None)
+        self._incumbent = Incumbent(self.strategy)
 
     @property
     def space(self) -> SearchSpace:
@@ -106,14 +104,12 @@ class Study:
         completed trial that the strategy expects to be best, since the best of many noisy metrics
         is mostly a lucky one.
         """
-        if self._expected[0] != self._told:
-            self._expected = (self._told, self.strategy.expected_best(self.history))
-        return self._expected[1] or self._leader
+        return self._incumbent.best(self.history)
 
     @property
     def leader(self) -> Trial | None:
         """The completed trial with the best metric, the one told first among equals."""
-        return self._leader
+        return self._incumbent.leader
 
     @property
     def best_params(self) -> Params | None:
@@ -217,14 +213,8 @@ class Study:
         if trial.outcome is None:
             self._add(trial)
             return
-        ended = _outcome(trial.number, trial.outcome)
-        if (finite_metric(trial.metric) is not None) != (ended is Outcome.COMPLETED):
-            raise InvalidConfiguration(
-                f"trial {trial.number}: a completed trial has a finite metric and no other has "
-                f"one, got metric={trial.metric!r} with outcome={ended.value!r}"
-            )
+        finished = with_known_outcome(trial)
         self._add(replace(trial, outcome=None, metric=None))
-        finished = replace(trial, outcome=ended, metric=finite_metric(trial.metric))
         self._finish(finished)
         if self._lagged is not None:  # It was known before anything was suggested.
             self._lagged.give(finished)
@@ -273,21 +263,11 @@ class Study:
             ```
         """
         running = self._running(trial)
-        ended = _outcome(running.number, outcome)
-        value = finite_metric(metric)
-        if ended is Outcome.COMPLETED and value is None:
-            ended = Outcome.INVALID_METRIC
-            message = message or f"the metric must be a finite number, got {metric!r}"
-        elif ended is not Outcome.COMPLETED and metric is not None:
-            raise InvalidConfiguration(
-                f"trial {running.number}: only a completed trial has a metric, got "
-                f"metric={metric!r} with outcome={ended.value!r}"
-            )
-        finished = replace(
+        finished = ended_trial(
             running,
-            outcome=ended,
-            metric=value,
-            extra=dict(extra or {}),
+            metric,
+            outcome,
+            extra=extra or {},
             duration=duration,
             attempts=attempts,
             message=message,
@@ -302,12 +282,7 @@ class Study:
 
     def _finish(self, trial: Trial) -> None:
         self.history.finish(trial)
-        self._told += 1
-        lead = None if self._leader is None else self._leader.metric
-        if trial.metric is not None and (
-            lead is None or is_better(trial.metric, lead, self.direction)
-        ):
-            self._leader = trial
+        self._incumbent.add(trial)
         if self._lagged is None:
             self.strategy.report_result(trial)
 
@@ -347,16 +322,6 @@ class Study:
         if not isinstance(candidate, Mapping):
             return f"got {candidate!r}, which is no mapping of names to values"
         return ", ".join(self.space.mistakes_in(candidate))
-
-
-def _outcome(number: int, outcome: Outcome | str | None) -> Outcome:
-    if outcome is None:
-        return Outcome.COMPLETED
-    try:
-        return Outcome(outcome)
-    except ValueError:
-        known = unknown_name(str(outcome), [each.value for each in Outcome])
-        raise InvalidConfiguration(f"trial {number}: outcome {outcome!r} {known}") from None
 
 
 def _trial_seed(seed: int, number: int) -> int:
