@@ -77,7 +77,7 @@ class GpOptions(StrategyOptions):
 class GaussianProcessSearch(SearchStrategy):
     """Models the metric over the whole space, and asks where most improvement is to be expected.
 
-    Running trials are taken into account: what they will teach is not asked for again. A failed
+    The first candidates have their numbers in the middle of the ranges. Running trials are taken into account: what they will teach is not asked for again. A failed
     trial counts as bad as the worst that completed, though not as surely. No candidate comes
     twice; a finite space is exhausted when all of it was tried. When twice as many trials as a
     candidate has parameters brought no progress, every third candidate comes from another method,

@@ -57,8 +57,9 @@ class TreeParzenSearch(SearchStrategy):
     For long studies: a suggestion takes a few milliseconds, after ten thousand trials too. All
     parameters are modelled together, conditional ones with those they depend on. Running trials
     count among the others, so that what is being tried is not asked for again; failed trials
-    count as the worst, pruned ones as worse than those that completed. No candidate comes twice;
-    a finite space is exhausted when all of it was tried.
+    count as the worst, pruned ones as worse than those that completed. The first candidates have
+    their numbers in the middle of the ranges. No candidate comes twice; a finite space is exhausted
+    when all of it was tried.
 
     Raises:
         InvalidConfiguration: No candidate was found that meets the constraints.
