@@ -77,12 +77,13 @@ class GpOptions(StrategyOptions):
 class GaussianProcessSearch(SearchStrategy):
     """Models the metric over the whole space, and asks where most improvement is to be expected.
 
-    The first candidates have their numbers in the middle of the ranges. Running trials are taken into account: what they will teach is not asked for again. A failed
-    trial counts as bad as the worst that completed, though not as surely. No candidate comes
-    twice; a finite space is exhausted when all of it was tried. When twice as many trials as a
-    candidate has parameters brought no progress, every third candidate comes from another method,
-    a ratio of densities, and the choices of the others are drawn, the more often the more is
-    expected of them, and the more evenly the longer it lasts.
+    The first candidates have their numbers in the middle of the ranges. Running trials are taken
+    into account: what they will teach is not asked for again. A failed trial counts as bad as the
+    worst that completed, though not as surely. No candidate comes twice; a finite space is
+    exhausted when all of it was tried. When twice as many trials as a candidate has parameters
+    brought no progress, every third candidate comes from another method, a ratio of densities, and
+    the choices of the others are drawn, the more often the more is expected of them, and the more
+    evenly the longer it lasts.
 
     A conditional parameter takes part where it is active: what was learned of it is kept for when
     it is active again. Each candidate meets the constraints. The option `prior` tells the search
