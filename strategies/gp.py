@@ -17,18 +17,19 @@ from prefect_tuner.history import History
 from prefect_tuner.parameters import Params
 from prefect_tuner.space import SearchSpace
 from prefect_tuner.strategies.array_types import FloatArray
+from prefect_tuner.strategies.belief import Belief
 from prefect_tuner.strategies.density_ratio import density_ratio_candidates
 from prefect_tuner.strategies.encoding import Encoding
 from prefect_tuner.strategies.gp_candidates import random_candidates
 from prefect_tuner.strategies.gp_hyperparameters import FitSchedule
 from prefect_tuner.strategies.gp_posterior import Posterior
-from prefect_tuner.strategies.gp_ranking import Belief, ranked_candidates
+from prefect_tuner.strategies.gp_ranking import ranked_candidates
 from prefect_tuner.strategies.initial_design import InitialDesign
 from prefect_tuner.strategies.observations import HistoryEncoder, Observations
 from prefect_tuner.strategies.single_thread import single_threaded
 from prefect_tuner.strategies.strategy import SearchStrategy, StrategyOptions, trial_rng
 from prefect_tuner.strategies.untried_candidates import UntriedCandidates
-from prefect_tuner.strategies.user_prior import BETA, UserPrior
+from prefect_tuner.strategies.user_prior import UserPrior
 from prefect_tuner.trial import Direction, Trial
 
 _LOGGER = logging.getLogger(__name__)
@@ -181,7 +182,8 @@ class GaussianProcessSearch(SearchStrategy):
             sharpness = _PATIENCE / stagnation
         try:
             posterior = self._posterior(observations, model, pending)
-            belief = self._belief(observations)
+            n = len(observations.metrics)
+            belief = Belief.after(n, self._encoding, self._prior)
             ranked = ranked_candidates(
                 self._encoding, rng, posterior, model, pending, codes, belief, sharpness
             )
@@ -210,11 +212,6 @@ class GaussianProcessSearch(SearchStrategy):
         return density_ratio_candidates(
             self._encoding, rng, model.codes, y, _DENSITY_CANDIDATES, pending
         )
-
-    def _belief(self, observations: Observations) -> Belief | None:
-        """The user's prior with the weight that it has after some observations."""
-        weight = BETA / len(observations.metrics)
-        return None if self._prior is None else Belief(self._prior, weight)
 
     def _warn_once(self, error: Exception) -> None:
         if not self._has_warned:

@@ -9,11 +9,10 @@ Notation:
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from prefect_tuner.strategies.array_types import FloatArray
+from prefect_tuner.strategies.belief import Belief
 from prefect_tuner.strategies.choice_sampling import with_drawn_choices
 from prefect_tuner.strategies.encoding import Encoding
 from prefect_tuner.strategies.gp_acquisition import (
@@ -28,25 +27,11 @@ from prefect_tuner.strategies.gp_candidates import (
 )
 from prefect_tuner.strategies.gp_posterior import Posterior
 from prefect_tuner.strategies.observations import Observations
-from prefect_tuner.strategies.user_prior import UserPrior
 
 _MOST_ENUMERATED = 1000
 _LEADERS, _STARTS = 5, 5
 # Candidates of each kind, and their product with the observations: it bounds the time.
 _FEWEST, _MOST, _MOST_COVARIANCES = 150, 400, 60_000
-
-
-@dataclass(frozen=True)
-class Belief:
-    """A user's prior, and what it counts: log EI + weight * log pi is what is looked for.
-
-    Attributes:
-        prior: The density pi.
-        weight: beta / n, see `user_prior`.
-    """
-
-    prior: UserPrior
-    weight: float
 
 
 def ranked_candidates(
@@ -56,7 +41,7 @@ def ranked_candidates(
     model: Observations,
     pending: FloatArray,
     tried: FloatArray,
-    belief: Belief | None = None,
+    belief: Belief,
     sharpness: float | None = None,
 ) -> FloatArray:
     """Codes of candidates that were not tried, those with the largest log EI first, shape (m, A).
@@ -68,7 +53,7 @@ def ranked_candidates(
         model: The observations it was made from, one of them complete at least.
         pending: Codes of running trials, which the posterior was given too, shape (p, A).
         tried: Codes of all trials, shape (t, A).
-        belief: Where the user expects good candidates.
+        belief: Where good candidates are expected, whatever the model says.
         sharpness: Whether candidates with choices that are drawn come before all others, and how
             much more often those with a larger EI are; see `choice_sampling`.
     """
@@ -82,8 +67,7 @@ def ranked_candidates(
         values = log_expected_improvement(mean, variance, best)
         if len(pending):
             values += log_augmentation(variance, posterior.noise)[0]
-        if belief is not None:
-            values += belief.weight * belief.prior.log_density(codes)[0]
+        values += belief.weighted(codes)[0]
         values[[key in seen for key in _keys(codes)]] = -np.inf
         return values
 
@@ -95,10 +79,8 @@ def ranked_candidates(
             values, by_variance = values + logs, by_variance + slopes
         gradient = by_mean[:, None] * mean_slope + by_variance[:, None] * variance_slope
         by_codes = encoding.gradient_by_codes(codes, gradient)
-        if belief is not None:
-            logs, slopes = belief.prior.log_density(codes)
-            values, by_codes = values + belief.weight * logs, by_codes + belief.weight * slopes
-        return values, by_codes
+        believed, by_belief = belief.weighted(codes)
+        return values + believed, by_codes + by_belief
 
     if encoding.cells is not None and len(encoding.cells) <= _MOST_ENUMERATED:
         candidates = encoding.cells
@@ -109,7 +91,7 @@ def ranked_candidates(
         anywhere = random_candidates(encoding, rng, count)
         around = perturbed_candidates(encoding, rng, leaders, count)
         candidates = np.concatenate([anywhere, around])
-        if belief is not None:
+        if belief.prior is not None:
             believed = belief.prior.codes_at(rng.random((count, len(encoding.axes))))
             believed = believed[encoding.meets_constraints(believed)]
             candidates = np.concatenate([believed, candidates])
