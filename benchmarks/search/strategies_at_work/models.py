@@ -31,16 +31,17 @@ from benchmarks.search.strategies_at_work.landscape import (
     rate_ticks,
 )
 from prefect_tuner import Float, Params, SearchSpace, Study
+from prefect_tuner.strategies.belief import Belief
 from prefect_tuner.strategies.density_ratio import good_count
 from prefect_tuner.strategies.encoding import Encoding
-from prefect_tuner.strategies.gp_acquisition import log_expected_improvement
+from prefect_tuner.strategies.gp_acquisition import log_augmentation, log_expected_improvement
 from prefect_tuner.strategies.gp_hyperparameters import FitSchedule
 from prefect_tuner.strategies.gp_posterior import Posterior
 from prefect_tuner.strategies.observations import HistoryEncoder
 from prefect_tuner.strategies.parzen_density import ParzenDensity
 
 RATES: Final = SearchSpace({"learning_rate": Float(1e-5, 1e-1, log=True)})
-_UNITS = np.linspace(0.0, 1.0, 121)
+_UNITS = np.linspace(0.0, 1.0, 801)
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,8 @@ class Model:
         targets: Their metrics as the model sees them, shape (n,).
         mean: Of the metric at the points asked for, shape (m,).
         deviation: Likewise, shape (m,).
-        log_improvement: The logarithm of the expected improvement there, shape (m,).
+        log_improvement: The logarithm of the expected improvement there, with all that `gp` adds to
+            it, shape (m,).
     """
 
     codes: NDArray[Any]
@@ -82,13 +84,16 @@ class Model:
         best = float(posterior.at(encoding.embed(incumbents))[0].min())
         mean, variance = posterior.at(encoding.embed(points))
         improvement = log_expected_improvement(mean, variance, best)
+        improvement += Belief.after(len(y), encoding, None).weighted(points)[0]
+        if len(pending):
+            improvement += log_augmentation(variance, posterior.noise)[0]
         return cls(observations.codes, y, mean, np.sqrt(variance), improvement)
 
 
 def gp_of_one() -> Figure:
     """Mean, deviation and acquisition of `gp` over one parameter, as trials come."""
     figure, axes = panels(3, rows=2, height=2.3)
-    for column, (trials, running) in enumerate(((5, 0), (9, 0), (9, 1))):
+    for column, (trials, running) in enumerate(((5, 0), (7, 0), (7, 1))):
         study = finished("gp", trials, space=RATES, objective=rate_loss, seed=1)
         asked = [study.ask() for _ in range(running)]
         model = Model.of(study, _UNITS[:, None])
