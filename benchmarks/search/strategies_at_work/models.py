@@ -41,7 +41,7 @@ from prefect_tuner.strategies.observations import HistoryEncoder
 from prefect_tuner.strategies.parzen_density import ParzenDensity
 
 RATES: Final = SearchSpace({"learning_rate": Float(1e-5, 1e-1, log=True)})
-_UNITS = np.linspace(0.0, 1.0, 801)
+_UNITS = np.linspace(0.0, 1.0, 301)
 
 
 @dataclass(frozen=True)
