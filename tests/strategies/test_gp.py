@@ -162,7 +162,7 @@ def test_a_region_that_fails_is_left() -> None:
     late = study.history[20:]
     assert sum(trial.outcome is Outcome.FAILED for trial in late) <= 10
     assert study.best_metric is not None
-    assert study.best_metric < 0.6
+    assert study.best_metric < 0.55
 
 
 def test_a_thousand_failures_and_two_results_are_no_hindrance() -> None:
@@ -178,7 +178,7 @@ def test_running_trials_are_kept_away_from(seed: int) -> None:
     running = np.array([list(t.params.values()) for t in (study.ask() for _ in range(8)) if t])
     apart = np.linalg.norm(running[:, None] - running[None], axis=2)
     assert len(running) == 8
-    assert apart[np.triu_indices(8, 1)].min() > 0.01
+    assert apart[np.triu_indices(8, 1)].min() > 0.02
 
 
 def test_fifty_parameters_are_searched() -> None:
