@@ -42,10 +42,9 @@ class Belief:
     @classmethod
     def after(cls, observations: int, encoding: Encoding, prior: UserPrior | None) -> Belief:
         """What is left of it after some observations, 1 at least."""
-        said = frozenset() if prior is None else prior.names
-        has_middle = np.array(
-            [axis.has_order and axis.name not in said for axis in encoding.axes], dtype=bool
-        )
+        has_middle = encoding.has_order
+        if prior is not None:
+            has_middle = has_middle & [axis.name not in prior.names for axis in encoding.axes]
         return cls(prior, has_middle, BETA / observations)
 
     def weighted(self, codes: FloatArray) -> tuple[FloatArray, FloatArray]:

@@ -50,7 +50,6 @@ def with_drawn_choices(
 
 
 def _choosing_axes(encoding: Encoding) -> IntArray:
-    has_order = np.array([axis.has_order for axis in encoding.axes], dtype=bool)
     if encoding.is_conditional.any():
-        return np.flatnonzero(encoding.is_parent & ~has_order)
-    return np.flatnonzero(~has_order)
+        return np.flatnonzero(encoding.is_parent & ~encoding.has_order)
+    return np.flatnonzero(~encoding.has_order)

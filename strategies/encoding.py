@@ -53,6 +53,7 @@ class Encoding:
     Attributes:
         axes: The parameters with more than one value.
         owners: To which axis each column of the embedding belongs, shape (E,).
+        has_order: Which axes are numbers or ordered choices, shape (A,).
         is_conditional: Which axes are not always active, shape (A,).
         is_parent: Which axes decide whether others are active, shape (A,).
         has_constraints: Whether candidates have to meet any.
@@ -124,7 +125,7 @@ class Encoding:
         self.has_constraints = bool(space.constraints)
         self._constraints = ConstraintColumns(space, self.axes, self.decode)
         self._discrete = [(j, axis) for j, axis in enumerate(self.axes) if axis.count is not None]
-        self._has_order = np.array([axis.has_order for axis in self.axes], dtype=bool)
+        self.has_order: BoolArray = np.array([axis.has_order for axis in self.axes], dtype=bool)
         self._middle = self.all_from_unit_cube(np.full((1, len(self.axes)), 0.5))[0]
 
     def encode(self, params: Mapping[str, HyperValue]) -> list[float]:
@@ -259,7 +260,7 @@ class Encoding:
         """
         by_codes = np.zeros(codes.shape)
         by_codes[:, self._numbers] = gradient[:, self._columns] * self._stretches
-        by_codes[:, ~self._has_order] = 0.0
+        by_codes[:, ~self.has_order] = 0.0
         by_codes[np.isnan(codes)] = 0.0
         return by_codes
 

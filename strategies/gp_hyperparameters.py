@@ -38,8 +38,7 @@ class FitSchedule:
 
     def __init__(self, encoding: Encoding, *, noisy: bool) -> None:
         self._encoding = encoding
-        has_order = np.array([axis.has_order for axis in encoding.axes], dtype=bool)
-        self._prior = Prior.for_axes(has_order, noisy=noisy)
+        self._prior = Prior.for_axes(encoding.has_order, noisy=noisy)
         self._fits: dict[bytes, FloatArray] = {}
 
     def hyperparameters(self, observations: Observations) -> Hyperparameters:

@@ -2,9 +2,6 @@
 
 Notation:
     A: axes of the encoding. codes: candidates, shape (m, A), see `encoding`.
-    best: the least mean of the posterior at an observation with a metric or at a pending candidate.
-        With noise, the least metric would be a lucky one; without, it is the mean. What a running
-        trial is expected to reach is no improvement any more.
 """
 
 from __future__ import annotations
@@ -15,17 +12,13 @@ from prefect_tuner.strategies.array_types import FloatArray
 from prefect_tuner.strategies.belief import Belief
 from prefect_tuner.strategies.choice_sampling import with_drawn_choices
 from prefect_tuner.strategies.encoding import Encoding
-from prefect_tuner.strategies.gp_acquisition import (
-    log_augmentation,
-    log_expected_improvement,
-    log_expected_improvement_slopes,
-)
 from prefect_tuner.strategies.gp_candidates import (
     improved,
     perturbed_candidates,
     random_candidates,
 )
 from prefect_tuner.strategies.gp_posterior import Posterior
+from prefect_tuner.strategies.gp_preference import Preference
 from prefect_tuner.strategies.observations import Observations
 
 _MOST_ENUMERATED = 1000
@@ -58,29 +51,13 @@ def ranked_candidates(
             much more often those with a larger EI are; see `choice_sampling`.
     """
     y, _ = model.targets
-    incumbents = np.concatenate([model.codes[model.is_complete], pending])
-    best = float(posterior.at(encoding.embed(incumbents))[0].min())
+    preference = Preference(encoding, posterior, model, pending, belief)
     seen = set(_keys(tried))
 
     def score(codes: FloatArray) -> FloatArray:
-        mean, variance = posterior.at(encoding.embed(codes))
-        values = log_expected_improvement(mean, variance, best)
-        if len(pending):
-            values += log_augmentation(variance, posterior.noise)[0]
-        values += belief.weighted(codes)[0]
+        values = preference.at(codes)
         values[[key in seen for key in _keys(codes)]] = -np.inf
         return values
-
-    def score_and_gradient(codes: FloatArray) -> tuple[FloatArray, FloatArray]:
-        mean, variance, mean_slope, variance_slope = posterior.with_gradients(encoding.embed(codes))
-        values, by_mean, by_variance = log_expected_improvement_slopes(mean, variance, best)
-        if len(pending):
-            logs, slopes = log_augmentation(variance, posterior.noise)
-            values, by_variance = values + logs, by_variance + slopes
-        gradient = by_mean[:, None] * mean_slope + by_variance[:, None] * variance_slope
-        by_codes = encoding.gradient_by_codes(codes, gradient)
-        believed, by_belief = belief.weighted(codes)
-        return values + believed, by_codes + by_belief
 
     if encoding.cells is not None and len(encoding.cells) <= _MOST_ENUMERATED:
         candidates = encoding.cells
@@ -98,7 +75,7 @@ def ranked_candidates(
         scores = score(candidates)
         starts = np.argsort(-scores, kind="stable")[:_STARTS]
         better, better_scores = improved(
-            encoding, candidates[starts], scores[starts], score, score_and_gradient, rng
+            encoding, candidates[starts], scores[starts], score, preference.with_gradient, rng
         )
         candidates = np.concatenate([better, candidates])
         scores = np.concatenate([better_scores, scores])

@@ -34,9 +34,9 @@ from prefect_tuner import Float, Params, SearchSpace, Study
 from prefect_tuner.strategies.belief import Belief
 from prefect_tuner.strategies.density_ratio import good_count
 from prefect_tuner.strategies.encoding import Encoding
-from prefect_tuner.strategies.gp_acquisition import log_augmentation, log_expected_improvement
 from prefect_tuner.strategies.gp_hyperparameters import FitSchedule
 from prefect_tuner.strategies.gp_posterior import Posterior
+from prefect_tuner.strategies.gp_preference import Preference
 from prefect_tuner.strategies.observations import HistoryEncoder
 from prefect_tuner.strategies.parzen_density import ParzenDensity
 
@@ -80,13 +80,9 @@ class Model:
             encoding.owners,
             FitSchedule(encoding, noisy=False).hyperparameters(observations),
         )
-        incumbents = np.concatenate([observations.codes, pending])
-        best = float(posterior.at(encoding.embed(incumbents))[0].min())
         mean, variance = posterior.at(encoding.embed(points))
-        improvement = log_expected_improvement(mean, variance, best)
-        improvement += Belief.after(len(y), encoding, None).weighted(points)[0]
-        if len(pending):
-            improvement += log_augmentation(variance, posterior.noise)[0]
+        belief = Belief.after(len(y), encoding, None)
+        improvement = Preference(encoding, posterior, observations, pending, belief).at(points)
         return cls(observations.codes, y, mean, np.sqrt(variance), improvement)
 
 
