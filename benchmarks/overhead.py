@@ -70,7 +70,7 @@ def measure(folder: Path, trials: int, pause: float) -> Measured:
     from prefect import flow, task
     from prefect.task_runners import ProcessPoolTaskRunner, ThreadPoolTaskRunner
 
-    from prefect_tuner.tasks.attempt import TrialLimits
+    from prefect_tuner.tasks.attempt_report import TrialLimits
     from prefect_tuner.tasks.launcher import close_launcher
     from prefect_tuner.tasks.objective import ObjectiveSpec, describe_objective
     from prefect_tuner.tasks.trial_task import RetryPolicy, TrialRequest, trial_task

@@ -93,9 +93,9 @@ def validate(study_file: _StudyFile, /) -> int:
 
     def check() -> int:
         study = check_study_file(study_file)
-        if study.warning:
-            _complain(f"{study_file}: {study.warning}")
         print(f"{study_file} can be run: {study.sentence}")  # noqa: T201 - its output
+        for note in study.notes:
+            print(note)  # noqa: T201 - its output
         return 0
 
     return _with_errors_told(str(study_file), check)

@@ -23,7 +23,7 @@ from prefect_tuner.flows.trial_recorder import TrialRecorder
 from prefect_tuner.flows.tuning_events import Progress
 from prefect_tuner.history import History
 from prefect_tuner.parameters import Params
-from prefect_tuner.tasks.attempt import AttemptReport
+from prefect_tuner.tasks.attempt_report import AttemptReport
 from prefect_tuner.trial import Outcome, Trial
 
 AHEAD_OF_THE_STOP = "ran ahead of the trial that stopped the study; the ledger has its result"
@@ -132,8 +132,12 @@ class RecordedStudy:
             max_trials: How many trials there may be in all.
         """
         self._next = deque(t for t in self._next if t.number - self._known < max_trials)
+        return bool(self._next) or (self.left_to_ask(max_trials) > 0 and self.study.can_ask)
+
+    def left_to_ask(self, max_trials: int) -> int:
+        """How many trials are left of a budget, those that an earlier run has left included."""
         asked = len(self.study.history) - self._known
-        return bool(self._next) or (asked < max_trials and self.study.can_ask)
+        return len(self._next) + max(0, max_trials - asked)
 
     def ask(self) -> Trial | None:
         """The next trial to run, which is not written down before `start`.

@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from prefect_tuner.errors import InvalidConfiguration, ObjectiveNotFound
+from prefect_tuner.flows.launch_settings import launch_settings
 from prefect_tuner.flows.study_file import load_study_file, plan_study_file
 from prefect_tuner.flows.study_plan import StudyPlan
 from prefect_tuner.flows.study_sentence import study_sentence
+from prefect_tuner.flows.tuner_config import TunerConfig
 from prefect_tuner.tasks.launcher import Launcher
 from prefect_tuner.tasks.objective import describe_objective
 
@@ -19,11 +21,11 @@ class StudyCheck:
 
     Attributes:
         sentence: What would be run.
-        warning: What may go wrong when it is run; or empty.
+        notes: What to know of how it would be run, a sentence each.
     """
 
     sentence: str
-    warning: str
+    notes: list[str]
 
 
 def check_study_file(path: Path) -> StudyCheck:
@@ -41,10 +43,10 @@ def check_study_file(path: Path) -> StudyCheck:
         plan = plan_study_file(given, path)
     except InvalidConfiguration as error:
         mistakes += error.mistakes
-    warning = ""
+    notes: list[str] = []
     if not any(mistake.startswith("objective:") for mistake in mistakes):
         try:
-            warning = _load(given["objective"], plan is not None and plan.config.fresh_import)
+            notes = _load(given["objective"], plan)
         except ObjectiveNotFound as error:
             mistakes.append(str(error))
     if mistakes or plan is None:
@@ -54,14 +56,16 @@ def check_study_file(path: Path) -> StudyCheck:
         study_sentence(
             given["objective"], study.space, plan.strategy, study.direction, plan.config
         ),
-        warning,
+        notes,
     )
 
 
-def _load(objective: str, fresh_import: bool) -> str:
-    launcher = Launcher(describe_objective(objective), fresh_import=fresh_import)
+def _load(objective: str, plan: StudyPlan | None) -> list[str]:
+    """Load the objective; its arguments are checked where the search space is right."""
+    space, config = (None, TunerConfig()) if plan is None else (plan.study.space, plan.config)
+    launcher = Launcher(describe_objective(objective, space), launch_settings(config))
     try:
         launcher.load()
-        return launcher.warning
+        return [note for _, note in launcher.notes]
     finally:
         launcher.stop()

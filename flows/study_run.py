@@ -19,6 +19,7 @@ from prefect_tuner.flows.artifact_observer import ArtifactObserver
 from prefect_tuner.flows.cancellation import Cancellation, current_cancellation
 from prefect_tuner.flows.claim import Holder
 from prefect_tuner.flows.event_observer import EventObserver
+from prefect_tuner.flows.launch_settings import launch_settings
 from prefect_tuner.flows.log_observer import LogObserver
 from prefect_tuner.flows.observer import ObserverThreads
 from prefect_tuner.flows.study_digest import study_digest
@@ -57,7 +58,7 @@ def run_study(plan: StudyPlan, name: str) -> TuningResult:
         TuningCancelled: The study was cancelled by another thread.
     """
     logger = get_run_logger()
-    objective = describe_objective(plan.objective)
+    objective = describe_objective(plan.objective, plan.study.space)
     cancellation = current_cancellation()
     built_in = [LogObserver(logger), ArtifactObserver(), EventObserver()]
     observing = ObserverThreads([*built_in, *plan.observers], logger)
@@ -68,7 +69,7 @@ def run_study(plan: StudyPlan, name: str) -> TuningResult:
     with opened.ledger, _delivered_when_terminated(), observing as observers:
         for level, note in opened.notes:
             logger.log(level, "%s", note)
-        launcher = open_launcher(objective, fresh_import=plan.config.fresh_import)
+        launcher = open_launcher(objective, launch_settings(plan.config))
         try:
             loop = TrialLoop(
                 name=opened.name,
@@ -82,8 +83,8 @@ def run_study(plan: StudyPlan, name: str) -> TuningResult:
             complete = loop.resume()
             if complete is None:
                 launcher.load()
-                if launcher.warning:
-                    logger.warning(launcher.warning)
+                for level, note in launcher.notes:
+                    logger.log(level, "%s", note)
             if complete is None or not opened.is_closed:
                 opened.study.begin(*opened.records)
             cancellation.tell(loop.interrupt)

@@ -9,7 +9,7 @@ from prefect.client.schemas.objects import State
 from prefect.context import FlowRunContext
 from prefect.futures import PrefectFuture
 
-from prefect_tuner.tasks.attempt import AttemptReport
+from prefect_tuner.tasks.attempt_report import AttemptReport
 from prefect_tuner.trial import Outcome
 
 TrialFuture: TypeAlias = PrefectFuture[State[AttemptReport]]

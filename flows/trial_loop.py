@@ -38,7 +38,7 @@ from prefect_tuner.flows.tuning_events import (
     describe_failure,
 )
 from prefect_tuner.flows.tuning_result import StopReason
-from prefect_tuner.tasks.attempt import AttemptReport, TrialLimits
+from prefect_tuner.tasks.attempt_report import AttemptReport, TrialLimits
 from prefect_tuner.tasks.launcher import Launcher
 from prefect_tuner.tasks.objective import ObjectiveSpec
 from prefect_tuner.tasks.trial_task import RetryPolicy, TrialRequest, trial_task
@@ -88,7 +88,9 @@ class TrialLoop:
         )
         memory = config.trial_memory_mb
         self._limits = TrialLimits(
-            config.trial_timeout, None if memory is None else int(memory * 1e6)
+            config.trial_timeout,
+            None if memory is None else int(memory * 1e6),
+            config.exit_grace,
         )
         self._task = trial_task(self._retry)
         self._in_flight: dict[int, TrialFuture] = {}
@@ -201,7 +203,8 @@ class TrialLoop:
             objective=self._objective,
             limits=self._limits,
             retry=self._retry,
-            fresh_import=self._config.fresh_import,
+            launch=self._launcher.settings,
+            more=self._study.left_to_ask(self._config.max_trials),
             on_retry=partial(self._study.retry, trial.number),
         )
         self._study.start(trial)

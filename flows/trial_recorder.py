@@ -15,7 +15,7 @@ from prefect_tuner.flows.ledger_records import (
     Record,
     RetriedRecord,
 )
-from prefect_tuner.tasks.attempt import AttemptReport
+from prefect_tuner.tasks.attempt_report import AttemptReport
 from prefect_tuner.trial import Outcome, Trial
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self, TypeAlias
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from prefect_tuner.errors import InvalidConfiguration
+from prefect_tuner.tasks.attempt_report import EXIT_GRACE
 from prefect_tuner.validation import mistakes_from
 
 RetriedOutcome: TypeAlias = Literal[
@@ -89,10 +90,33 @@ class TunerConfig(BaseModel):
         description="In a reproducible study, how many trials before it a suggestion does not wait "
         "for: no more than that run at a time. max_concurrency when left out.",
     )
-    fresh_import: bool = Field(
-        default=False,
-        description="Import the objective anew in each trial: slower, for modules that start "
-        "threads or open devices when they are imported.",
+    isolation: Literal["auto", "fork", "fresh"] = Field(
+        default="auto",
+        description="How a trial gets its own process: fork, from one that has imported the "
+        "objective once; fresh, each imports it itself, ahead of its time; auto, by fork where "
+        "what the import has started survives one.",
+    )
+    threads_per_trial: int | None = Field(
+        default=None,
+        ge=1,
+        description="Threads for the numeric libraries of a trial. The processors divided by "
+        "max_concurrency when left out; OMP_NUM_THREADS in the environment wins.",
+    )
+    devices: list[str] = Field(
+        default=[],
+        description="Names of devices, such as 0 and 1, of which each trial gets one.",
+    )
+    device_variable: str = Field(
+        default="CUDA_VISIBLE_DEVICES",
+        pattern=r"^[A-Za-z_][A-Za-z0-9_]*$",
+        description="The environment variable that names a trial's device.",
+    )
+    exit_grace: float = Field(
+        default=EXIT_GRACE,
+        ge=0,
+        le=86_400,
+        description="Seconds from the return of the objective for what its program still does: "
+        "threads, exit handlers, processes that it has left.",
     )
 
     @model_validator(mode="after")

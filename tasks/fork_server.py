@@ -1,82 +1,97 @@
 """The process that trials are forked from.
 
-It has one thread, holds the objective's modules loaded, and forks a fresh process for each trial:
-that costs milliseconds where a new interpreter costs seconds, and all memory that a trial took is
-free when it ends. The flow's own process has threads and must not be forked. For modules that do
-not survive a fork it leaves the loading to each trial's process.
+It has one thread and forks a fresh process for each trial: that costs milliseconds where a new
+interpreter costs seconds, and all memory that a trial took is free when it ends. The flow's own
+process has threads and must not be forked. It holds the objective's modules loaded, so that trials
+have them at once; where those do not survive a fork, each trial's process loads them itself, ahead
+of its trial.
 
-All signals to trials are sent from here, to processes that were not reaped yet: a number that was
-given to another process in the meantime is never hit. Whatever a trial started and left behind is
-adopted by this process, which kills it. When the flow's process goes away, by whatever means, the
-connection closes and every trial is killed; when this process is killed, the kernel kills the
-trials.
+Whatever a trial started and left behind is adopted by this process, which ends it. When the flow's
+process goes away, by whatever means, the connection closes and every trial is killed; when this
+process is killed, the kernel kills the trials.
 """
 
 from __future__ import annotations
 
-import ctypes
-import json
 import os
 import selectors
 import signal
 import socket
 import sys
 import traceback
-from collections import deque
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
-from typing import Any, NoReturn
+from dataclasses import dataclass, field
+from typing import Any
 
-from prefect_tuner.tasks.objective import LoadedObjective
-from prefect_tuner.tasks.process_tree import TRIAL_MARK, children, kill_tree, main_children
-from prefect_tuner.tasks.trial_process import prepare_trial_process, run_trial_process
+from prefect_tuner.tasks.attempt_request import StartOrder
+from prefect_tuner.tasks.forked_process import Inherited, become_trial, control_process
+from prefect_tuner.tasks.objective_loading import LoadedObjective
+from prefect_tuner.tasks.trial_reaper import TrialReaper, refuse_start
 from prefect_tuner.tasks.wire import ConnectionClosed, receive_frame, send_frame
 
-_PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36
-_OOM_SCORE = b"800"
-_SPARES = 2
+_FORKED_AHEAD = 2
 _SPARE_DELAY = 0.02  # Seconds: a trial that ends at once is reaped before the next fork.
 
 
-@dataclass
-class _Forked:
-    """A process that was not reaped yet.
+@dataclass(frozen=True)
+class _Spare:
+    """A process that waits for its trial.
 
     Attributes:
-        trial: The trial it runs; empty for a spare.
-        status: Descriptor of the pipe to the trial's supervisor.
+        pid: The process.
+        handover: The connection to it.
+        place: The environment that it was made for, as sorted pairs.
     """
 
-    trial: str = ""
-    status: int = -1
+    pid: int
+    handover: socket.socket
+    place: tuple[tuple[str, str], ...]
+
+
+@dataclass
+class ServedTrials:
+    """What trials are forked for.
+
+    Attributes:
+        load: Returns the objective, in each trial's process.
+        loaded: The objective, where this process holds it.
+        places: The environments of the trials that may run at the same time, one for each. Where
+            trials load the objective themselves, that many processes do so ahead of theirs.
+    """
+
+    load: Callable[[], LoadedObjective]
+    loaded: LoadedObjective | None
+    places: list[dict[str, str]] = field(default_factory=lambda: [{}])
 
 
 class ForkServer:
     """Forks trials on demand and watches over them until the connection closes.
 
-    Spare processes are forked ahead, so that a trial need not wait for the kernel to copy the page
-    tables of an objective with large imports: one for the next trial, and one for the trial after
-    it, which may come before the next one has been cleared away.
+    Spare processes are forked ahead. Where the objective is loaded here, so that a trial need not
+    wait for the kernel to copy the page tables of large imports: one for the next trial, and one
+    for the trial after it, which may come before the next one has been cleared away. Where it is
+    not, so that a trial need not wait for its imports.
 
     Args:
         connection: To the flow's process.
-        load: Called in each trial's process, returns the objective.
+        trials: What the trials are.
     """
 
-    def __init__(self, connection: socket.socket, load: Callable[[], LoadedObjective]) -> None:
+    def __init__(self, connection: socket.socket, trials: ServedTrials) -> None:
         self._connection = connection
-        self._load = load
-        # What the objective's module started when it was imported serves all trials.
-        self._helpers = set(children(os.getpid()))
-        self._forked: dict[int, _Forked] = {}
-        self._spares: deque[tuple[int, socket.socket]] = deque()
-        self._libc = ctypes.CDLL(None) if sys.platform == "linux" else None
+        self._trials = trials
+        self._reaper = TrialReaper()
+        self._spares: list[_Spare] = []
+        self._more: int | None = None
+        self._wanted = self._wanted_spares()
+        self._failed: set[tuple[tuple[str, str], ...]] = set()
 
     def serve(self) -> None:
         """Obey the flow's process until it is gone, then leave no trial behind."""
-        self._control(_PR_SET_CHILD_SUBREAPER, 1)
+        control_process(_PR_SET_CHILD_SUBREAPER, 1)
         wake_reader, wake_writer = socket.socketpair()
         wake_reader.setblocking(False)
         wake_writer.setblocking(False)
@@ -87,48 +102,80 @@ class ForkServer:
             selector.register(wake_reader, selectors.EVENT_READ)
             try:
                 while True:
-                    wait = _SPARE_DELAY if len(self._spares) < _SPARES else None
-                    ready = {key.fileobj for key, _ in selector.select(wait)}
-                    if wake_reader in ready:
+                    missing = self._missing_spare()
+                    ready = selector.select(None if missing is None else _SPARE_DELAY)
+                    sources = {key.fileobj for key, _ in ready}
+                    if wake_reader in sources:
                         with suppress(BlockingIOError):
                             wake_reader.recv(4096)
                         self._reap()
-                    if self._connection in ready:
+                    if self._connection in sources:
                         self._obey()
-                    elif len(self._spares) < _SPARES:
+                    elif missing is not None:
                         with suppress(OSError):  # A trial that needs one is told why there is none.
-                            self._spares.append(self._fork())
+                            self._spares.append(self._fork(missing))
             except ConnectionClosed:
                 pass
             finally:
-                self._kill_everything()
+                self._reaper.kill_everything()
 
     def _obey(self) -> None:
         command, descriptors = receive_frame(self._connection, descriptors=3)
         if command["do"] == "start":
-            self._start(command, descriptors)
-            return
-        for pid, forked in self._forked.items():
-            if forked.trial and command["trial"] in (forked.trial, None):
-                kill_tree(pid, signal.Signals(command["signal"]))
-
-    def _start(self, command: dict[str, Any], descriptors: list[int]) -> None:
-        report, output, status = descriptors
-        try:
-            pid, handover = self._spares.popleft() if self._spares else self._fork(descriptors)
-        except OSError as error:
-            _write_status(status, {"error": f"cannot fork: {error}"})
+            self._start(StartOrder.from_json(command["order"]), descriptors)
+        elif command["do"] == "signal":
+            self._reaper.send_signal(command["trial"], command["signal"])
         else:
-            self._forked[pid] = _Forked(command["trial"], status)
-            with suppress(ConnectionClosed), handover:  # If it was killed, it is reaped as such.
-                send_frame(handover, command, [report, output])
+            self._reaper.send_signal_to_process(command["trial"], command["signal"])
+
+    def _start(self, order: StartOrder, descriptors: list[int]) -> None:
+        report, output, status = descriptors
+        place = _place(order.environment)
+        try:
+            spare = self._take_spare(place) or self._fork(place, ahead=False, foreign=descriptors)
+        except OSError as error:
+            refuse_start(status, f"cannot fork: {error}")
+        else:
+            self._reaper.assign(spare.pid, order.trial, status)
+            # If it was killed, it is reaped as such.
+            with suppress(ConnectionClosed), spare.handover:
+                send_frame(spare.handover, order.to_json(), [report, output])
+        self._more = order.request.more
+        self._wanted = self._wanted_spares()
+        self._failed.clear()
         os.close(report)
         os.close(output)
 
-    def _fork(self, foreign: Sequence[int] = ()) -> tuple[int, socket.socket]:
+    def _take_spare(self, place: tuple[tuple[str, str], ...]) -> _Spare | None:
+        for spare in self._spares:
+            if self._trials.loaded is not None or spare.place == place:
+                self._spares.remove(spare)
+                return spare
+        return None
+
+    def _wanted_spares(self) -> Counter[tuple[tuple[str, str], ...]]:
+        """How many processes are to wait for their trials, by what they are made for."""
+        if self._trials.loaded is not None:
+            return Counter({(): _FORKED_AHEAD})
+        places = [_place(each) for each in self._trials.places]
+        return Counter(places if self._more is None else places[: max(0, self._more)])
+
+    def _missing_spare(self) -> tuple[tuple[str, str], ...] | None:
+        missing = self._wanted - Counter(spare.place for spare in self._spares)
+        return next((place for place in missing if place not in self._failed), None)
+
+    def _fork(
+        self,
+        place: tuple[tuple[str, str], ...],
+        *,
+        ahead: bool = True,
+        foreign: Sequence[int] = (),
+    ) -> _Spare:
         """Fork a process that waits to be handed a trial.
 
         Args:
+            place: What it is made for.
+            ahead: Whether it is to load the objective before its trial comes.
             foreign: Open descriptors that it must not keep, as processes that it starts would.
 
         Raises:
@@ -147,9 +194,9 @@ class ForkServer:
         if pid == 0:
             try:
                 ours.close()
-                for descriptor in foreign:
-                    os.close(descriptor)
-                self._become_trial(theirs, parent)
+                self._close_in_fork(foreign)
+                inherited = Inherited(parent, theirs, self._trials.load, self._trials.loaded)
+                become_trial(inherited, dict(place), ahead=ahead)
             except BaseException:  # noqa: BLE001 - whatever it is, it must not get any further
                 traceback.print_exc()
             finally:
@@ -158,91 +205,24 @@ class ForkServer:
         # Here as well as in the child: whoever comes first, the group exists before a signal.
         with suppress(OSError):
             os.setpgid(pid, pid)
-        self._forked[pid] = _Forked()
-        return pid, ours
+        self._reaper.add_spare(pid)
+        return _Spare(pid, ours, place)
 
-    def _become_trial(self, handover: socket.socket, parent: int) -> NoReturn:
-        with suppress(OSError):
-            os.setpgid(0, 0)
-        signal.set_wakeup_fd(-1)
-        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-        self._control(_PR_SET_PDEATHSIG, signal.SIGKILL)
-        if os.getppid() != parent:
-            os._exit(1)
-        # What the trial starts stays below it in the tree as long as it runs, daemons included.
-        self._control(_PR_SET_CHILD_SUBREAPER, 1)
+    def _close_in_fork(self, foreign: Sequence[int]) -> None:
+        for descriptor in (*foreign, *self._reaper.statuses):
+            os.close(descriptor)
         self._connection.close()
-        for _, other in self._spares:
-            other.close()
-        for forked in self._forked.values():
-            if forked.trial:
-                os.close(forked.status)
-        # If memory runs out, the kernel shall take the trial, not the flow.
-        with suppress(OSError):
-            score = os.open("/proc/self/oom_score_adj", os.O_WRONLY)
-            os.write(score, _OOM_SCORE)
-            os.close(score)
-        prepare_trial_process()
-        try:
-            with handover:
-                command, (report, output) = receive_frame(handover, descriptors=2)
-        except ConnectionClosed:
-            os._exit(0)
-        os.environ[TRIAL_MARK] = command["trial"]
-        run_trial_process(self._load, command, report, output)
+        for spare in self._spares:
+            spare.handover.close()
 
     def _reap(self) -> None:
-        """Reap all that have ended, and first kill what a trial left behind."""
-        while True:
-            try:
-                ended = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
-            except ChildProcessError:
-                return
-            if ended is None:
-                return
-            pid = ended.si_pid
-            forked = self._forked.pop(pid, None)
-            with suppress(ProcessLookupError):
-                os.killpg(pid, signal.SIGKILL)
-            self._kill_orphans(of=pid)
-            _, status = os.waitpid(pid, 0)
-            self._helpers.discard(pid)
-            if forked is not None and forked.trial:
-                _write_status(forked.status, {"status": status})
-            for spare in [spare for spare in self._spares if spare[0] == pid]:
-                spare[1].close()
-                self._spares.remove(spare)
-
-    def _kill_orphans(self, of: int = 0) -> None:
-        """Kill what trials left behind, in groups of their own as well.
-
-        As long as a trial runs, it adopts its orphans itself: those adopted by this process are of
-        trials that have ended.
-
-        Args:
-            of: The process that has ended and is not reaped yet.
-        """
-        for pid in main_children(os.getpid()):
-            if pid != of and pid not in self._forked and pid not in self._helpers:
-                kill_tree(pid, signal.SIGKILL)
-
-    def _kill_everything(self) -> None:
-        self._helpers.clear()
-        for pid in self._forked:
-            kill_tree(pid, signal.SIGKILL)
-        with suppress(ChildProcessError):
-            while self._forked or children(os.getpid()):
-                self._kill_orphans()
-                os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOWAIT)
-                self._reap()
-
-    def _control(self, option: int, value: int) -> None:
-        if self._libc is not None:
-            self._libc.prctl(option, value)
+        ended = self._reaper.reap()
+        for spare in [spare for spare in self._spares if spare.pid in ended]:
+            spare.handover.close()
+            self._spares.remove(spare)
+            # It is not made again before the next trial has come: it would end likewise.
+            self._failed.add(spare.place)
 
 
-def _write_status(descriptor: int, status: dict[str, Any]) -> None:
-    with suppress(OSError):  # The supervisor may be gone.
-        os.write(descriptor, json.dumps(status).encode() + b"\n")
-    os.close(descriptor)
+def _place(environment: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
+    return tuple(sorted(environment.items()))

@@ -14,16 +14,19 @@ import select
 import signal
 import socket
 import sys
-import threading
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
 from importlib import import_module
+from typing import Any
 
 from prefect_tuner.errors import ObjectiveNotFound
-from prefect_tuner.tasks.fork_server import ForkServer
-from prefect_tuner.tasks.objective import LoadedObjective, ObjectiveSpec, load_objective
+from prefect_tuner.tasks.exit_handlers import record_exit_handlers
+from prefect_tuner.tasks.fork_safety import ProcessState, reasons_against_fork
+from prefect_tuner.tasks.fork_server import ForkServer, ServedTrials
+from prefect_tuner.tasks.objective import ObjectiveSpec
+from prefect_tuner.tasks.objective_loading import LoadedObjective, load_objective
 from prefect_tuner.tasks.objective_traceback import format_traceback
 from prefect_tuner.tasks.process_tree import children, kill_tree
 from prefect_tuner.tasks.wire import ConnectionClosed, receive_bytes, receive_frame, send_frame
@@ -39,40 +42,50 @@ def main(descriptor: int) -> None:
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the flow's to handle.
     faulthandler.enable()
-    # Python 3.12 and later count the threads of numpy's native libraries, which survive a fork.
-    warnings.filterwarnings("ignore", "This process .* is multi-threaded", DeprecationWarning)
+    # Python 3.12 and later count the threads of numpy's native libraries, which survive a fork,
+    # and JAX warns of forks whether it has started its own or not.
+    for message in ("This process .* is multi-threaded", r"os\.fork\(\) was called"):
+        warnings.filterwarnings("ignore", message)
     connection = socket.socket(fileno=descriptor)
     connection.set_inheritable(False)
     with suppress(ConnectionClosed):
         header, _ = receive_frame(connection)
-        pickled, _ = receive_bytes(connection)
+        places = header.pop("places")
         in_each_trial = header.pop("load_in_each_trial")
-        spec = ObjectiveSpec(pickled=pickled, **header)
+        pickled, modules = (receive_bytes(connection)[0] for _ in range(2))
+        spec = ObjectiveSpec(pickled=pickled, modules=modules, **header)
         sys.path[:] = spec.sys_path
-        sys.argv[1:] = []  # The objective's module may look at it.
         try:
             os.chdir(spec.directory)
+            import_module("numpy.random")  # Loaded lazily by numpy, and seeded in each trial.
+            record_exit_handlers()
+            before = ProcessState.of_this_process()
             with _dying_with(connection):
-                load = partial(load_objective, spec) if in_each_trial else _loaded(spec)
+                loaded = None if in_each_trial else load_objective(spec)
         except ObjectiveNotFound as error:
             _refuse(connection, str(error), error.__cause__)
         except Exception as error:  # noqa: BLE001 - loading it runs the user's code
             _refuse(connection, f"objective {spec.name!r}: cannot be loaded: {error!r}", error)
         else:
-            import_module("numpy.random")  # Loaded lazily by numpy, and seeded in each trial.
+            reply = _describe(loaded, before)
+            load = partial(load_objective, spec) if loaded is None else lambda: loaded
+            del pickled, modules, spec  # What it was loaded from may be as large as its data.
             gc.collect()
             gc.freeze()  # Collections in the trials then leave the shared pages alone.
-            server = ForkServer(connection, load)
-            send_frame(connection, {"threads": threading.active_count() - 1})
+            server = ForkServer(connection, ServedTrials(load, loaded, places))
+            send_frame(connection, reply)
             server.serve()
     # Exit handlers and threads of the objective's module may take their time, but not for ever.
     signal.signal(signal.SIGALRM, signal.SIG_DFL)
     signal.alarm(_EXIT_SECONDS)
 
 
-def _loaded(spec: ObjectiveSpec) -> Callable[[], LoadedObjective]:
-    objective = load_objective(spec)
-    return lambda: objective
+def _describe(loaded: LoadedObjective | None, before: ProcessState) -> dict[str, Any]:
+    """What the flow's process is told of the objective."""
+    if loaded is None:
+        return {"against_fork": [], "warnings": []}
+    after = ProcessState.of_this_process()
+    return {"against_fork": reasons_against_fork(before, after), "warnings": loaded.warnings}
 
 
 def _refuse(connection: socket.socket, message: str, cause: BaseException | None) -> None:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import os
+import select
 import signal
 import socket
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict
+from types import MappingProxyType
 from typing import Any
 
 from prefect_tuner.errors import ObjectiveNotFound, TunerError
@@ -23,6 +24,7 @@ from prefect_tuner.tasks.wire import ConnectionClosed, receive_frame, send_bytes
 _PROGRAM = "prefect_tuner.tasks.fork_server_main"
 _EXIT_TIMEOUT = 2.0
 _EXIT_POLL = 0.005
+_WAIT = 0.5  # Seconds.
 
 
 class ForkServerProcess:
@@ -31,17 +33,23 @@ class ForkServerProcess:
     Raises:
         TunerError: The system is not Linux, which alone kills a trial's processes for sure.
 
+    Args:
+        environment: Variables to set in it, beside those of this process.
+
     Attributes:
-        threads: How many threads importing the objective left running there.
+        against_fork: What the objective has made when it was loaded there that a fork would lack
+            or share, half a sentence each.
+        warnings: What the user should know of the objective, a sentence each.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, environment: Mapping[str, str] = MappingProxyType({})) -> None:
         if sys.platform != "linux":
             raise TunerError(
                 f"trials run on Linux, this is {sys.platform}: use a worker or a container with "
                 "Linux, or WSL on Windows"
             )
-        self.threads = 0
+        self.against_fork: list[str] = []
+        self.warnings: list[str] = []
         self._loading = False
         self._closing = threading.RLock()
         self._connection, theirs = socket.socketpair()
@@ -50,24 +58,38 @@ class ForkServerProcess:
                 # `-P`: what lies in the working directory must not hide the standard library.
                 [sys.executable, "-P", "-m", _PROGRAM, str(theirs.fileno())],
                 stdin=subprocess.DEVNULL,
+                env={**os.environ, **environment},
                 pass_fds=[theirs.fileno()],
                 start_new_session=True,  # Ctrl-C in a terminal must not reach it.
             )
 
-    def load(self, objective: ObjectiveSpec, timeout: float, load_in_each_trial: bool) -> None:
+    def load(
+        self,
+        objective: ObjectiveSpec,
+        timeout: float,
+        *,
+        places: Sequence[Mapping[str, str]] = ({},),
+        load_in_each_trial: bool = False,
+    ) -> None:
         """Have the objective loaded there.
+
+        Args:
+            objective: The objective.
+            timeout: Seconds that it may take.
+            places: The environments of the trials that may run at the same time, one for each.
+            load_in_each_trial: Leave the loading to the processes of the trials.
 
         Raises:
             ObjectiveNotFound: It cannot be loaded.
         """
-        header = {**asdict(objective), "load_in_each_trial": load_in_each_trial}
-        pickled = header.pop("pickled")
         self._connection.settimeout(timeout)
         self._loading = True
+        deadline = time.monotonic() + timeout
         try:
-            send_frame(self._connection, header)
-            send_bytes(self._connection, pickled)
-            reply, _ = receive_frame(self._connection)
+            send_frame(self._connection, _header(objective, places, load_in_each_trial))
+            for data in (objective.pickled, objective.modules):
+                send_bytes(self._connection, data)
+            reply = self._receive_reply(deadline)
         except TimeoutError:
             raise ObjectiveNotFound(
                 f"objective {objective.name!r}: loading it took longer than {timeout:g} s"
@@ -81,8 +103,16 @@ class ForkServerProcess:
         if "error" in reply:
             details = f"\n{reply['traceback']}" if reply["traceback"] else ""
             raise ObjectiveNotFound(printable_paragraph(reply["error"] + details))
-        self.threads = reply["threads"]
+        self.against_fork, self.warnings = reply["against_fork"], reply["warnings"]
         self._loading = False
+
+    def _receive_reply(self, deadline: float) -> dict[str, Any]:
+        """Wait in short turns: a thread can be told to give up only between them."""
+        while not select.select([self._connection], [], [], _WAIT)[0]:
+            if time.monotonic() >= deadline:
+                raise TimeoutError
+        reply: dict[str, Any] = receive_frame(self._connection)[0]
+        return reply
 
     def send(self, command: dict[str, Any], descriptors: Sequence[int] = ()) -> None:
         """Send a command; the caller sees to it that one thread sends at a time."""
@@ -135,3 +165,10 @@ class ForkServerProcess:
     def _has_ended(self) -> bool:
         flags = os.WEXITED | os.WNOHANG | os.WNOWAIT
         return os.waitid(os.P_PID, self._process.pid, flags) is not None
+
+
+def _header(
+    objective: ObjectiveSpec, places: Sequence[Mapping[str, str]], load_in_each_trial: bool
+) -> dict[str, Any]:
+    data = {key: value for key, value in vars(objective).items() if not isinstance(value, bytes)}
+    return {**data, "places": list(places), "load_in_each_trial": load_in_each_trial}

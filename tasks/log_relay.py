@@ -53,6 +53,11 @@ class LogRelay:
         for line in text.split("\n"):
             self._take(level, line)
 
+    def warn(self, text: str) -> None:
+        """Pass on a warning of the supervisor's own, which is never left out."""
+        self.open()
+        self._log(logging.WARNING, text)
+
     def close(self) -> None:
         """Pass on what is left."""
         self._split(self._decoder.decode(b"", final=True))

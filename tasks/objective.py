@@ -3,28 +3,24 @@
 from __future__ import annotations
 
 import functools
-import importlib
 import inspect
 import os
 import sys
 import uuid
-from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from importlib.machinery import ModuleSpec
 from pathlib import Path
 from types import ModuleType
-from typing import Any, Protocol, TypeAlias, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 from prefect_tuner.errors import InvalidConfiguration, ObjectiveNotFound
 from prefect_tuner.parameters import Params
 from prefect_tuner.redaction import redacted
+from prefect_tuner.space import SearchSpace
 from prefect_tuner.tasks.allowed_objectives import check_allowed
-from prefect_tuner.tasks.objective_import import import_objective, undecorated
-from prefect_tuner.tasks.trial_context import TrialContext
-
-LoadedObjective: TypeAlias = Callable[[Params, TrialContext], Any]
-"""An objective in the process that runs it."""
+from prefect_tuner.tasks.module_by_value import module_by_value
+from prefect_tuner.tasks.objective_import import options_left_out, undecorated
 
 
 @runtime_checkable
@@ -55,16 +51,26 @@ class ObjectiveSpec:
         name: What the objective is called in logs.
         path: `"package.module:attribute"` or `"path/to/file.py:attribute"`, or empty.
         pickled: The objective itself, by cloudpickle, where there is no path.
+        modules: What its modules define that cannot be imported, by cloudpickle.
         sys_path: Where modules are looked for.
         directory: The working directory, to which the path of a file is relative.
+        argv: The arguments of the program, for an objective that is part of it.
+        parameters: The names in the search space; empty where that is not known.
+        conditional: Those of them that not every trial has.
+        warnings: What the user should know of it, a sentence each.
         key: Identifies the processes started for this objective.
     """
 
     name: str
     path: str = ""
-    pickled: bytes = field(default=b"", repr=False)
+    pickled: bytes | bytearray = field(default=b"", repr=False)
+    modules: bytes | bytearray = field(default=b"", repr=False)
     sys_path: tuple[str, ...] = field(default=(), repr=False)
     directory: str = ""
+    argv: tuple[str, ...] = field(default=(), repr=False)
+    parameters: tuple[str, ...] = ()
+    conditional: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
     key: str = field(default_factory=lambda: uuid.uuid4().hex, repr=False)
 
 
@@ -94,12 +100,16 @@ def check_objective(objective: object) -> None:
         )
 
 
-def describe_objective(objective: object) -> ObjectiveSpec:
+def describe_objective(objective: object, space: SearchSpace | None = None) -> ObjectiveSpec:
     """Make an objective ready to travel.
 
     A string stays a path, to be imported in the other process only. An object goes by
     cloudpickle: by reference where its module can be imported, otherwise by value (closures,
     notebooks, scripts).
+
+    Args:
+        objective: The objective.
+        space: The search space, where the objective may take the parameters by their names.
 
     Raises:
         InvalidConfiguration: It has not the form of an objective.
@@ -107,17 +117,31 @@ def describe_objective(objective: object) -> ObjectiveSpec:
     """
     check_objective(objective)
     sys_path = tuple(entry or os.getcwd() for entry in sys.path)  # noqa: PTH109 - "" in sys.path
+    directory = str(Path.cwd())
+    names = () if space is None else tuple(space)
+    conditional = tuple(name for name in names if space is not None and space[name].when)
     if isinstance(objective, str):
         return ObjectiveSpec(
-            name=objective, path=objective, sys_path=sys_path, directory=str(Path.cwd())
+            name=objective,
+            path=objective,
+            sys_path=sys_path,
+            directory=directory,
+            parameters=names,
+            conditional=conditional,
         )
-    objective = undecorated(objective)
-    name = getattr(objective, "__qualname__", type(objective).__qualname__)
+    function = undecorated(objective)
+    name = getattr(function, "__qualname__", type(function).__qualname__)
+    pickled, modules = _pickle(function, name)
     return ObjectiveSpec(
         name=name,
-        pickled=_pickle(objective, name),
+        pickled=pickled,
+        modules=modules,
         sys_path=sys_path,
-        directory=str(Path.cwd()),
+        directory=directory,
+        argv=tuple(sys.argv),
+        parameters=names,
+        conditional=conditional,
+        warnings=tuple(options_left_out(objective, name)),
     )
 
 
@@ -146,56 +170,31 @@ def objective_label(objective: object) -> str:
     return f"{named.__module__}:{named.__qualname__}{' (instance)' if is_instance else ''}"
 
 
-def load_objective(spec: ObjectiveSpec) -> LoadedObjective:
-    """The objective as a function of parameters and context, in the process that runs trials.
-
-    Raises:
-        ObjectiveNotFound: It cannot be imported, unpickled or called.
-    """
-    objective = undecorated(import_objective(spec.path) if spec.path else _unpickle(spec))
-    if inspect.isclass(objective) and hasattr(objective, "train"):
-        try:
-            objective = objective()
-        except Exception as error:
-            raise ObjectiveNotFound(
-                f"objective {spec.name!r}: cannot be instantiated without arguments: {error!r}"
-            ) from error
-    function = objective.train if callable(getattr(objective, "train", None)) else objective
-    if not callable(function):
-        raise ObjectiveNotFound(
-            f"objective {spec.name!r}: must be callable or have a method train, "
-            f"got {type(objective).__name__}"
-        )
-    if inspect.iscoroutinefunction(function):
-        importlib.import_module("asyncio")  # Here once, rather than in each trial's process.
-    if _takes_context(function, spec.name):
-        with_context: LoadedObjective = function
-        return with_context
-    return lambda params, _: function(params)
-
-
-def _pickle(objective: object, name: str) -> bytes:
+def _pickle(objective: object, name: str) -> tuple[bytes, bytes]:
+    """The objective, and what the modules define whose parts of it travel by value."""
     import cloudpickle
 
     module = _defining_module(objective)
-    by_value = (
-        module is not None
-        and module.__name__ not in cloudpickle.list_registry_pickle_by_value()
-        and not _importable(module)
-    )
-    if by_value:
-        cloudpickle.register_pickle_by_value(module)
+    unknown = [module] if module is not None and not _importable(module) else []
+    known = cloudpickle.list_registry_pickle_by_value()
+    registered = [each for each in unknown if each.__name__ not in known]
     try:
+        for each in registered:
+            cloudpickle.register_pickle_by_value(each)
         pickled: bytes = cloudpickle.dumps(objective)
+        by_value = set(unknown)
+        if b"__main__" in pickled:  # Its own, or that of an argument bound to it.
+            by_value.add(sys.modules["__main__"])
+        found = [module_by_value(each, cloudpickle.dump) for each in by_value]
+        return pickled, cloudpickle.dumps(found) if found else b""
     except Exception as error:
         raise ObjectiveNotFound(
             f"objective {name!r}: cannot be sent to the trials' process ({error!r}); it, or "
             'something it refers to, cannot be pickled: give its path, "package.module:attribute"'
         ) from error
     finally:
-        if by_value:
-            cloudpickle.unregister_pickle_by_value(module)
-    return pickled
+        for each in registered:
+            cloudpickle.unregister_pickle_by_value(each)
 
 
 def _defining_module(objective: object) -> ModuleType | None:
@@ -238,34 +237,3 @@ def _search(name: str) -> ModuleSpec | None:
             if found is not None:
                 return found
     return None
-
-
-def _unpickle(spec: ObjectiveSpec) -> Any:
-    import pickle
-
-    try:
-        # The bytes were made by the flow's own process for this one and are never stored.
-        return pickle.loads(spec.pickled)  # noqa: S301
-    except (Exception, SystemExit) as error:
-        raise ObjectiveNotFound(
-            f"objective {spec.name!r}: cannot be loaded in the trials' process: {error!r}"
-        ) from error
-
-
-def _takes_context(function: Callable[..., Any], name: str) -> bool:
-    """Whether the second argument is the trial's context: it has no default, or is named trial."""
-    try:
-        parameters = list(inspect.signature(function).parameters.values())
-    except (TypeError, ValueError):
-        return False  # A builtin without a signature.
-    kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
-    positional = [p for p in parameters if p.kind in kinds]
-    required = [p for p in positional if p.default is p.empty]
-    takes_any = any(p.kind is p.VAR_POSITIONAL for p in parameters)
-    needs_keywords = any(p.kind is p.KEYWORD_ONLY and p.default is p.empty for p in parameters)
-    if (not positional and not takes_any) or len(required) > 2 or needs_keywords:
-        raise ObjectiveNotFound(
-            f"objective {name!r}: must take the parameters, or the parameters and the trial, "
-            f"got the signature {inspect.signature(function)}"
-        )
-    return len(positional) > 1 and (len(required) > 1 or positional[1].name == "trial")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import os
 import sys
 import textwrap
 import uuid
@@ -15,6 +16,7 @@ from typing import Any
 
 from prefect_tuner.errors import InvalidConfiguration, ObjectiveNotFound
 from prefect_tuner.tasks.allowed_objectives import check_allowed, check_definition
+from prefect_tuner.tasks.process_tree import TRIAL_MARK
 
 
 def import_objective(path: str) -> Any:
@@ -57,6 +59,62 @@ def _refused_as_not_found(path: str) -> Iterator[None]:
         yield
     except InvalidConfiguration as error:
         raise ObjectiveNotFound(f"objective {path!r}: {error}") from None
+
+
+_importing = ""
+
+
+@contextmanager
+def importing(objective: str) -> Iterator[None]:
+    """While this process imports an objective, have `check_not_importing` refuse."""
+    global _importing  # noqa: PLW0603 - a process imports one objective, once
+    _importing = objective
+    try:
+        yield
+    finally:
+        _importing = ""
+
+
+def check_not_importing() -> None:
+    """Refuse to begin a study while a module is imported that names itself as an objective.
+
+    Raises:
+        InvalidConfiguration: Somebody imports an objective here, or starts a process of a trial.
+    """
+    multiprocessing = sys.modules.get("multiprocessing.process")
+    inherits = multiprocessing is not None and getattr(
+        multiprocessing.current_process(), "_inheriting", False
+    )
+    if _importing or (inherits and TRIAL_MARK in os.environ):
+        named = f" of the objective {_importing!r}" if _importing else ""
+        raise InvalidConfiguration(
+            f"objective: its own module begins a study when it is imported, as the trials{named} "
+            'do. Put the call that begins it under `if __name__ == "__main__":`'
+        )
+
+
+def options_left_out(objective: Any, name: str) -> list[str]:
+    """What a Prefect task or flow says of its runs that a trial does not go by."""
+    if undecorated(objective) is objective:
+        return []
+    given = {
+        option: getattr(objective, option, None)
+        for option in ("retries", "timeout_seconds", "cache_key_fn", "result_storage_key")
+    }
+    said = {
+        option: value if isinstance(value, int | float | str) else "..."
+        for option, value in given.items()
+        if value
+    }
+    if not said:
+        return []
+    listed = ", ".join(f"{option}={value}" for option, value in said.items())
+    warning = (
+        f"the objective {name!r} is a Prefect {type(objective).__name__.lower()} with {listed}, "
+        "by which trials do not go: they are task runs of their own. Set retries and trial_timeout "
+        "of the config instead"
+    )
+    return [warning]
 
 
 def undecorated(objective: Any) -> Any:

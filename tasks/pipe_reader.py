@@ -50,7 +50,10 @@ class PipeReader:
             most -= count
 
     def _read(self, descriptor: int) -> int:
-        chunk = os.read(descriptor, _READ_SIZE)
+        try:
+            chunk = os.read(descriptor, _READ_SIZE)
+        except ConnectionResetError:  # The other side has not read all that it was sent.
+            chunk = b""
         if chunk:
             self._handlers[descriptor](chunk)
         else:

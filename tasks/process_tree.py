@@ -9,10 +9,13 @@ import os
 import signal
 from contextlib import suppress
 
+from prefect_tuner.redaction import redacted
+
 TRIAL_MARK = "PREFECT_TUNER_TRIAL"
 """Environment variable that tells which trial a program was started from."""
 
 _READ_SIZE = 1 << 16
+_COMMAND_LENGTH = 100
 
 
 def children(pid: int) -> list[int]:
@@ -37,7 +40,7 @@ def descendants(pid: int) -> list[int]:
     return found
 
 
-def kill_tree(pid: int, number: signal.Signals) -> None:
+def kill_tree(pid: int, number: int) -> None:
     """Send a signal to a process, its group if it leads one, and all its descendants.
 
     Args:
@@ -45,7 +48,7 @@ def kill_tree(pid: int, number: signal.Signals) -> None:
         number: The signal.
     """
     strays = descendants(pid)
-    group = {pid} | {stray for stray in strays if _group(stray) == pid}
+    group = {pid} | {stray for stray in strays if process_group(stray) == pid}
     with suppress(ProcessLookupError, PermissionError):
         try:
             os.killpg(pid, number)
@@ -56,7 +59,8 @@ def kill_tree(pid: int, number: signal.Signals) -> None:
             os.kill(stray, number)
 
 
-def _group(pid: int) -> int:
+def process_group(pid: int) -> int:
+    """The group of a process; 0 when it has ended."""
     with suppress(OSError):
         return os.getpgid(pid)
     return 0
@@ -64,46 +68,41 @@ def _group(pid: int) -> int:
 
 def kill_marked(trial: str) -> None:
     """Kill the programs that a trial started, wherever in the tree of processes they are now."""
-    mark = f"{TRIAL_MARK}={trial}".encode()
     for pid in filter(str.isdecimal, os.listdir("/proc")):  # noqa: PTH208 - as above
-        with suppress(OSError):  # It ended, or is another user's.
-            if mark in _read(f"/proc/{pid}/environ").split(b"\0"):
+        if is_marked(int(pid), trial):
+            with suppress(OSError):  # It ended, or is another user's.
                 os.kill(int(pid), signal.SIGKILL)
 
 
-def memory_used(pid: int, above: int) -> int:
-    """Bytes of memory that a process and its descendants hold.
+def is_marked(pid: int, trial: str = "") -> bool:
+    """Whether a process runs a program that was started from a trial, this one or any."""
+    mark = f"\0{TRIAL_MARK}={trial}".encode() + (b"\0" if trial else b"")
+    with suppress(OSError):
+        return mark in b"\0" + read_file(f"/proc/{pid}/environ") + b"\0"
+    return False
 
-    Pages shared with others, such as those inherited from the fork server, are counted in
-    proportion (the kernel's PSS). That figure is costly, so it is asked for only where the plain
-    resident size is over `above` bytes; below, the resident size is returned.
-    """
-    tree = [pid, *descendants(pid)]
-    resident = sum(map(_resident, tree))
-    return resident if resident <= above else sum(map(_proportional, tree))
+
+def describe_process(pid: int) -> str:
+    """A process below this one for a message: its number, and what it runs."""
+    try:
+        command = read_file(f"/proc/{pid}/cmdline")
+        if command == read_file("/proc/self/cmdline"):
+            return f"process {pid}, which the objective forked"
+    except OSError:
+        return f"process {pid}"
+    shown = redacted(command.replace(b"\0", b" ").decode(errors="replace").strip())
+    if len(shown) > _COMMAND_LENGTH:
+        shown = shown[:_COMMAND_LENGTH] + "…'"
+    return f"process {pid}, {shown}"
 
 
 def _children_of_thread(pid: int, thread: int | str) -> list[int]:
     with suppress(OSError):
-        return [*map(int, _read(f"/proc/{pid}/task/{thread}/children").split())]
+        return [*map(int, read_file(f"/proc/{pid}/task/{thread}/children").split())]
     return []
 
 
-def _resident(pid: int) -> int:
-    with suppress(OSError, IndexError):
-        return int(_read(f"/proc/{pid}/statm").split()[1]) * os.sysconf("SC_PAGE_SIZE")
-    return 0
-
-
-def _proportional(pid: int) -> int:
-    with suppress(OSError):  # An old kernel, or a process that hides its memory: no less is known.
-        for line in _read(f"/proc/{pid}/smaps_rollup").splitlines():
-            if line.startswith(b"Pss:"):
-                return int(line.split()[1]) * 1024
-    return _resident(pid)
-
-
-def _read(path: str) -> bytes:
+def read_file(path: str) -> bytes:
     """All of a file that the kernel makes up, in few steps: it is done often."""
     descriptor = os.open(path, os.O_RDONLY)
     try:

@@ -13,10 +13,14 @@ class TrialContext:
 
     Attributes:
         number: The trial's place in the study, from 0.
-        seed: A seed of the trial's own, the same in every attempt. Python's and numpy's global
-            generators are seeded with it before the objective is called.
+        seed: A seed of the trial's own, the same in every attempt. The global generators of Python,
+            numpy, torch and TensorFlow are seeded with it before the objective is called.
         attempt: 1, or more after retries.
         study: The study's name.
+        slot: A place that no other running trial has, from 0 to `max_concurrency` - 1. It is held
+            until all processes of the trial are gone.
+        device: Which of the `devices` of the configuration belongs to that place, which is also in
+            `CUDA_VISIBLE_DEVICES`; empty where none are given.
 
     Example:
         ```python
@@ -34,6 +38,8 @@ class TrialContext:
     seed: int
     attempt: int = 1
     study: str = ""
+    slot: int = 0
+    device: str = ""
     _send: Callable[[int, str], None] | None = field(default=None, repr=False, compare=False)
 
     def log(self, message: str, level: int = logging.INFO) -> None:

@@ -16,8 +16,10 @@ from prefect.logging import get_logger, get_run_logger
 from prefect.runtime import task_run
 
 from prefect_tuner.parameters import HyperValue, Params
-from prefect_tuner.tasks.attempt import AttemptReport, TrialLimits, run_attempt
-from prefect_tuner.tasks.launcher import open_launcher
+from prefect_tuner.tasks.attempt import run_attempt
+from prefect_tuner.tasks.attempt_report import AttemptReport, TrialLimits
+from prefect_tuner.tasks.attempt_request import AttemptRequest
+from prefect_tuner.tasks.launcher import LaunchSettings, open_launcher
 from prefect_tuner.tasks.objective import ObjectiveSpec
 from prefect_tuner.trial import Outcome
 
@@ -58,7 +60,9 @@ class TrialRequest:
         objective: What to call.
         limits: What the trial may take.
         retry: Whether to try again.
-        fresh_import: Whether each attempt imports the objective anew.
+        launch: How its process is started.
+        more: How many further trials may follow in this run of the study; None where that is not
+            known.
         on_retry: Told of an attempt that failed before the next one begins.
     """
 
@@ -69,7 +73,8 @@ class TrialRequest:
     objective: ObjectiveSpec
     limits: TrialLimits
     retry: RetryPolicy = RetryPolicy()
-    fresh_import: bool = False
+    launch: LaunchSettings = field(default_factory=LaunchSettings)
+    more: int | None = None
     on_retry: Callable[[AttemptReport], None] | None = field(default=None, repr=False)
 
 
@@ -106,7 +111,7 @@ def run_trial(request: TrialRequest) -> State[AttemptReport]:
     """
     log = _trial_log()
     attempt = task_run.run_count or 1
-    launcher = open_launcher(request.objective, fresh_import=request.fresh_import)
+    launcher = open_launcher(request.objective, request.launch)
     described = describe_params(request.params)
     if attempt > 1:
         log(logging.INFO, f"Attempt {attempt} follows in {request.retry.delay:g} s")
@@ -114,13 +119,9 @@ def run_trial(request: TrialRequest) -> State[AttemptReport]:
         launcher.stopped.wait(request.retry.delay)
     report = run_attempt(
         launcher,
-        {
-            "params": request.params,
-            "number": request.number,
-            "seed": request.seed,
-            "attempt": attempt,
-            "study": request.study,
-        },
+        AttemptRequest(
+            request.study, request.number, request.params, request.seed, attempt, request.more
+        ),
         request.limits,
         log,
         opening=f"Trial {request.number} started with {described}",
@@ -141,7 +142,8 @@ def trial_task(retry: RetryPolicy) -> Task[[TrialRequest], State[AttemptReport]]
     """The task `run_trial` with as many retries as the policy asks for."""
     # One more than ever happens: Prefect logs a state returned after the last one at length, with
     # the whole report in it, and the trial has told its reason already.
-    return run_trial.with_options(retries=retry.retries + 1)
+    # The delay is waited for above; Prefect's setting for all tasks is none of a trial's.
+    return run_trial.with_options(retries=retry.retries + 1, retry_delay_seconds=0)
 
 
 def describe_params(params: dict[str, HyperValue]) -> str:

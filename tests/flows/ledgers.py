@@ -19,7 +19,7 @@ from prefect_tuner.flows.ledger_records import (
 )
 from prefect_tuner.flows.recorded_study import RecordedStudy
 from prefect_tuner.flows.study_state import StudyState
-from prefect_tuner.tasks.attempt import AttemptReport
+from prefect_tuner.tasks.attempt_report import AttemptReport
 from prefect_tuner.trial import Outcome
 
 SPACE = SearchSpace({"x": {"type": "float", "low": 0.0, "high": 1.0}, "kind": ["a", "b"]})

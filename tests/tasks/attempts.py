@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import os
 import re
+import select
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from prefect_tuner.tasks.attempt import AttemptReport, TrialLimits, run_attempt
-from prefect_tuner.tasks.launcher import Launcher
+from prefect_tuner.tasks.attempt import run_attempt
+from prefect_tuner.tasks.attempt_report import AttemptReport, TrialLimits
+from prefect_tuner.tasks.attempt_request import AttemptRequest
+from prefect_tuner.tasks.launcher import LOAD_TIMEOUT, Launcher, LaunchSettings
 from prefect_tuner.tasks.objective import describe_objective
 from prefect_tuner.tasks.process_tree import children, descendants
 from tests.polling import eventually
@@ -37,7 +41,9 @@ class Attempt:
 
 
 def launcher_for(objective: object, **options: Any) -> Launcher:
-    return Launcher(describe_objective(objective), **options)
+    load_timeout = options.pop("load_timeout", LOAD_TIMEOUT)
+    settings = LaunchSettings(**options)
+    return Launcher(describe_objective(objective), settings, load_timeout=load_timeout)
 
 
 def attempt(
@@ -49,6 +55,8 @@ def attempt(
     number: int = 0,
     seed: int = 0,
     attempt: int = 1,
+    grace: float = 0.3,
+    more: int | None = None,
     on_line: Callable[[str], None] = lambda _: None,
     **params: Any,
 ) -> Attempt:
@@ -62,6 +70,8 @@ def attempt(
         number: Of the trial.
         seed: Of the trial.
         attempt: Of the trial.
+        grace: Seconds for what its program still does in the end.
+        more: Trials that follow, as far as that is known.
         on_line: Is told of each line of the log when it comes.
         **params: Of the trial.
     """
@@ -71,14 +81,9 @@ def attempt(
         log.append((level, text))
         on_line(text)
 
-    request = {
-        "params": {"name": name, **params} if name else params,
-        "number": number,
-        "seed": seed,
-        "attempt": attempt,
-        "study": "tests",
-    }
-    return Attempt(run_attempt(launcher, request, TrialLimits(timeout, memory), take), log)
+    named = {"name": name, **params} if name else params
+    request = AttemptRequest("tests", number, named, seed, attempt, more)
+    return Attempt(run_attempt(launcher, request, TrialLimits(timeout, memory, grace), take), log)
 
 
 class InBackground:
@@ -163,7 +168,7 @@ class Held:
             # A fork server may have its two spares, or not yet.
             processes=sum(max(2, len(descendants(child))) for child in children(os.getpid())),
             threads={thread.ident for thread in threading.enumerate()},
-            descriptors=len(os.listdir("/proc/self/fd")),  # noqa: PTH208
+            descriptors=len(list(_descriptors_in_use())),
         )
 
     def assert_no_more(self) -> None:
@@ -177,6 +182,16 @@ class Held:
             assert now.descriptors <= self.descriptors
 
         eventually(no_more, timeout=5.0, interval=0.02)
+
+
+def _descriptors_in_use() -> Iterator[int]:
+    """All but the pipes that have ended: the next trial closes that of the one before it."""
+    for descriptor in map(int, os.listdir("/proc/self/fd")):  # noqa: PTH208
+        poll = select.poll()
+        with suppress(OSError):
+            poll.register(descriptor, select.POLLIN)
+            if not any(event & select.POLLHUP for _, event in poll.poll(0)):
+                yield descriptor
 
 
 def _command_line(pid: int) -> str:

@@ -16,7 +16,8 @@ from prefect_tuner import Outcome, Params
 from prefect_tuner.errors import TunerError, TuningCancelled
 from prefect_tuner.tasks.launcher import Launcher, close_launcher, open_launcher
 from prefect_tuner.tasks.objective import describe_objective
-from prefect_tuner.tasks.process_tree import children, memory_used
+from prefect_tuner.tasks.process_tree import children
+from prefect_tuner.tasks.trial_memory import memory_of
 from tests.polling import eventually
 from tests.tasks.attempts import (
     BY_NAME,
@@ -110,7 +111,7 @@ def test_stopping_twice_or_at_the_same_time_is_no_error(launcher: Launcher) -> N
 @pytest.mark.parametrize("fresh", [False, True])
 def test_stopping_while_the_objective_is_being_loaded(tmp_path: Path, fresh: bool) -> None:
     file = slow_module(tmp_path)
-    launcher = launcher_for(f"{file}:train", fresh_import=fresh)
+    launcher = launcher_for(f"{file}:train", isolation="fresh" if fresh else "fork")
     errors: list[BaseException] = []
 
     def load() -> None:
@@ -168,44 +169,20 @@ def test_nothing_is_left_when_a_module_would_not_let_the_interpreter_end(tmp_pat
     assert time.monotonic() - started < LIMIT
 
 
-def test_threads_that_a_module_starts_are_warned_of(tmp_path: Path) -> None:
-    file = tmp_path / "threaded.py"
-    file.write_text(
-        "import threading, time\n"
-        "worker = threading.Thread(target=time.sleep, args=(1000,), daemon=True)\n"
-        "worker.start()\n"
-        "def train(params): return float(len(threading.enumerate()))\n"
-    )
-    forked, fresh = (launcher_for(f"{file}:train", fresh_import=f) for f in (False, True))
-    forked.load()
-    fresh.load()
-    metrics = [attempt(launcher).report.metric for launcher in (forked, fresh, fresh)]
-    forked.stop()
-    fresh.stop()
-    assert "left 1 thread(s) running" in forked.warning
-    assert "fresh_import=True" in forked.warning
-    assert fresh.warning == ""
-    assert metrics == [1.0, 2.0, 2.0]
-
-
-def test_no_thread_is_no_warning(launcher: Launcher) -> None:
-    assert launcher.warning == ""
-
-
 def test_a_fresh_import_imports_the_objective_in_each_trial(tmp_path: Path) -> None:
     file = tmp_path / "counted.py"
     file.write_text(
         "import os\nPID = os.getpid()\ndef train(params): return float(PID == os.getpid())\n"
     )
     for fresh in (False, True):
-        launcher = launcher_for(f"{file}:train", fresh_import=fresh)
+        launcher = launcher_for(f"{file}:train", isolation="fresh" if fresh else "fork")
         launcher.load()
         assert [attempt(launcher).report.metric for _ in range(3)] == [float(fresh)] * 3
         launcher.stop()
 
 
 def test_a_fresh_import_is_ended_like_any_other() -> None:
-    launcher = launcher_for(BY_NAME, fresh_import=True)
+    launcher = launcher_for(BY_NAME, isolation="fresh")
     launcher.load()
     assert attempt(launcher, "hangs_with_children", timeout=5).report.outcome is Outcome.TIMED_OUT
     assert attempt(launcher, "segfaults").report.outcome is Outcome.CRASHED
@@ -219,7 +196,7 @@ def test_a_fresh_import_is_ended_like_any_other() -> None:
 def test_a_module_that_breaks_between_two_fresh_trials_fails_the_second(tmp_path: Path) -> None:
     file = tmp_path / "changing.py"
     file.write_text("def train(params): return 1.0")
-    launcher = launcher_for(f"{file}:train", fresh_import=True)
+    launcher = launcher_for(f"{file}:train", isolation="fresh")
     assert attempt(launcher).report.metric == 1.0
     # Of another length: Python takes a module of the same length and second for the same.
     file.write_text("raise ValueError('no longer what it was')")
@@ -240,7 +217,7 @@ def test_processes_that_a_module_starts_serve_all_trials(tmp_path: Path) -> None
         "    subprocess.Popen(['sleep', '1000'])\n"
         "    return 1.0\n"
     )
-    launcher = launcher_for(f"{file}:train")
+    launcher = launcher_for(f"{file}:train", isolation="fork")
     runs = [attempt(launcher) for _ in range(3)]
     assert {len(run.pids) for run in runs} == {1}
     server = runs[0].pids[0]
@@ -310,7 +287,7 @@ def test_memory_that_a_trial_took_is_free_when_it_has_ended() -> None:
         assert report.extra["most"] > 500e6
 
     def free() -> None:
-        assert memory_used(fork_server_of(launcher), above=0) < 200e6
+        assert memory_of(fork_server_of(launcher)).held < 200e6
 
     eventually(free, timeout=5)
     launcher.stop()
@@ -353,7 +330,7 @@ def test_a_trial_is_crashed_when_the_system_has_no_descriptors_left(
     def exhausted() -> tuple[int, int]:
         nonlocal opened
         opened += 1
-        if opened == 3:
+        if opened == 2:
             raise OSError(24, "Too many open files")
         return pipe()
 

@@ -426,9 +426,9 @@ def test_an_error_at_import_is_told_with_its_own_traceback(write: WriteModule) -
             "cannot be instantiated without arguments"
         ),
         "class A:\n    @property\n    def train(self): 1 / 0\ntrain = A()": "ZeroDivisionError",
-        "def train(): pass": "got the signature ()",
-        "def train(a, b, c): pass": "got the signature (a, b, c)",
-        "def train(params, *, key): pass": "got the signature (params, *, key)",
+        "def train(): pass": "got the arguments ()",
+        "def train(a, b, c): pass": "got the arguments (a, b, c)",
+        "def train(params, *, key): pass": "got the arguments (params, key)",
         "def train(params": "SyntaxError",
     }.items(),
 )
@@ -453,7 +453,7 @@ STARTS_PROCESSES = """
 
 def assert_what_it_started_is_gone(file: Path) -> None:
     pids = pids_in(file.with_suffix(".pids").read_text().splitlines())
-    assert len(pids) == 2
+    assert len(pids) >= 2
     assert_gone(pids)
 
 
@@ -483,7 +483,7 @@ def test_what_a_module_started_ends_with_the_launcher(write: WriteModule) -> Non
 def test_importing_is_not_part_of_the_trials_time(write: WriteModule) -> None:
     file = write("slow.py", "import time; time.sleep(1.5)\ndef train(params): return 1.0")
     for fresh in (False, True):
-        launcher = launcher_for(f"{file}:train", fresh_import=fresh)
+        launcher = launcher_for(f"{file}:train", isolation="fresh" if fresh else "fork")
         report = attempt(launcher, timeout=1.0).report
         launcher.stop()
         assert report.outcome is Outcome.COMPLETED

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from prefect_tuner import Outcome
-from prefect_tuner.tasks import attempt as attempt_module
+from prefect_tuner.tasks import supervision
 from prefect_tuner.tasks.launcher import TERMINATION_GRACE, Launcher
 from tests.tasks.attempts import InBackground, assert_gone, attempt, fork_server_of
 
@@ -136,7 +136,7 @@ def test_a_trial_over_its_time_limit_is_ended_at_once(faults: Launcher, name: st
 def test_one_that_does_not_hear_sigterm_is_killed(
     faults: Launcher, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(attempt_module, "TERMINATION_GRACE", 0.3)
+    monkeypatch.setattr(supervision, "TERMINATION_GRACE", 0.3)
     run = attempt(faults, name, timeout=0.3)
     assert run.report.outcome is Outcome.TIMED_OUT
     assert_gone(run.pids)

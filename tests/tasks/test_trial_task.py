@@ -21,7 +21,7 @@ from prefect.client.schemas.filters import (
 from prefect.client.schemas.objects import Log, TaskRun
 
 from prefect_tuner import Outcome, Params
-from prefect_tuner.tasks.attempt import AttemptReport, TrialLimits
+from prefect_tuner.tasks.attempt_report import AttemptReport, TrialLimits
 from prefect_tuner.tasks.launcher import close_launcher, open_launcher
 from prefect_tuner.tasks.objective import describe_objective
 from prefect_tuner.tasks.process_tree import descendants

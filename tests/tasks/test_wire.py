@@ -54,7 +54,7 @@ def test_frames_arrive_as_they_were_sent(frames: list[Any]) -> None:
 def test_a_frame_may_arrive_in_pieces(payload: bytes, places: list[int]) -> None:
     here, there = socket.socketpair()
     with here, there:
-        stream = len(payload).to_bytes(4, "big") + payload
+        stream = len(payload).to_bytes(8, "big") + payload
         bounds = [0, *sorted(place % len(stream) for place in places), len(stream)]
 
         def trickle() -> None:

@@ -1,0 +1,30 @@
+"""From a study's configuration to how its trials are started."""
+
+from __future__ import annotations
+
+from prefect_tuner.flows.tuner_config import TunerConfig
+from prefect_tuner.tasks.launcher import LaunchSettings
+from prefect_tuner.tasks.thread_limits import thread_limit
+
+
+def launch_settings(config: TunerConfig) -> LaunchSettings:
+    """How the trials of a study are started.
+
+    Example:
+        ```python
+        from prefect_tuner import TunerConfig
+        from prefect_tuner.flows.launch_settings import launch_settings
+
+        settings = launch_settings(TunerConfig(threads_per_trial=2, devices=["0", "1"]))
+        assert settings.devices == ("0", "1")
+        ```
+    """
+    limit = thread_limit(config.threads_per_trial, config.max_concurrency)
+    return LaunchSettings(
+        isolation=config.isolation,
+        concurrency=config.max_concurrency,
+        devices=tuple(config.devices),
+        device_variable=config.device_variable,
+        environment=limit.environment,
+        note=limit.reason,
+    )

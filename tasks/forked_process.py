@@ -1,0 +1,133 @@
+"""The first steps of a trial's process, from its fork to the trial that it is given."""
+
+from __future__ import annotations
+
+import ctypes
+import gc
+import os
+import select
+import signal
+import socket
+import sys
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import NoReturn
+
+from prefect_tuner.tasks.attempt_request import StartOrder
+from prefect_tuner.tasks.exit_handlers import leave_parents_exit_handlers
+from prefect_tuner.tasks.objective_loading import LoadedObjective
+from prefect_tuner.tasks.process_tree import TRIAL_MARK
+from prefect_tuner.tasks.program_end import flush_output
+from prefect_tuner.tasks.trial_process import prepare_trial_process, run_trial_process
+from prefect_tuner.tasks.wire import ConnectionClosed, receive_frame
+
+_PR_SET_PDEATHSIG = 1
+_PR_SET_CHILD_SUBREAPER = 36
+_OOM_SCORE = b"800"
+
+_libc = ctypes.CDLL(None) if sys.platform == "linux" else None
+
+
+@dataclass(frozen=True)
+class Inherited:
+    """What a trial's process has of its parent.
+
+    Attributes:
+        parent: The parent's process number.
+        handover: On which the trial comes.
+        load: Returns the objective.
+        loaded: The objective, where the parent holds it loaded.
+    """
+
+    parent: int
+    handover: socket.socket
+    load: Callable[[], LoadedObjective]
+    loaded: LoadedObjective | None
+
+
+def become_trial(inherited: Inherited, environment: Mapping[str, str], *, ahead: bool) -> NoReturn:
+    """Wait for a trial in a process that was just forked, and run it.
+
+    Args:
+        inherited: What comes from the parent.
+        environment: Variables of the place that it is made for.
+        ahead: Whether to load the objective before the trial comes.
+    """
+    _leave_parent(inherited.parent)
+    prepared = prepare_trial_process(inherited.loaded)
+    os.environ.update(environment)
+    load = inherited.load
+    printed: int | None = None
+    if ahead and inherited.loaded is None:
+        printed = os.memfd_create("printed")
+        for descriptor in (1, 2):
+            os.dup2(printed, descriptor)
+        load = _loaded_ahead(inherited)
+    try:
+        with inherited.handover as handover:
+            data, (report, output) = receive_frame(handover, descriptors=2)
+    except ConnectionClosed:
+        os._exit(0)
+    order = StartOrder.from_json(data)
+    os.environ.update(order.environment)
+    os.environ[TRIAL_MARK] = order.trial
+    _redirect_output(output, printed)
+    run_trial_process(load, order, report, prepared)
+
+
+def _loaded_ahead(inherited: Inherited) -> Callable[[], LoadedObjective]:
+    try:
+        objective = inherited.load()
+    except BaseException as error:  # noqa: BLE001 - loading it runs the user's code
+        if not select.select([inherited.handover], [], [], 0)[0]:
+            os._exit(1)  # The trial that it was meant for tries anew.
+        failure = error
+    else:
+        gc.collect()
+        gc.freeze()
+        return lambda: objective
+
+    def fail() -> NoReturn:
+        raise failure
+
+    return fail
+
+
+def control_process(option: int, value: int) -> None:
+    """Have the kernel do something to this process, see `prctl(2)`."""
+    if _libc is not None:
+        _libc.prctl(option, value)
+
+
+def _leave_parent(parent: int) -> None:
+    with suppress(OSError):
+        os.setpgid(0, 0)
+    signal.set_wakeup_fd(-1)
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    control_process(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:
+        os._exit(1)
+    # What the trial starts stays below it in the tree as long as it runs, daemons included.
+    control_process(_PR_SET_CHILD_SUBREAPER, 1)
+    leave_parents_exit_handlers()
+    # If memory runs out, the kernel shall take the trial, not the flow.
+    with suppress(OSError):
+        score = os.open("/proc/self/oom_score_adj", os.O_WRONLY)
+        os.write(score, _OOM_SCORE)
+        os.close(score)
+
+
+def _redirect_output(output: int, printed: int | None) -> None:
+    """Let the standard streams lead to the trial's log, and what was printed before go first."""
+    if printed is not None:
+        flush_output()
+        os.lseek(printed, 0, os.SEEK_SET)
+        while chunk := os.read(printed, 1 << 16):
+            while chunk:
+                chunk = chunk[os.write(output, chunk) :]
+        os.close(printed)
+    for descriptor in (1, 2):
+        os.dup2(output, descriptor)
+    os.close(output)

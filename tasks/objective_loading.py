@@ -1,0 +1,83 @@
+"""An objective in the process that runs trials: imported or unpickled, and ready to be called."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import pickle
+import sys
+from dataclasses import dataclass, field
+from typing import Any
+
+from prefect_tuner.errors import ObjectiveNotFound
+from prefect_tuner.tasks.module_by_value import ModuleByValue
+from prefect_tuner.tasks.objective import ObjectiveSpec
+from prefect_tuner.tasks.objective_call import ObjectiveCall, objective_call
+from prefect_tuner.tasks.objective_import import (
+    import_objective,
+    importing,
+    options_left_out,
+    undecorated,
+)
+
+
+@dataclass(frozen=True)
+class LoadedObjective:
+    """An objective that can be called.
+
+    Attributes:
+        call: Calls it with the parameters and the trial.
+        namespaces: The globals of its functions, where they came without their module.
+        warnings: What the user should know of it, a sentence each.
+    """
+
+    call: ObjectiveCall
+    namespaces: list[dict[str, Any]] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+
+
+def load_objective(spec: ObjectiveSpec) -> LoadedObjective:
+    """Load an objective in this process.
+
+    Raises:
+        ObjectiveNotFound: It cannot be imported, unpickled or called.
+    """
+    sys.argv[:] = spec.argv or [spec.path.rpartition(":")[0]]
+    namespaces: list[dict[str, Any]] = []
+    with importing(spec.path or spec.name):
+        found = import_objective(spec.path) if spec.path else _unpickle(spec, namespaces)
+    warnings = options_left_out(found, spec.name)
+    objective = undecorated(found)
+    if inspect.isclass(objective) and hasattr(objective, "train"):
+        try:
+            objective = objective()
+        except Exception as error:
+            raise ObjectiveNotFound(
+                f"objective {spec.name!r}: cannot be instantiated without arguments: {error!r}"
+            ) from error
+    function = objective.train if callable(getattr(objective, "train", None)) else objective
+    if not callable(function):
+        raise ObjectiveNotFound(
+            f"objective {spec.name!r}: must be callable or have a method train, "
+            f"got {type(objective).__name__}"
+        )
+    if inspect.iscoroutinefunction(function):
+        importlib.import_module("asyncio")  # Here once, rather than in each trial's process.
+    call = objective_call(function, spec.name, spec.parameters, spec.conditional)
+    return LoadedObjective(call, namespaces, warnings)
+
+
+def _unpickle(spec: ObjectiveSpec, namespaces: list[dict[str, Any]]) -> Any:
+    # The bytes were made by the flow's own process for this one and are never stored.
+    try:
+        objective = pickle.loads(spec.pickled)  # noqa: S301
+        modules: list[ModuleByValue] = pickle.loads(spec.modules) if spec.modules else []  # noqa: S301
+        for module in modules:
+            own = module.install(objective, pickle.loads)
+            if own is not None:
+                namespaces.append(own)
+    except (Exception, SystemExit) as error:
+        raise ObjectiveNotFound(
+            f"objective {spec.name!r}: cannot be loaded in the trials' process: {error!r}"
+        ) from error
+    return objective

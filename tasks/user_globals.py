@@ -1,0 +1,93 @@
+"""What the user's modules hold, given up as the interpreter does it at its end.
+
+A file that was never closed has its last lines in a buffer, an archive its list of contents: they
+are written when nothing refers to the object any more. The interpreter sees to that by clearing the
+modules. Here it is done for the user's own modules alone, and for what was made since they were
+imported: in a fork, that is what the trial has made.
+"""
+
+from __future__ import annotations
+
+import gc
+import io
+import sys
+from collections.abc import Iterable
+from contextlib import suppress
+from types import ModuleType
+from typing import Any, TypeAlias, final
+
+from prefect_tuner.tasks.code_origin import Origin, origin_of_file
+
+Namespace: TypeAlias = dict[str, Any]
+"""What a module holds, or the globals of functions that came without their module."""
+
+# The base of all files, those written in Python included. To ask `io.IOBase`, which is abstract,
+# of every object there is takes many times as long.
+_FILE = io.FileIO.__mro__[-2]
+
+
+@final
+class UserGlobals:
+    """What the user's modules held when this was made; the rest is given up by `release`.
+
+    Args:
+        namespaces: Further namespaces of the user's.
+        is_import_shared: Whether what is held now belongs to others, too, and is left alone.
+    """
+
+    def __init__(self, namespaces: Iterable[Namespace] = (), *, is_import_shared: bool) -> None:
+        self._known_modules = set(sys.modules) if is_import_shared else set[str]()
+        self._held: list[tuple[Namespace, dict[str, int]]] = []
+        if is_import_shared:
+            for namespace in [*_users_among(self._known_modules), *namespaces]:
+                self._held.append((namespace, _identities(namespace)))
+
+    def release(self, namespaces: Iterable[Namespace] = ()) -> None:
+        """Give up what was made since, and write what is in the buffers of files.
+
+        Args:
+            namespaces: Further namespaces of the user's.
+        """
+        known = [id(namespace) for namespace, _ in self._held]
+        made = _users_among(set(sys.modules) - self._known_modules)
+        for namespace in [*made, *(each for each in namespaces if id(each) not in known)]:
+            self._held.append((namespace, {}))
+        for namespace, before in self._held:
+            names = [name for name, each in namespace.items() if before.get(name) != id(each)]
+            # In the interpreter's order: private names first.
+            for name in sorted(names, key=lambda name: not name.startswith("_")):
+                if not name.startswith("__"):
+                    namespace[name] = None
+        gc.collect()
+        _flush_files()
+
+
+def _users_among(names: Iterable[str]) -> list[Namespace]:
+    modules = [(name, sys.modules.get(name)) for name in names]
+    return [
+        vars(module)
+        for name, module in modules
+        if isinstance(module, ModuleType) and _is_the_users(name, module)
+    ]
+
+
+def _is_the_users(name: str, module: ModuleType) -> bool:
+    if name.partition(".")[0] == "prefect_tuner":
+        return False
+    if name == "__main__":  # Run by `-m`, it is this package's; otherwise it stands for a script.
+        return module.__spec__ is None
+    file = getattr(module, "__file__", None)
+    return isinstance(file, str) and origin_of_file(file) is Origin.OWN
+
+
+def _identities(namespace: Namespace) -> dict[str, int]:
+    return {name: id(value) for name, value in namespace.items()}
+
+
+def _flush_files() -> None:
+    """Write what is in the buffers of files that are still open, the outermost layer first."""
+    files: list[Any] = [each for each in gc.get_objects() if isinstance(each, _FILE)]
+    for file in sorted(files, key=lambda file: not isinstance(file, io.TextIOBase)):
+        with suppress(Exception):
+            if not file.closed:
+                file.flush()
