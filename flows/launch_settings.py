@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
+
 from prefect_tuner.flows.tuner_config import TunerConfig
 from prefect_tuner.tasks.launcher import LaunchSettings
 from prefect_tuner.tasks.thread_limits import thread_limit
 
 
-def launch_settings(config: TunerConfig) -> LaunchSettings:
+def launch_settings(
+    config: TunerConfig, environment: Mapping[str, str] = MappingProxyType({})
+) -> LaunchSettings:
     """How the trials of a study are started.
+
+    Args:
+        config: The study's configuration.
+        environment: Further variables of the trials.
 
     Example:
         ```python
@@ -25,6 +34,6 @@ def launch_settings(config: TunerConfig) -> LaunchSettings:
         concurrency=config.max_concurrency,
         devices=tuple(config.devices),
         device_variable=config.device_variable,
-        environment=limit.environment,
+        environment={**limit.environment, **environment},
         note=limit.reason,
     )

@@ -8,11 +8,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 
+from prefect.client.orchestration import get_client
 from prefect.events.worker import EventsWorker
 from prefect.exceptions import TerminationSignal
 from prefect.logging import get_run_logger
 from prefect.logging.handlers import APILogWorker
 from prefect.runtime import flow_run
+from prefect.settings import get_current_settings
 
 from prefect_tuner.errors import TrainingError
 from prefect_tuner.flows.artifact_observer import ArtifactObserver
@@ -69,7 +71,7 @@ def run_study(plan: StudyPlan, name: str) -> TuningResult:
     with opened.ledger, _delivered_when_terminated(), observing as observers:
         for level, note in opened.notes:
             logger.log(level, "%s", note)
-        launcher = open_launcher(objective, launch_settings(plan.config))
+        launcher = open_launcher(objective, launch_settings(plan.config, _prefect_environment()))
         try:
             loop = TrialLoop(
                 name=opened.name,
@@ -94,6 +96,13 @@ def run_study(plan: StudyPlan, name: str) -> TuningResult:
             close_launcher(objective)
             # Observers may take their time to hear the rest: nobody has to wait for them.
             opened.ledger.close()
+
+
+def _prefect_environment() -> dict[str, str]:
+    """Variables with which Prefect, in another process, has this one's settings and server."""
+    settings = get_current_settings().to_environment_variables(exclude_unset=True)
+    with get_client(sync_client=True) as client:  # Of this flow run: the server is there.
+        return {**settings, "PREFECT_API_URL": str(client.api_url).rstrip("/")}
 
 
 @contextmanager

@@ -40,15 +40,15 @@ def origin_of(function: Any) -> Origin:
     while isinstance(function, functools.partial):
         function = function.func
     function = getattr(function, "__func__", function)
-    code = getattr(function, "__code__", None)
-    if code is not None:
-        return origin_of_file(code.co_filename)
+    file = getattr(getattr(function, "__code__", None), "co_filename", "")
+    if Path(file).is_absolute() and Path(file).exists():
+        return origin_of_file(file)
     if not isinstance(function, type) and not hasattr(function, "__module__"):
         function = type(function)
-    return _origin_of_native(function)
+    return _origin_by_module(function)
 
 
-def _origin_of_native(function: Any) -> Origin:
+def _origin_by_module(function: Any) -> Origin:
     owner = getattr(function, "__self__", None)
     home = getattr(function, "__module__", None)
     if home is None and owner is not None and not isinstance(owner, ModuleType):
@@ -58,8 +58,10 @@ def _origin_of_native(function: Any) -> Origin:
         return Origin.INSTALLED
     if home.partition(".")[0] in sys.stdlib_module_names:
         return Origin.STANDARD
+    if home == "__main__":
+        return Origin.OWN
     file = getattr(sys.modules.get(home), "__file__", None)
-    return Origin.INSTALLED if file is None and home != "__main__" else origin_of_file(file or "")
+    return Origin.INSTALLED if file is None else origin_of_file(file)
 
 
 @cache

@@ -33,6 +33,7 @@ from prefect_tuner.tasks.wire import ConnectionClosed, receive_frame, send_frame
 
 _PR_SET_CHILD_SUBREAPER = 36
 _FORKED_AHEAD = 2
+_SPARE_EXIT = 0.5  # Seconds.
 _SPARE_DELAY = 0.02  # Seconds: a trial that ends at once is reaped before the next fork.
 
 
@@ -117,7 +118,12 @@ class ForkServer:
             except ConnectionClosed:
                 pass
             finally:
-                self._reaper.kill_everything()
+                signal.set_wakeup_fd(-1)
+                for spare in self._spares:
+                    spare.handover.close()
+                self._reaper.send_signal(None, signal.SIGKILL)
+                self._reaper.await_spares(_SPARE_EXIT)
+                self._reaper.kill_trials()
 
     def _obey(self) -> None:
         command, descriptors = receive_frame(self._connection, descriptors=3)

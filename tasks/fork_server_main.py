@@ -19,7 +19,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
 from importlib import import_module
-from typing import Any
+from typing import Any, NoReturn
 
 from prefect_tuner.errors import ObjectiveNotFound
 from prefect_tuner.tasks.exit_handlers import record_exit_handlers
@@ -29,6 +29,8 @@ from prefect_tuner.tasks.objective import ObjectiveSpec
 from prefect_tuner.tasks.objective_loading import LoadedObjective, load_objective
 from prefect_tuner.tasks.objective_traceback import format_traceback
 from prefect_tuner.tasks.process_tree import children, kill_tree
+from prefect_tuner.tasks.program_end import end_program, flush_output
+from prefect_tuner.tasks.user_globals import UserGlobals
 from prefect_tuner.tasks.wire import ConnectionClosed, receive_bytes, receive_frame, send_frame
 
 _EXIT_SECONDS = 1
@@ -78,6 +80,23 @@ def main(descriptor: int) -> None:
     # Exit handlers and threads of the objective's module may take their time, but not for ever.
     signal.signal(signal.SIGALRM, signal.SIG_DFL)
     signal.alarm(_EXIT_SECONDS)
+    _end()
+
+
+def _end() -> NoReturn:
+    """End as the interpreter does, and give what the objective's module has started time to do so.
+
+    Those who clean up behind a program, such as `multiprocessing`'s resource tracker, begin when
+    all that it has opened is closed.
+    """
+    with suppress(BaseException):
+        end_program(lambda _: None, UserGlobals(is_import_shared=False), [])
+    flush_output()
+    os.closerange(3, os.sysconf("SC_OPEN_MAX"))
+    with suppress(ChildProcessError):
+        while True:
+            os.wait()
+    os._exit(0)
 
 
 def _describe(loaded: LoadedObjective | None, before: ProcessState) -> dict[str, Any]:

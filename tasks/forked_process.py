@@ -18,7 +18,7 @@ from prefect_tuner.tasks.attempt_request import StartOrder
 from prefect_tuner.tasks.exit_handlers import leave_parents_exit_handlers
 from prefect_tuner.tasks.objective_loading import LoadedObjective
 from prefect_tuner.tasks.process_tree import TRIAL_MARK
-from prefect_tuner.tasks.program_end import flush_output
+from prefect_tuner.tasks.program_end import end_program, flush_output
 from prefect_tuner.tasks.trial_process import prepare_trial_process, run_trial_process
 from prefect_tuner.tasks.wire import ConnectionClosed, receive_frame
 
@@ -68,6 +68,8 @@ def become_trial(inherited: Inherited, environment: Mapping[str, str], *, ahead:
         with inherited.handover as handover:
             data, (report, output) = receive_frame(handover, descriptors=2)
     except ConnectionClosed:
+        if printed is not None:  # What was imported may have something to clear away.
+            end_program(lambda _: None, prepared.held, [])
         os._exit(0)
     order = StartOrder.from_json(data)
     os.environ.update(order.environment)

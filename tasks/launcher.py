@@ -261,11 +261,12 @@ class Launcher:
         warnings = [*self._objective.warnings, *server.warnings]
         self.notes += [(logging.WARNING, warning) for warning in warnings]
         named = f"the objective {self._objective.name!r}"
-        reasons = [f"importing it {reason}" for reason in server.against_fork]
+        made = ", ".join(server.against_fork)
+        reasons = [f"importing it {made}"] if made else []
         if isolation == "auto" and self.settings.devices:
             reasons.insert(0, "its import has to know the trial's device")
         fresh = isolation == "fresh" or (isolation == "auto" and bool(reasons))
-        listed = ", and ".join(reasons)
+        listed = " and ".join(reasons)
         if isolation == "auto" and reasons:
             note = (
                 f"Each trial imports {named} in a process of its own, ahead of its time, since "

@@ -72,6 +72,8 @@ class ModuleByValue:
         if self.file:
             held["__file__"] = self.file
         sys.modules[self.name] = module
+        if self.name == "__main__" and "__mp_main__" in sys.modules:
+            sys.modules["__mp_main__"] = module  # As `multiprocessing` has it.
         return own if belongs else None
 
 

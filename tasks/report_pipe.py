@@ -23,6 +23,10 @@ import threading
 from contextlib import suppress
 from typing import Any
 
+from prefect_tuner.tasks.wire import ConnectionClosed, read_frame
+
+_CHATTY = ("httpx", "httpcore")
+
 LOG_TEXT_LIMIT = 3_000
 """Characters of one log line."""
 
@@ -46,6 +50,15 @@ class ReportPipe:
         with self._lock, suppress(OSError):
             while line:
                 line = line[os.write(self._descriptor, line) :]
+
+    def ask(self, message: dict[str, Any]) -> bytes:
+        """Send one line and wait for what the supervisor answers; empty where nobody does."""
+        with self._lock:
+            self.send(message)
+            try:
+                return read_frame(self._descriptor)
+            except (OSError, ConnectionClosed):
+                return b""
 
     def log(self, level: int, text: str) -> None:
         """Send a line for the trial's log."""
@@ -79,10 +92,23 @@ class ReportHandler(logging.Handler):
 
 
 def report_log_records(pipe: ReportPipe) -> None:
-    """Send what is logged to the supervisor, instead of to the terminal; files are kept."""
+    """Send what is logged to the supervisor, instead of to the terminal; files are kept.
+
+    Where nobody has chosen what is logged, it is all from INFO on, but for the requests of
+    libraries that tell of each.
+    """
     root = logging.getLogger()
-    root.handlers = [each for each in root.handlers if not is_console_handler(each)]
-    root.addHandler(ReportHandler(pipe))
+    others = [
+        each
+        for each in root.handlers
+        if not is_console_handler(each) and not isinstance(each, ReportHandler)
+    ]
+    if root.level == logging.WARNING and not others:  # Python's default.
+        root.setLevel(logging.INFO)
+        for name in _CHATTY:
+            if logging.getLogger(name).level == logging.NOTSET:
+                logging.getLogger(name).setLevel(logging.WARNING)
+    root.handlers = [*others, ReportHandler(pipe)]
 
 
 def is_console_handler(handler: logging.Handler) -> bool:

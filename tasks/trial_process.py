@@ -23,14 +23,12 @@ from prefect_tuner.tasks.objective_traceback import format_traceback
 from prefect_tuner.tasks.process_tree import children
 from prefect_tuner.tasks.program_end import end_program, flush_output, show_uncaught
 from prefect_tuner.tasks.report_pipe import LOG_TEXT_LIMIT, ReportPipe, report_log_records
+from prefect_tuner.tasks.run_context import TrialRunContext
 from prefect_tuner.tasks.seeding import seed_generators, seed_python_and_numpy
 from prefect_tuner.tasks.trial_context import TrialContext
 from prefect_tuner.tasks.trial_memory import memory_of
 from prefect_tuner.tasks.trial_notes import TrialNotes
 from prefect_tuner.tasks.user_globals import UserGlobals
-
-_CHATTY = ("httpx", "httpcore")
-"""Libraries that log each request at a level which a plain run does not show."""
 
 
 class TrialTerminated(BaseException):
@@ -93,7 +91,7 @@ def run_trial_process(
         raise TrialTerminated
 
     os.set_inheritable(report, False)
-    _log_to(pipe)
+    report_log_records(pipe)
     os.register_at_fork(after_in_child=lambda: _reset_termination(terminate))
     trial = _Trial(load, order, pipe, prepared)
     ending: dict[str, Any] = {}
@@ -132,6 +130,7 @@ class _Trial:
         self._prepared = prepared
         self._objective: LoadedObjective | None = None
         self._started: float | None = None
+        self._run_context = TrialRunContext(pipe)
         request = order.request
         self._context = TrialContext(
             number=request.number,
@@ -153,6 +152,7 @@ class _Trial:
         """Do what a program does after its last line."""
         namespaces = [] if self._objective is None else self._objective.namespaces
         with suppress(BaseException):  # Nothing of it changes what came of the trial.
+            self._run_context.leave()
             end_program(self._prepared.notes.write, self._prepared.held, namespaces)
 
     def _ending(self) -> dict[str, Any]:
@@ -179,6 +179,7 @@ class _Trial:
 
     def _call(self) -> Returned:
         self._objective = objective = self._load()
+        self._run_context.enter_when_needed()
         seed_generators(self._order.request.seed)
         started: dict[str, Any] = {"type": "started", "pid": os.getpid()}
         started["notes"] = self._prepared.notes.descriptor
@@ -193,16 +194,6 @@ class _Trial:
 
             value = asyncio.run(value)
         return read_metric(value)
-
-
-def _log_to(pipe: ReportPipe) -> None:
-    root = logging.getLogger()
-    if root.level == logging.WARNING and not root.handlers:  # Python's default: nobody chose.
-        root.setLevel(logging.INFO)
-        for name in _CHATTY:
-            if logging.getLogger(name).level == logging.NOTSET:
-                logging.getLogger(name).setLevel(logging.WARNING)
-    report_log_records(pipe)
 
 
 def _reset_termination(ours: Callable[..., NoReturn]) -> None:

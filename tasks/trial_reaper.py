@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import time
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -22,6 +23,9 @@ from prefect_tuner.tasks.process_tree import (
     main_children,
     process_group,
 )
+
+_LOOK = 0.01
+"""Seconds between two looks at processes that are to end."""
 
 
 @dataclass
@@ -115,19 +119,32 @@ class TrialReaper:
             kill_tree(orphan, signal.SIGKILL)
         return spares
 
-    def kill_everything(self) -> None:
-        """Kill all that trials and the objective's module have started, and reap it."""
-        self._helpers.clear()
+    def await_spares(self, seconds: float) -> None:
+        """Wait for the processes that run no trial, which were told that none will come.
+
+        Args:
+            seconds: How long at the most. What they have imported may have something to clear away.
+        """
+        deadline = time.monotonic() + seconds
+        while self._spares_left() and time.monotonic() < deadline:
+            time.sleep(_LOOK)
+            self.reap()
+
+    def kill_trials(self) -> None:
+        """Kill all that trials have started, and reap it."""
         for pid in self._running:
             kill_tree(pid, signal.SIGKILL)
         with suppress(ChildProcessError):
-            while self._running or children(os.getpid()):
+            while self._running or self._lingering or self._unclaimed():
                 self.send_signal(None, signal.SIGKILL)
                 for orphan in self._unclaimed():
                     kill_tree(orphan, signal.SIGKILL)
                 os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOWAIT)
                 self.reap()
-        self.reap()  # Those whose supervisors are to hear of it.
+
+    def _spares_left(self) -> bool:
+        trials = [*self._running.values(), *self._lingering]
+        return any(not trial.name for trial in trials)
 
     def _take_end(self, pid: int, trial: _Trial, *, in_order: bool) -> None:
         left = self._left_by(pid)
@@ -139,8 +156,6 @@ class TrialReaper:
             left = []
         _, trial.ended = os.waitpid(pid, 0)
         del self._running[pid]
-        if not trial.name:
-            return
         trial.strays = set(left)
         if left:
             self._lingering.append(trial)
@@ -148,7 +163,8 @@ class TrialReaper:
             self._finish(trial)
 
     def _finish(self, trial: _Trial) -> None:
-        _write_status(trial.status, {"status": trial.ended, "cut_off": trial.cut_off})
+        if trial.name:
+            _write_status(trial.status, {"status": trial.ended, "cut_off": trial.cut_off})
 
     def _left_by(self, pid: int) -> list[int]:
         """What a process that has ended has left, as far as it is not known to be another's."""

@@ -21,6 +21,7 @@ from prefect_tuner.tasks.attempt_report import AttemptReport, TrialLimits
 from prefect_tuner.tasks.attempt_request import AttemptRequest
 from prefect_tuner.tasks.launcher import LaunchSettings, open_launcher
 from prefect_tuner.tasks.objective import ObjectiveSpec
+from prefect_tuner.tasks.run_context import describe_run_context
 from prefect_tuner.trial import Outcome
 
 _STATES = {
@@ -125,6 +126,7 @@ def run_trial(request: TrialRequest) -> State[AttemptReport]:
         request.limits,
         log,
         opening=f"Trial {request.number} started with {described}",
+        run_context=describe_run_context,
     )
     message = describe_report(report)
     if report.traceback:

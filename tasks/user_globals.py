@@ -22,7 +22,7 @@ Namespace: TypeAlias = dict[str, Any]
 """What a module holds, or the globals of functions that came without their module."""
 
 # The base of all files, those written in Python included. To ask `io.IOBase`, which is abstract,
-# of every object there is takes many times as long.
+# of every object there is takes many times as long; to ask objects for their class wakes some up.
 _FILE = io.FileIO.__mro__[-2]
 
 
@@ -74,7 +74,10 @@ def _users_among(names: Iterable[str]) -> list[Namespace]:
 def _is_the_users(name: str, module: ModuleType) -> bool:
     if name.partition(".")[0] == "prefect_tuner":
         return False
-    if name == "__main__":  # Run by `-m`, it is this package's; otherwise it stands for a script.
+    if name in (
+        "__main__",
+        "__mp_main__",
+    ):  # Run by `-m`, it is this package's; otherwise it stands for a script.
         return module.__spec__ is None
     file = getattr(module, "__file__", None)
     return isinstance(file, str) and origin_of_file(file) is Origin.OWN
@@ -86,7 +89,7 @@ def _identities(namespace: Namespace) -> dict[str, int]:
 
 def _flush_files() -> None:
     """Write what is in the buffers of files that are still open, the outermost layer first."""
-    files: list[Any] = [each for each in gc.get_objects() if isinstance(each, _FILE)]
+    files: list[Any] = [each for each in gc.get_objects() if issubclass(type(each), _FILE)]
     for file in sorted(files, key=lambda file: not isinstance(file, io.TextIOBase)):
         with suppress(Exception):
             if not file.closed:
