@@ -30,8 +30,9 @@ from pydantic import (
 from prefect_tuner.parameters import Params
 from prefect_tuner.trial import Direction, Outcome
 
-FORMAT = 1
-"""The version of the format. It changes when older releases would misread a newer ledger."""
+FORMAT = 2
+"""The version of the format. It changes when older releases cannot read a newer ledger: since 2,
+runs know the code of the objective, parameters may be any JSON value, and extras texts."""
 
 
 class _Record(BaseModel):
@@ -90,7 +91,8 @@ class StudyRecord(_Record):
 class RunRecord(_Record):
     """A run has claimed the study.
 
-    `taken_over` tells whose claim it took over, `observers` which were given by path.
+    `taken_over` tells whose claim it took over, `observers` which were given by path, `code` what
+    the code of the objective is; it is left out where that cannot be told.
     """
 
     type: Literal["run"] = "run"
@@ -103,6 +105,16 @@ class RunRecord(_Record):
     observers: list[str]
     taken_over: str = ""
     elapsed: float
+    code: dict[str, str] = {}
+
+    @model_serializer(mode="wrap")
+    def _without_what_says_nothing(
+        self, serialize: SerializerFunctionWrapHandler
+    ) -> dict[str, Any]:
+        record: dict[str, Any] = serialize(self)
+        if not self.code:
+            record.pop("code", None)
+        return record
 
 
 class KnownRecord(_Record):

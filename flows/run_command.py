@@ -7,7 +7,7 @@ import shlex
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import FrameType
 from typing import Any, NoReturn
 from uuid import UUID
@@ -24,6 +24,7 @@ from prefect_tuner.errors import InvalidConfiguration, ObjectiveNotFound, TunerE
 from prefect_tuner.flows.embedded_server import start_embedded_server, wait_until_recorded
 from prefect_tuner.flows.observer import TuningObserver
 from prefect_tuner.flows.plain_console import is_live, plain_console
+from prefect_tuner.flows.planned_study import planned
 from prefect_tuner.flows.progress_observer import ProgressObserver
 from prefect_tuner.flows.study_plan import StudyPlan
 from prefect_tuner.flows.study_summary import interim_sentence, run_page, summary_table
@@ -141,7 +142,8 @@ class RunCommand:
         study = self._load()
         self._connect()
         observers = [*study.plan.observers, self._progress, self._witness]
-        result = tune(**{**study.parameters, "observers": observers})
+        with planned(replace(study.plan, observers=observers)):
+            result = tune(**study.parameters)
         if self._as_json:
             self._output.print(result.to_json(), soft_wrap=True)
         else:

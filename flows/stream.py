@@ -21,7 +21,7 @@ from prefect_tuner.flows.parameter_form import (
     SpaceParameter,
     StrategyParameter,
 )
-from prefect_tuner.flows.study_plan import OnConflict
+from prefect_tuner.flows.study_plan import OnCodeChange, OnConflict
 from prefect_tuner.flows.tune import DEFAULT_CONFIG, NO_OPTIONS, tune
 from prefect_tuner.flows.tuner_config import TunerConfig
 from prefect_tuner.flows.tuning_events import TuningEvent
@@ -44,6 +44,7 @@ def stream(
     on_conflict: OnConflict = "error",
     initial_trials: InitialTrialsParameter = (),
     fresh: bool = False,
+    on_code_change: OnCodeChange = "continue",
 ) -> TuningStream:
     """Run `tune` in the background and hand over its events as they happen.
 
@@ -86,6 +87,7 @@ def stream(
             on_conflict=on_conflict,
             initial_trials=initial_trials,
             fresh=fresh,
+            on_code_change=on_code_change,
         )
 
     return TuningStream(run)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from prefect_tuner.errors import InvalidConfiguration, ObjectiveNotFound
@@ -63,7 +63,8 @@ def check_study_file(path: Path) -> StudyCheck:
 def _load(objective: str, plan: StudyPlan | None) -> list[str]:
     """Load the objective; its arguments are checked where the search space is right."""
     space, config = (None, TunerConfig()) if plan is None else (plan.study.space, plan.config)
-    launcher = Launcher(describe_objective(objective, space), launch_settings(config))
+    settings = replace(launch_settings(config), note="")  # Nothing is run.
+    launcher = Launcher(describe_objective(objective, space), settings)
     try:
         launcher.load()
         return [note for _, note in launcher.notes]

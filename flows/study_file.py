@@ -29,6 +29,7 @@ DEFAULTS: dict[str, Any] = {
     "on_conflict": "error",
     "initial_trials": [],
     "fresh": False,
+    "on_code_change": "continue",
 }
 """What holds where a file does not say; the same as in `tune`."""
 

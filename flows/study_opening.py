@@ -18,8 +18,10 @@ from prefect_tuner.flows.study_conflict import differences
 from prefect_tuner.flows.study_name import study_slug
 from prefect_tuner.flows.study_plan import StudyPlan
 from prefect_tuner.flows.study_state import StudyState
+from prefect_tuner.tasks.objective_code import changed_code
 
 _ID = 8
+_CHANGES_SHOWN = 5
 
 
 @dataclass(frozen=True)
@@ -106,7 +108,7 @@ def _candidates(plan: StudyPlan, name: str, holder: Holder) -> Iterator[str]:
                 yield candidate
         return
     yield name
-    if plan.on_conflict == "new":
+    if "new" in (plan.on_conflict, plan.on_code_change):
         for number in itertools.count(2):
             yield f"{name}-{number}"
 
@@ -144,6 +146,13 @@ def _open(plan: StudyPlan, name: str, ledger: Ledger) -> OpenStudy:
         )
         notes.append((logging.WARNING, adopted))
     else:
+        changes = changed_code(state.code, plan.code) if state.code and plan.code else []
+        if changes and plan.on_code_change == "new":
+            raise _Taken
+        if changes and plan.on_code_change == "error":
+            raise StudyConflict(_code_conflict(name, changes, ledger.store.location))
+        if changes:
+            notes.append((logging.WARNING, _code_warning(name, changes)))
         notes.append((logging.INFO, _continuation(name, state)))
     if ledger.taken_over is not None:
         taken_over = f"Took the study over from {ledger.taken_over}, which has died"
@@ -160,6 +169,28 @@ def _continuation(name: str, state: StudyState) -> str:
     if state.in_flight:
         sentence += f", in flight when its last run ended: {len(state.in_flight)}"
     return f"{sentence}, time spent: {state.elapsed:.1f} s"
+
+
+def _code_warning(name: str, changes: list[str]) -> str:
+    return (
+        f"The code of the objective is not what it was in the last run of study {name!r}: "
+        f"{_listed(changes)}. Its finished trials count all the same; on_code_change='new' begins "
+        "a study of its own instead, 'error' refuses"
+    )
+
+
+def _code_conflict(name: str, changes: list[str], location: str) -> str:
+    return (
+        f"the code of the objective is not what it was in the last run of study {name!r} "
+        f"({location}): {_listed(changes)}. Give this study another name, or set on_code_change: "
+        "'new' goes on under the next free name, 'continue' takes its finished trials as they are"
+    )
+
+
+def _listed(changes: list[str]) -> str:
+    shown = changes[:_CHANGES_SHOWN]
+    more = len(changes) - len(shown)
+    return ", ".join(shown) + (f" and {more} more" if more else "")
 
 
 def _study_record(plan: StudyPlan, name: str) -> StudyRecord:
@@ -179,6 +210,7 @@ def _run_record(plan: StudyPlan, ledger: Ledger) -> RunRecord:
         observers=plan.observer_paths,
         taken_over="" if ledger.taken_over is None else str(ledger.taken_over),
         elapsed=ledger.elapsed,
+        code=plan.code,
     )
 
 

@@ -19,12 +19,17 @@ from prefect_tuner.redaction import redacted
 from prefect_tuner.strategies.factory import StrategySpec, parse_strategy, with_budget
 from prefect_tuner.tasks.allowed_objectives import check_allowed, check_definition
 from prefect_tuner.tasks.objective import check_objective, objective_label
+from prefect_tuner.tasks.objective_code import objective_code
+from prefect_tuner.tasks.static_code import Code
 
 LONGEST_STUDY_NAME = 200
 """Characters of a study's name."""
 
 OnConflict: TypeAlias = Literal["error", "new", "adopt"]
 """What to do when the study's name belongs to another one."""
+
+OnCodeChange: TypeAlias = Literal["continue", "error", "new"]
+"""What to do when the code of the objective is not what it was in the study's last run."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +46,8 @@ class StudyPlan:
         storage: Where the ledger is kept; empty for the default.
         on_conflict: What to do when the study's name belongs to another one.
         fresh: Whether every flow run begins a study of its own.
+        on_code_change: What to do when the code of the objective has changed.
+        code: What that is now.
         definition: What makes the study the study that it is.
         spec: The strategy and its options as they were given, without the budget: a study goes on
             with another one.
@@ -55,6 +62,8 @@ class StudyPlan:
     storage: str
     on_conflict: OnConflict
     fresh: bool
+    on_code_change: OnCodeChange
+    code: Code
     definition: StudyDefinition
     spec: StrategySpec
 
@@ -82,6 +91,7 @@ def plan_study(
     on_conflict: Any,
     initial_trials: Any,
     fresh: Any,
+    on_code_change: Any = "continue",
 ) -> StudyPlan:
     """Check the parameters of a study, all of them, and build what they describe.
 
@@ -119,7 +129,8 @@ def plan_study(
     except InvalidConfiguration as error:
         mistakes += error.mistakes
     mistakes += _mistakes_in_storage(storage)
-    mistakes += _mistakes_in_on_conflict(on_conflict)
+    mistakes += _mistakes_in_choice("on_conflict", on_conflict, OnConflict)
+    mistakes += _mistakes_in_choice("on_code_change", on_code_change, OnCodeChange)
     if not isinstance(fresh, bool):
         mistakes.append(f"fresh: must be true or false, got {fresh!r}")
     elif fresh and study == "":
@@ -143,6 +154,8 @@ def plan_study(
         storage=storage,
         on_conflict=on_conflict,
         fresh=fresh,
+        on_code_change=on_code_change,
+        code=objective_code(objective),
         definition=StudyDefinition(
             objective=objective_label(objective),
             space=built.space.to_json(),
@@ -197,12 +210,12 @@ def _mistakes_in_storage(storage: Any) -> list[str]:
     return []
 
 
-def _mistakes_in_on_conflict(on_conflict: Any) -> list[str]:
-    known = get_args(OnConflict)
-    if isinstance(on_conflict, str) and on_conflict in known:
+def _mistakes_in_choice(name: str, given: Any, choices: Any) -> list[str]:
+    known = get_args(choices)
+    if isinstance(given, str) and given in known:
         return []
     listed = f"{', '.join(map(repr, known[:-1]))} or {known[-1]!r}"
-    return [f"on_conflict: must be {listed}, got {on_conflict!r}"]
+    return [f"{name}: must be {listed}, got {redacted(given)}"]
 
 
 def _config(config: Any) -> TunerConfig:

@@ -35,7 +35,7 @@ def resumption_parameters(
     mistakes = _missing(definition.objective, definition.strategy)
     if mistakes:
         raise InvalidConfiguration(*mistakes)
-    config = dict(state.config)
+    config = _current_config(state.config)
     if max_trials is not None:
         config["max_trials"] = max_trials
     if max_duration is not None:
@@ -53,6 +53,14 @@ def resumption_parameters(
         "storage": storage,
         "initial_trials": [each.model_dump(mode="json") for each in definition.initial_trials],
     }
+
+
+def _current_config(recorded: Mapping[str, Any]) -> dict[str, Any]:
+    """The configuration as it is called today."""
+    config = dict(recorded)
+    if config.pop("fresh_import", False):
+        config["isolation"] = "fresh"
+    return config
 
 
 def recorded_result(state: StudyState) -> TuningResult | None:

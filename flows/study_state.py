@@ -128,6 +128,11 @@ class StudyState:
         """The configuration of the last run."""
         return self.runs[-1].config if self.runs else {}
 
+    @property
+    def code(self) -> dict[str, str]:
+        """What the code of the objective was in the last run that knew it."""
+        return next((run.code for run in reversed(self.runs) if run.code), {})
+
     def shown_trials(self) -> list[Trial]:
         """All trials, those that were stopped with their run as cancelled."""
         return [self.interruptions.get(trial.number, trial) for trial in self.trials]

@@ -2,8 +2,6 @@
 
 from typing import Any
 
-from prefect import flow
-
 from prefect_tuner.example import SPACE
 from prefect_tuner.flows.parameter_form import (
     InitialTrialsParameter,
@@ -13,9 +11,10 @@ from prefect_tuner.flows.parameter_form import (
     SpaceParameter,
     StrategyParameter,
 )
-from prefect_tuner.flows.result_serializer import RESULT_SERIALIZER
-from prefect_tuner.flows.study_plan import OnConflict, plan_study
+from prefect_tuner.flows.planned_study import take_planned_study
+from prefect_tuner.flows.study_plan import OnCodeChange, OnConflict, plan_study
 from prefect_tuner.flows.study_run import run_study
+from prefect_tuner.flows.tune_flow import tune_flow
 from prefect_tuner.flows.tuner_config import TunerConfig
 from prefect_tuner.flows.tuning_result import TuningResult
 from prefect_tuner.strategies.factory import DEFAULT_STRATEGY
@@ -25,14 +24,7 @@ NO_OPTIONS: dict[str, Any] = {}
 DEFAULT_CONFIG = TunerConfig()
 
 
-# Parameters are checked by `plan_study`: it finds all the mistakes, and takes from Python what has
-# no JSON form. The result is kept as JSON so that other flow runs can read it.
-@flow(
-    name="tune",
-    validate_parameters=False,
-    persist_result=True,
-    result_serializer=RESULT_SERIALIZER,
-)
+@tune_flow
 def tune(
     objective: ObjectiveParameter = "prefect_tuner.example:train",
     space: SpaceParameter = SPACE,
@@ -47,6 +39,7 @@ def tune(
     on_conflict: OnConflict = "error",
     initial_trials: InitialTrialsParameter = (),
     fresh: bool = False,
+    on_code_change: OnCodeChange = "continue",
 ) -> TuningResult:
     """Find the parameters with the best metric.
 
@@ -77,6 +70,9 @@ def tune(
             known, {"params": {...}} for values to try first.
         fresh: Begin a study of its own in every flow run, as a schedule needs it; a flow run that
             is retried goes on with its own. In a larger flow, every run of the outermost one.
+        on_code_change: What to do when the code of the objective is not what it was in the study's
+            last run: "continue" with a warning that names what has changed, "error", or "new",
+            which goes on as name-2, name-3, ….
 
     Returns:
         The best parameters and their metric, all trials, and why the study stopped.
@@ -84,7 +80,8 @@ def tune(
     Raises:
         InvalidConfiguration: Lists all the mistakes; no trial was started.
         ObjectiveNotFound: The objective cannot be loaded; no trial was started.
-        StudyConflict: The name belongs to another study, or to a run that is still at it.
+        StudyConflict: The name belongs to another study, or to a run that is still at it, or the
+            code of the objective has changed and `on_code_change` is "error".
         LedgerError: The study's ledger cannot be read or written; what it holds stays.
         TrainingError: No trial has a metric, or one failed and `on_failure` is "raise".
 
@@ -102,7 +99,7 @@ def tune(
             assert len(result.trials) == 10
         ```
     """
-    plan = plan_study(
+    plan = take_planned_study() or plan_study(
         objective=objective,
         space=space,
         strategy=strategy,
@@ -116,5 +113,6 @@ def tune(
         on_conflict=on_conflict,
         initial_trials=initial_trials,
         fresh=fresh,
+        on_code_change=on_code_change,
     )
     return run_study(plan, study)

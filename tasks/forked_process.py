@@ -5,7 +5,6 @@ from __future__ import annotations
 import ctypes
 import gc
 import os
-import select
 import signal
 import socket
 import sys
@@ -81,19 +80,12 @@ def become_trial(inherited: Inherited, environment: Mapping[str, str], *, ahead:
 def _loaded_ahead(inherited: Inherited) -> Callable[[], LoadedObjective]:
     try:
         objective = inherited.load()
-    except BaseException as error:  # noqa: BLE001 - loading it runs the user's code
-        if not select.select([inherited.handover], [], [], 0)[0]:
-            os._exit(1)  # The trial that it was meant for tries anew.
-        failure = error
-    else:
-        gc.collect()
-        gc.freeze()
-        return lambda: objective
-
-    def fail() -> NoReturn:
-        raise failure
-
-    return fail
+    except BaseException:  # noqa: BLE001 - loading it runs the user's code
+        # It is tried again when there is a trial, and a log for what is wrong with it.
+        return inherited.load
+    gc.collect()
+    gc.freeze()
+    return lambda: objective
 
 
 def control_process(option: int, value: int) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib
 import inspect
-import pickle
 import sys
 from dataclasses import dataclass, field
 from typing import Any
@@ -68,6 +67,8 @@ def load_objective(spec: ObjectiveSpec) -> LoadedObjective:
 
 
 def _unpickle(spec: ObjectiveSpec, namespaces: list[dict[str, Any]]) -> Any:
+    import pickle
+
     # The bytes were made by the flow's own process for this one and are never stored.
     try:
         objective = pickle.loads(spec.pickled)  # noqa: S301

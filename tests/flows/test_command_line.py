@@ -171,12 +171,15 @@ def test_an_objective_that_cannot_be_imported_shows_its_own_traceback(
     assert "prefect_tuner" not in told.err
 
 
-def test_what_may_go_wrong_with_an_objective_is_a_warning(tuner: Command, folder: Path) -> None:
+def test_how_an_objective_that_starts_threads_would_be_run_is_told(
+    tuner: Command, folder: Path
+) -> None:
     threads = "import threading, time\nthreading.Thread(target=time.sleep, args=[60]).start()\n"
     (folder / "objectives.py").write_text(threads + "def train(params): return 1.0")
     told = tuner("validate", "study.yaml")
     assert told.code == 0
-    assert "fresh_import" in told.err
+    assert "each trial imports the objective" in told.out.lower()
+    assert "importing it started 1 thread" in told.out
 
 
 def test_modules_of_the_working_directory_can_be_named(tuner: Command, folder: Path) -> None:

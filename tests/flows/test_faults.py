@@ -236,9 +236,10 @@ def test_a_module_deleted_between_trials_is_not_needed_again(tmp_path: Path) -> 
 def test_a_module_deleted_between_trials_fails_those_that_import_it_anew(tmp_path: Path) -> None:
     module = tmp_path / "vanishing.py"
     module.write_text(VANISHING)
-    run = run_tune(f"{module}:train", max_trials=3, fresh_import=True)
-    assert run.outcomes == ["completed", "failed", "failed"]
-    for trial in run.result.trials[1:]:
+    run = run_tune(f"{module}:train", max_trials=4, isolation="fresh")
+    # The process of the second may have imported it before it was deleted.
+    assert run.outcomes in (["completed"] + ["failed"] * 3, ["completed"] * 2 + ["failed"] * 2)
+    for trial in run.result.trials[2:]:
         assert trial.message.startswith("ObjectiveNotFound: objective ")
         assert f"there is no file '{module}'" in trial.message
 

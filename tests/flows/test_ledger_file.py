@@ -146,10 +146,10 @@ def test_a_trial_cannot_finish_twice(ledger_file: Path) -> None:
 
 @pytest.mark.parametrize("sealed", [True, False])
 def test_a_ledger_of_a_newer_format_is_refused_politely(tmp_path: Path, sealed: bool) -> None:
-    record = {"type": "study", "at": utc_now(), "format": 2, "shape": "quite another"}
+    record = {"type": "study", "at": utc_now(), "format": 3, "shape": "quite another"}
     line = seal(record) if sealed else json.dumps(record).encode() + b"\n"
     (tmp_path / "small.jsonl").write_bytes(line)
-    with pytest.raises(LedgerError, match=r"newer release .* format 2, this release reads 1"):
+    with pytest.raises(LedgerError, match=r"newer release .* format 3, this release reads 2"):
         open_ledger(tmp_path)
     assert (tmp_path / "small.jsonl").read_bytes() == line
 

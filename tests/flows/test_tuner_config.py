@@ -36,7 +36,11 @@ WRONG: list[tuple[str, Any, str]] = [
     ("reproducible", 1, "must be a valid boolean, got 1"),
     ("lag", 0, "must be greater than or equal to 1, got 0"),
     ("lag", 4, "is of use with reproducible=true only, got 4"),
-    ("fresh_import", 1, "must be a valid boolean, got 1"),
+    ("isolation", "spawn", "must be 'auto', 'fork' or 'fresh', got 'spawn'"),
+    ("threads_per_trial", 0, "must be greater than or equal to 1, got 0"),
+    ("devices", "0", "must be a valid list, got '0'"),
+    ("device_variable", "A=B", "must match pattern '^[A-Za-z_][A-Za-z0-9_]*$', got 'A=B'"),
+    ("exit_grace", -1.0, "must be greater than or equal to 0, got -1.0"),
 ]
 
 

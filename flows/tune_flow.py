@@ -1,0 +1,114 @@
+"""The kind of flow that `tune` is: what it sees to before Prefect makes a run of it."""
+
+from __future__ import annotations
+
+import copy
+import functools
+import hashlib
+import inspect
+import json
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, final
+
+from prefect import Flow
+from prefect.context import FlowRunContext
+
+from prefect_tuner.flows.result_serializer import RESULT_SERIALIZER
+from prefect_tuner.flows.stored_parameters import check_stored, stored_parameters
+from prefect_tuner.tasks.bound_state import bound_state
+from prefect_tuner.tasks.objective_code import objective_code
+from prefect_tuner.tasks.objective_import import check_not_importing
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+_DIGITS = 16
+
+
+@final
+class TuneFlow(Flow[P, R]):
+    """A flow whose parameters are those of `tune`.
+
+    - A call from the module that is imported as its own objective is refused, before it nests.
+    - What Prefect's database cannot hold is refused before it gets there; the rest is stored in
+      the form in which a deployment would be given it.
+    - In a larger flow that is retried, Prefect hands back the result of what ran before in the same
+      place. The place of a study there is what it is, rather than how many came before it.
+    """
+
+    if not TYPE_CHECKING:  # What it takes and gives is in Prefect's overloads.
+
+        def __call__(
+            self, *args: Any, return_state: bool = False, wait_for: Any = None, **kwargs: Any
+        ) -> Any:
+            """Run the flow; see `prefect.Flow`.
+
+            Raises:
+                InvalidConfiguration: There is no run, since Prefect could not store the parameters,
+                    or since the call comes from the import of an objective.
+            """
+            check_not_importing()
+            parameters = self._bind(*args, **kwargs)
+            if parameters is not None:
+                check_stored(stored_parameters(parameters))
+            flow = self
+            if parameters is not None and FlowRunContext.get() is not None:
+                flow = self._placed(parameters)
+            return Flow.__call__(
+                flow, *args, return_state=return_state, wait_for=wait_for, **kwargs
+            )
+
+    def serialize_parameters(self, parameters: dict[str, Any]) -> dict[str, Any]:
+        """The parameters as Prefect stores them."""
+        return super().serialize_parameters(stored_parameters(parameters))
+
+    def _bind(self, *args: Any, **kwargs: Any) -> dict[str, Any] | None:
+        """All parameters of a call; None where it has the wrong ones, which Prefect says better."""
+        try:
+            bound = inspect.signature(self.fn).bind(*args, **kwargs)
+        except TypeError:
+            return None
+        bound.apply_defaults()
+        return bound.arguments
+
+    def _placed(self, parameters: dict[str, Any]) -> TuneFlow[P, R]:
+        """This flow, under a name of its own for the task run that stands for it in its parent.
+
+        Prefect takes that name, and counts calls by it, from the function's.
+        """
+        function = self.fn
+
+        @functools.wraps(function)
+        def tune(*args: Any, **kwargs: Any) -> Any:
+            return function(*args, **kwargs)
+
+        tune.__qualname__ = f"tune_{_digest_of(parameters)}"
+        placed = copy.copy(self)
+        placed.fn = tune
+        return placed
+
+
+def tune_flow(function: Callable[P, R]) -> TuneFlow[P, R]:
+    """Make a function the flow `tune`.
+
+    Its parameters are checked by `plan_study`: it finds all the mistakes, and takes from Python
+    what has no JSON form. The result is kept as JSON so that other flow runs can read it.
+    """
+    return TuneFlow(
+        function,
+        name="tune",
+        validate_parameters=False,
+        persist_result=True,
+        result_serializer=RESULT_SERIALIZER,
+    )
+
+
+def _digest_of(parameters: dict[str, Any]) -> str:
+    """Equal for equal studies; who is told of one makes no difference to it."""
+    described = stored_parameters(parameters)
+    described.pop("observers", None)
+    objective = parameters.get("objective")
+    described["objective.code"] = objective_code(objective)
+    described["objective.state"] = bound_state(objective)
+    text = json.dumps(described, sort_keys=True, default=str)
+    return hashlib.sha256(text.encode(errors="replace")).hexdigest()[:_DIGITS]
