@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from prefect_tuner import __version__
@@ -54,6 +54,7 @@ def open_study(
     holder: Holder,
     on_lost: Callable[[str], None],
     outermost_run: str = "",
+    runs_before: Sequence[tuple[str, str]] = (),
 ) -> OpenStudy:
     """Claim a study's ledger and rebuild the study from it. Nothing is written yet.
 
@@ -63,13 +64,14 @@ def open_study(
         holder: This run.
         on_lost: Called with a sentence, by another thread, when the claim was lost.
         outermost_run: Id of the flow run to which a fresh study belongs.
+        runs_before: Names and ids of the flow runs that were at a study without a name before.
 
     Raises:
         StudyConflict: The name belongs to another study, or another run holds it.
         LedgerError: The ledger cannot be read or written.
     """
     recorded = f"{name}-{outermost_run[:_ID]}" if plan.fresh else name
-    for candidate in _candidates(plan, recorded, holder):
+    for candidate in _candidates(plan, recorded, holder, runs_before):
         store = open_store(plan.storage, study_slug(candidate))
         try:
             ledger = Ledger(store, holder, on_lost)
@@ -97,15 +99,21 @@ class _Taken(Exception):
     """The name belongs to another study, and the next one is to be tried."""
 
 
-def _candidates(plan: StudyPlan, name: str, holder: Holder) -> Iterator[str]:
+def _candidates(
+    plan: StudyPlan, name: str, holder: Holder, runs_before: Sequence[tuple[str, str]]
+) -> Iterator[str]:
     """The names to try, the first that is free or the same study's being the right one."""
     if not name:
         # The names of flow runs are not unique: another may have had it before.
-        own = holder.flow_run
-        for candidate in (own, f"{own}-{holder.flow_run_id[:_ID]}"):
-            state = _glance(plan, candidate)
-            if state is None or not state.runs or state.runs[0].flow_run_id == holder.flow_run_id:
-                yield candidate
+        for run, run_id in (*runs_before, (holder.flow_run, holder.flow_run_id)):
+            is_own = run_id == holder.flow_run_id
+            for candidate in (run, f"{run}-{run_id[:_ID]}"):
+                state = _glance(plan, candidate)
+                if state is None or not state.runs:
+                    if is_own:
+                        yield candidate
+                elif state.runs[0].flow_run_id == run_id:
+                    yield candidate
         return
     yield name
     if "new" in (plan.on_conflict, plan.on_code_change):

@@ -9,6 +9,9 @@ from contextlib import contextmanager
 from dataclasses import replace
 
 from prefect.client.orchestration import get_client
+from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterParentTaskRunId
+from prefect.client.schemas.sorting import FlowRunSort
+from prefect.context import FlowRunContext
 from prefect.events.worker import EventsWorker
 from prefect.exceptions import TerminationSignal
 from prefect.logging import get_run_logger
@@ -67,7 +70,8 @@ def run_study(plan: StudyPlan, name: str) -> TuningResult:
     claim_lost = Cancellation()
     holder = Holder.of_this_process(str(flow_run.name or ""), str(flow_run.id or ""))
     outermost = str(flow_run.root_flow_run_id) if plan.fresh else ""
-    opened = open_study(plan, name, holder, claim_lost.cancel, outermost)
+    before = [] if name else _runs_before()
+    opened = open_study(plan, name, holder, claim_lost.cancel, outermost, before)
     with opened.ledger, _delivered_when_terminated(), observing as observers:
         for level, note in opened.notes:
             logger.log(level, "%s", note)
@@ -96,6 +100,27 @@ def run_study(plan: StudyPlan, name: str) -> TuningResult:
             close_launcher(objective)
             # Observers may take their time to hear the rest: nobody has to wait for them.
             opened.ledger.close()
+
+
+def _runs_before() -> list[tuple[str, str]]:
+    """Names and ids of the flow runs that were at this study before, in a larger flow's retries.
+
+    Prefect makes a new run of a subflow that had not completed, in the place of the one before.
+    """
+    context = FlowRunContext.get()
+    place = (
+        None if context is None or context.flow_run is None else context.flow_run.parent_task_run_id
+    )
+    if place is None:
+        return []
+    with get_client(sync_client=True) as client:
+        runs = client.read_flow_runs(
+            flow_run_filter=FlowRunFilter(
+                parent_task_run_id=FlowRunFilterParentTaskRunId(any_=[place])
+            ),
+            sort=FlowRunSort.START_TIME_ASC,
+        )
+    return [(run.name, str(run.id)) for run in runs if str(run.id) != flow_run.id]
 
 
 def _prefect_environment() -> dict[str, str]:

@@ -1,0 +1,173 @@
+"""A larger flow that is retried gets back what it asks for, and runs no finished trial again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+from prefect import flow
+from prefect.client.orchestration import get_client
+from prefect.runtime import flow_run
+
+from prefect_tuner import Float, Params, TrialContext, TunerConfig, TuningResult, tune
+
+pytestmark = pytest.mark.usefixtures("prefect_server")
+
+SPACE = {"x": Float(0.0, 1.0)}
+CONFIG = TunerConfig(max_trials=2)
+
+
+def train(params: Params, trial: TrialContext, offset: float, calls: Path) -> float:
+    """The metric tells whose result it is, and the file how often it was computed."""
+    with calls.open("a") as file:
+        file.write(f"{offset} {trial.number}\n")
+    return offset + float(params["x"])  # type: ignore[arg-type]
+
+
+def count(calls: Path) -> int:
+    return len(calls.read_text().splitlines())
+
+
+class Interrupted(Exception):
+    """Ends the first attempt at the larger flow."""
+
+
+Ask = Callable[[float], TuningResult]
+
+
+def asking(calls: Path, *, named: bool, **options: Any) -> Ask:
+    """Asks for a study by an offset, by which its result can be told."""
+
+    def ask(offset: float) -> TuningResult:
+        objective = partial(train, offset=offset, calls=calls)
+        study = f"{calls.parent.name}-{offset:g}" if named else ""
+        result: TuningResult = tune(
+            objective, SPACE, study=study, config=CONFIG, storage=str(calls.parent), **options
+        )
+        return result
+
+    return ask
+
+
+def run_twice(attempts: list[list[float]], ask: Ask) -> dict[float, TuningResult]:
+    """A flow that asks for studies in one order, fails, and asks in another when it is retried."""
+
+    @flow(retries=1)
+    def pipeline() -> dict[float, TuningResult]:
+        attempt = flow_run.run_count - 1
+        results = {offset: ask(offset) for offset in attempts[attempt]}
+        if attempt == 0:
+            raise Interrupted
+        return results
+
+    return pipeline()
+
+
+@pytest.mark.parametrize("named", [True, False])
+@pytest.mark.parametrize(
+    "attempts",
+    [
+        [[10.0, 20.0, 30.0], [30.0, 10.0, 20.0]],
+        [[10.0, 20.0], [20.0]],
+        [[20.0], [10.0, 20.0]],
+    ],
+    ids=["in another order", "with the first left out", "with a new one before"],
+)
+def test_a_retried_parent_gets_what_it_asks_for(
+    tmp_path: Path, attempts: list[list[float]], named: bool
+) -> None:
+    calls = tmp_path / "calls"
+    results = run_twice(attempts, asking(calls, named=named))
+    for offset, result in results.items():
+        assert offset <= result.best_metric <= offset + 1
+    assert count(calls) == CONFIG.max_trials * len(set(attempts[0]) | set(attempts[1]))
+
+
+def test_what_was_asked_differently_is_another_study(tmp_path: Path) -> None:
+    calls = tmp_path / "calls"
+    objective = partial(train, offset=0.0, calls=calls)
+
+    @flow(retries=1)
+    def pipeline() -> TuningResult:
+        seed = flow_run.run_count
+        result: TuningResult = tune(objective, SPACE, seed=seed, config=CONFIG)
+        if flow_run.run_count == 1:
+            raise Interrupted
+        return result
+
+    pipeline()
+    assert count(calls) == 2 * CONFIG.max_trials
+
+
+def fails_once(params: Params, trial: TrialContext, calls: Path) -> float:
+    with calls.open("a") as file:
+        file.write(f"{trial.number}\n")
+    if trial.number == 1 and count(calls) == 2:
+        raise RuntimeError("the first time")
+    return float(params["x"])  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("named", [True, False])
+def test_a_study_that_failed_goes_on_when_its_parent_is_retried(
+    tmp_path: Path, named: bool
+) -> None:
+    calls = tmp_path / "calls"
+    config = TunerConfig(max_trials=4, on_failure="raise")
+
+    @flow(retries=1)
+    def pipeline() -> TuningResult:
+        result: TuningResult = tune(
+            partial(fails_once, calls=calls),
+            SPACE,
+            study=tmp_path.name if named else "",
+            config=config,
+            storage=str(tmp_path),
+        )
+        return result
+
+    result = pipeline()
+    assert [trial.number for trial in result.trials] == [0, 1, 2, 3]
+    assert calls.read_text().split() == ["0", "1", "2", "3"]
+    assert result.trials[1].message == "RuntimeError: the first time"
+
+
+def test_equal_studies_without_a_name_are_studies_of_their_own(tmp_path: Path) -> None:
+    calls = tmp_path / "calls"
+    objective = partial(train, offset=0.0, calls=calls)
+
+    @flow(retries=1)
+    def pipeline() -> list[TuningResult]:
+        results = [tune(objective, SPACE, config=CONFIG) for _ in range(2)]
+        if flow_run.run_count == 1:
+            raise Interrupted
+        return results
+
+    first, second = pipeline()
+    assert first.study != second.study
+    assert first.digest == second.digest
+    assert count(calls) == 2 * CONFIG.max_trials
+
+
+def test_other_flow_runs_read_the_result_of_a_subflow(tmp_path: Path) -> None:
+    ask = asking(tmp_path / "calls", named=False)
+    ids: list[str] = []
+
+    @flow
+    def pipeline() -> TuningResult:
+        return ask(10.0)
+
+    @flow
+    def reader(flow_run_id: str) -> TuningResult:
+        with get_client(sync_client=True) as client:
+            state = client.read_flow_run(flow_run_id).state  # type: ignore[arg-type]
+        assert state is not None
+        result: TuningResult = state.result()
+        return result
+
+    result = pipeline()
+    with get_client(sync_client=True) as client:
+        ids = [str(run.id) for run in client.read_flow_runs() if run.name == result.study]
+    assert reader(ids[0]).digest == result.digest
