@@ -1,20 +1,27 @@
-"""The server that Prefect starts by itself where no `PREFECT_API_URL` is configured.
+"""The server that runs where no `PREFECT_API_URL` is configured, as long as this process does.
 
-Left alone, it is not allowed in every profile, has 20 s for its first start, hears Ctrl-C before
-the flow run's last words were sent to it, and survives when this process is killed. Here it gets
-what it needs to serve a command in a terminal.
+Prefect would start one by itself. That one is not allowed in every profile, has 20 s for its first
+start, prints what goes wrong in it to the terminal, hears Ctrl-C before the flow run's last words
+were sent to it, and survives when this process is killed. This one records what it is sent in the
+same database, writes its log to a file, and ends with this process, however that ends.
 """
 
 from __future__ import annotations
 
 import atexit
 import os
-import signal
+import select
 import subprocess
+import sys
+import tempfile
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
 from uuid import UUID
 
+import httpx
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import (
     FlowRunFilter,
@@ -24,80 +31,221 @@ from prefect.client.schemas.filters import (
     TaskRunFilterStateType,
 )
 from prefect.client.schemas.objects import TERMINAL_STATES
-from prefect.context import refresh_global_settings_context
+from prefect.context import FlowRunContext, refresh_global_settings_context
+from prefect.exceptions import PrefectException
+from prefect.logging import get_logger
 from prefect.settings import get_current_settings
 
-STARTUP_TIMEOUT = 120
+STARTUP_TIMEOUT = 120.0
 """Seconds: a first start also creates the database."""
 
+_PROGRAM = "prefect_tuner.flows.embedded_server_main"
+_END_TIMEOUT = 6.0
 _POLL = 0.2
+_LOG_SHOWN = 2_000
 
-_PORT_TAKEN = 3
-"""The server's exit code on which Prefect tries another port."""
+# Waits until this process is gone, however it went.
+_WATCH = 'cat; kill "$1"'
 
-# Reads the server's process id, then waits until this process is gone, however it went.
-_WATCH = 'read -r server && cat; [ -n "$server" ] && kill "$server"'
+_started: _EmbeddedServer | None = None
+_watched = 0
+_starting = threading.Lock()
 
 
 def start_embedded_server() -> None:
-    """Have Prefect start its embedded server, for this process and as long as it lives.
+    """Have a server for this process, unless it has one already.
+
+    From then on `PREFECT_API_URL` leads to it, in this process and in those that it starts.
 
     Raises:
-        RuntimeError: It does not start.
+        RuntimeError: It does not start; names the file with its log.
     """
-    from prefect.server.api.server import SubprocessASGIServer
+    global _started  # noqa: PLW0603 - one for the process
+    with _starting:
+        if _started is None or not _started.is_alive:
+            server = _EmbeddedServer()
+            server.await_start(_startup_timeout())
+            _started = server
+            os.environ["PREFECT_API_URL"] = server.api_url
+            os.environ["PREFECT_UI_URL"] = ""  # It has none, which messages would refer to.
+            refresh_global_settings_context()
 
-    _allow_embedded_server()
+
+@contextmanager
+def embedded_server_where_none() -> Iterator[None]:
+    """See to it that there is a server where none is configured, and that it ends with the process.
+
+    Raises:
+        RuntimeError: It does not start; names the file with its log.
+    """
+    settings = get_current_settings()
+    if (
+        settings.api.url is None
+        and FlowRunContext.get() is None
+        and settings.server.ephemeral.enabled
+    ):
+        get_logger("prefect_tuner").info(
+            "Starting Prefect's server for this process, since PREFECT_API_URL is not set"
+        )
+        start_embedded_server()
+    else:
+        _end_prefects_own_with_process()
+    try:
+        yield
+    except (httpx.HTTPError, PrefectException) as error:
+        if (log := embedded_server_log()) is not None:
+            error.add_note(f"The log of Prefect's server: {log}")
+        raise
+
+
+def embedded_server_log() -> Path | None:
+    """The file with the log of this process's embedded server, from now on to be kept.
+
+    None where there is no such server.
+    """
+    if _started is None:
+        return None
+    _started.keeps_log = True
+    return _started.log
+
+
+def _end_prefects_own_with_process() -> None:
+    """Have the server that Prefect has started for a larger flow end with this process."""
+    global _watched  # noqa: PLW0603 - likewise
+    module = sys.modules.get("prefect.server.api.server")
+    own = None if module is None else module.SubprocessASGIServer().server_process
+    if own is None or own.pid == _watched or own.poll() is not None:
+        return
+    _watched = own.pid
     watch = subprocess.Popen(
-        ["sh", "-c", _WATCH],  # noqa: S607 - any shell will do
+        ["sh", "-c", _WATCH, "sh", str(own.pid)],  # noqa: S607 - any shell will do
         stdin=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         start_new_session=True,
     )
-    # Registered before Prefect's own, so called after it: then there is nothing left to watch.
+    # Registered after Prefect's own, so called before it: it stops its server itself.
     atexit.register(watch.kill)
-    server = SubprocessASGIServer()  # The one of this process, which `get_client` finds, too.
-    start = _Start()
-    start.start()
-    while start.is_alive():
-        start.join(_POLL)
-        process = server.server_process
-        if process is not None and process.poll() not in (None, _PORT_TAKEN):
-            raise RuntimeError(f"Prefect's server ended with exit code {process.returncode}")
-    if start.error is not None:
-        raise RuntimeError(f"Prefect's server did not start: {start.error}") from start.error
-    if server.server_process is not None and watch.stdin is not None:
-        watch.stdin.write(f"{server.server_process.pid}\n".encode())
-        watch.stdin.flush()
 
 
-class _Start(threading.Thread):
-    """Starts the server from a thread that is deaf to Ctrl-C, and so is the server then.
+class _EmbeddedServer:
+    """The process of a server.
 
-    In a terminal Ctrl-C reaches all processes. The server has to outlive it, to be told how the
-    flow run ended; it is stopped at this process's exit.
+    Attributes:
+        log: The file with what it logs.
+        keeps_log: Whether that stays when it ends in order.
+        api_url: Where it answers; empty before it has started.
     """
 
     def __init__(self) -> None:
-        super().__init__(name="embedded-server", daemon=True)
-        self.error: Exception | None = None
+        self.log = _log_file()
+        self.keeps_log = False
+        self.api_url = ""
+        self._owner = os.getpid()
+        self._port, theirs = os.pipe()
+        settings = get_current_settings().to_environment_variables(exclude_unset=True)
+        with self.log.open("wb") as log:
+            self._process = subprocess.Popen(
+                [sys.executable, "-P", "-m", _PROGRAM, str(theirs)],
+                env={**os.environ, **settings},
+                stdin=subprocess.PIPE,
+                stdout=log,
+                stderr=log,
+                pass_fds=[theirs],
+                start_new_session=True,  # Ctrl-C in a terminal must not reach it.
+            )
+        os.close(theirs)
+        atexit.register(self._stop)
 
-    def run(self) -> None:
-        signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+    @property
+    def is_alive(self) -> bool:
+        return self._process.poll() is None
+
+    def await_start(self, timeout: float) -> None:
+        """Wait until it answers.
+
+        Raises:
+            RuntimeError: It does not.
+        """
+        deadline = time.monotonic() + timeout
         try:
-            with get_client(sync_client=True) as client:
-                self.error = client.api_healthcheck()
-        except Exception as error:  # noqa: BLE001 - raised in the thread that waits
-            self.error = error
+            port = self._read_port(deadline)
+            self.api_url = f"http://127.0.0.1:{port}/api"
+            while not self._answers():
+                self._check(deadline)
+                time.sleep(_POLL)
+        except BaseException:
+            self.keeps_log = True
+            self._stop()
+            raise
+        finally:
+            os.close(self._port)
+
+    def _read_port(self, deadline: float) -> int:
+        while not select.select([self._port], [], [], _POLL)[0]:
+            self._check(deadline)
+        line = os.read(self._port, 100)
+        if not line:  # It has ended, or is about to.
+            self._process.wait(_END_TIMEOUT)
+            self._check(deadline)
+        return int(line)
+
+    def _answers(self) -> bool:
+        try:
+            return (
+                httpx.get(f"{self.api_url}/health", timeout=_POLL * 5).status_code == httpx.codes.OK
+            )
+        except httpx.HTTPError:
+            return False
+
+    def _check(self, deadline: float) -> None:
+        if not self.is_alive:
+            raise RuntimeError(
+                f"Prefect's server ended with exit code {self._process.returncode}; its log is "
+                f"{self.log}, which ends with\n{self._end_of_log()}"
+            )
+        if time.monotonic() >= deadline:
+            raise RuntimeError(
+                f"Prefect's server did not answer in time; its log is {self.log}. "
+                "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS gives it more"
+            )
+
+    def _end_of_log(self) -> str:
+        with suppress(OSError):
+            return self.log.read_text(errors="replace")[-_LOG_SHOWN:].strip()
+        return ""
+
+    def _stop(self) -> None:
+        if os.getpid() != self._owner:
+            return  # A fork of this process.
+        if self._process.stdin is not None:
+            self._process.stdin.close()  # On which it ends.
+        try:
+            self._process.wait(_END_TIMEOUT)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        if not self.keeps_log:
+            self.log.unlink(missing_ok=True)
 
 
-def _allow_embedded_server() -> None:
+def _startup_timeout() -> float:
     ephemeral = get_current_settings().server.ephemeral
-    os.environ["PREFECT_SERVER_EPHEMERAL_ENABLED"] = "true"
-    if "startup_timeout_seconds" not in ephemeral.model_fields_set:
-        os.environ["PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS"] = str(STARTUP_TIMEOUT)
-    refresh_global_settings_context()
+    if "startup_timeout_seconds" in ephemeral.model_fields_set:
+        return float(ephemeral.startup_timeout_seconds)
+    return STARTUP_TIMEOUT
+
+
+def _log_file() -> Path:
+    """A new file for the log, below Prefect's home where that can be written to."""
+    name = f"server-{os.getpid()}-{time.time_ns()}.log"
+    folder = get_current_settings().home / "prefect-tuner"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / name).touch()
+    except OSError:
+        return Path(tempfile.mkdtemp(prefix="prefect-tuner-")) / name
+    return folder / name
 
 
 def wait_until_recorded(flow_run_id: UUID, task_runs: int, timeout: float) -> bool:

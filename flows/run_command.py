@@ -21,7 +21,11 @@ from prefect.settings import get_current_settings
 from rich.text import Text
 
 from prefect_tuner.errors import InvalidConfiguration, ObjectiveNotFound, TunerError
-from prefect_tuner.flows.embedded_server import start_embedded_server, wait_until_recorded
+from prefect_tuner.flows.embedded_server import (
+    embedded_server_log,
+    start_embedded_server,
+    wait_until_recorded,
+)
 from prefect_tuner.flows.observer import TuningObserver
 from prefect_tuner.flows.plain_console import is_live, plain_console
 from prefect_tuner.flows.planned_study import planned
@@ -112,6 +116,9 @@ class RunCommand:
             raise
         except (TunerError, PrefectException, httpx.HTTPError, _PrefectUnavailable) as error:
             self._tell_end(f"{self._label}: {error}", RECORD_TIMEOUT)
+            log = None if isinstance(error, TunerError) else embedded_server_log()
+            if log is not None:
+                self._messages.print(f"The log of Prefect's server: {log}", soft_wrap=True)
             return FAILED
         except KeyboardInterrupt:
             self._tell_end("Interrupted", HASTY_RECORD_TIMEOUT)

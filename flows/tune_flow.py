@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, final
 from prefect import Flow
 from prefect.context import FlowRunContext
 
+from prefect_tuner.flows.embedded_server import embedded_server_where_none
 from prefect_tuner.flows.result_serializer import RESULT_SERIALIZER
 from prefect_tuner.flows.stored_parameters import check_stored, stored_parameters
 from prefect_tuner.tasks.bound_state import bound_state
@@ -54,9 +55,10 @@ class TuneFlow(Flow[P, R]):
             flow = self
             if parameters is not None and FlowRunContext.get() is not None:
                 flow = self._placed(parameters)
-            return Flow.__call__(
-                flow, *args, return_state=return_state, wait_for=wait_for, **kwargs
-            )
+            with embedded_server_where_none():
+                return Flow.__call__(
+                    flow, *args, return_state=return_state, wait_for=wait_for, **kwargs
+                )
 
     def serialize_parameters(self, parameters: dict[str, Any]) -> dict[str, Any]:
         """The parameters as Prefect stores them."""

@@ -112,7 +112,7 @@ class Hanging:
         self._folder = folder
         self.trials = eventually(self._pids_of_trials, timeout=200.0)
         below = descendants(process.pid)
-        self.servers = [pid for pid in below if b"uvicorn" in _command_line(pid)]
+        self.servers = [pid for pid in below if b"embedded_server" in _command_line(pid)]
         self.others = sorted({*below, *self.trials} - {*self.servers})
         assert all(map(is_running, self.trials))
 

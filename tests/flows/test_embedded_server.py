@@ -1,19 +1,25 @@
-"""`prefect-tuner run` where no Prefect server is configured: nothing needs to run beforehand."""
+"""Studies where no Prefect server is configured: nothing needs to run beforehand."""
 
 from __future__ import annotations
 
 import os
+import re
 import shlex
 import signal
 import sqlite3
+import subprocess
+import sys
+import textwrap
 from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+from prefect_tuner.tasks.process_tree import descendants
 from tests.flows.command_processes import call, hanging, write_study
 from tests.flows.processes import assert_gone
+from tests.polling import eventually
 
 # The first start creates the database, on a busy machine that takes its time.
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
@@ -96,3 +102,87 @@ def test_a_command_that_is_killed_leaves_no_trial_and_no_server(
         assert command.end().code == -signal.SIGKILL
         assert_gone(*command.others)
         assert_gone(server, timeout=20.0)
+
+
+SCRIPT = """
+import pathlib, sys, time
+from prefect import flow
+from prefect_tuner import Float, TunerConfig, tune
+
+def train(params, trial):
+    if "hang" in sys.argv:
+        pathlib.Path("hanging").touch()
+        time.sleep(1000)
+    return params["x"]
+
+def study():
+    return tune(train, {"x": Float(0.0, 1.0)}, config=TunerConfig(max_trials=2))
+
+@flow
+def pipeline():
+    return study()
+
+if __name__ == "__main__":
+    result = pipeline() if "pipeline" in sys.argv else study()
+    print(result.best_metric)
+"""
+
+
+def run_script(
+    folder: Path, environment: Mapping[str, str], *arguments: str
+) -> subprocess.Popen[str]:
+    (folder / "script.py").write_text(textwrap.dedent(SCRIPT))
+    return subprocess.Popen(
+        [sys.executable, "script.py", *arguments],
+        cwd=folder,
+        env={**environment, "PREFECT_SERVER_EPHEMERAL_ENABLED": "true"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def test_a_script_runs_without_a_server_and_says_nothing_of_its_troubles(
+    tmp_path: Path, environment: Mapping[str, str]
+) -> None:
+    home = tmp_path / "new home"  # The first start, in which the database is made, logs most.
+    with run_script(tmp_path, {**environment, "PREFECT_HOME": str(home)}) as script:
+        output, log = script.communicate(timeout=240)
+    assert script.returncode == 0, log
+    assert 0.0 <= float(output) <= 1.0
+    assert "Starting Prefect's server for this process" in log
+    assert "Traceback" not in log
+    assert "View at" not in log  # There is no UI to view it in.
+    _, state, _ = recorded(home)
+    assert state == "COMPLETED"
+    assert list((home / "prefect-tuner").glob("server-*.log")) == []
+
+
+@pytest.mark.parametrize("arguments", [["hang"], ["hang", "pipeline"]])
+def test_a_script_that_is_killed_leaves_no_trial_and_no_server(
+    tmp_path: Path, environment: Mapping[str, str], arguments: list[str]
+) -> None:
+    with run_script(tmp_path, environment, *arguments) as script:
+
+        def hanging() -> None:
+            assert (tmp_path / "hanging").exists()
+
+        eventually(hanging, timeout=200)
+        processes = descendants(script.pid)
+        script.kill()
+    assert len(processes) >= 3  # A server, a fork server, a trial.
+    assert_gone(*processes, timeout=20.0)
+
+
+def test_a_server_that_does_not_start_names_the_file_with_its_log(
+    tmp_path: Path, environment: Mapping[str, str]
+) -> None:
+    home = tmp_path / "home"
+    home.mkdir()
+    (home / "prefect.db").write_text("no database")
+    with run_script(tmp_path, {**environment, "PREFECT_HOME": str(home)}) as script:
+        _, log = script.communicate(timeout=240)
+    assert script.returncode == 1
+    found = re.search(r"its log is (\S+), which ends with", log)
+    assert found is not None, log
+    assert "file is not a database" in Path(found[1]).read_text()
