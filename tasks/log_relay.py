@@ -4,37 +4,61 @@ from __future__ import annotations
 
 import codecs
 import logging
+import math
+import time
 from collections import deque
 from collections.abc import Callable
 
 from prefect_tuner.printable_text import printable
 
 HEAD_LINES = 200
-"""Lines of a trial that are passed on as they come."""
+"""Lines that are passed on as they come, and at the most at once later on."""
 
 TAIL_LINES = 50
-"""Lines that are kept of the rest, its end."""
+"""Lines that are kept of those that cannot be passed on, the latest."""
+
+LINES_PER_SECOND = 2.0
+"""How many more may follow in the long run."""
+
+MOST_LINES = 2_000
+"""Lines after which a trial has said enough: from then on it is a few each minute."""
+
+LATE_LINES_PER_SECOND = 5 / 60
+"""How many may follow after those."""
+
+BUNCH = 20
+"""Where more comes than may follow, the latest so many are passed on together."""
 
 LINE_LENGTH = 2_000
 """Characters of a line."""
 
 
 class LogRelay:
-    """Passes on the first lines as they come, and the last ones at the end.
+    """Passes on lines as they come, as long as they do not come too fast, and the last ones always.
 
-    The Prefect server stores every line, and a trial may print millions.
+    The Prefect server stores every line, and a trial may print millions. The log never goes quiet:
+    what is left out is counted, and the latest lines follow from time to time.
 
     Args:
         log: Takes the level and the text of a line.
         opening: A line that goes before all others.
+        clock: Tells the time in seconds.
     """
 
-    def __init__(self, log: Callable[[int, str], None], opening: str = "") -> None:
+    def __init__(
+        self,
+        log: Callable[[int, str], None],
+        opening: str = "",
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._log = log
         self._opening = opening
+        self._clock = clock
         self._passed = 0
+        self._allowed = float(HEAD_LINES)
+        self._counted = clock()
         self._left_out = 0
-        self._tail: deque[tuple[int, str]] = deque(maxlen=TAIL_LINES)
+        self._waiting: deque[tuple[int, str]] = deque(maxlen=TAIL_LINES)
         self._decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
         self._line = ""
 
@@ -58,16 +82,26 @@ class LogRelay:
         self.open()
         self._log(logging.WARNING, text)
 
+    def pass_waiting(self) -> float:
+        """Pass on the latest lines that were held back, if it is time; return the seconds until."""
+        if not self._waiting:
+            return math.inf
+        wanted = min(BUNCH, len(self._waiting))
+        missing = wanted - self._refill()
+        if missing > 0:
+            return missing / self._rate()
+        self._left_out += len(self._waiting) - wanted
+        for _ in range(len(self._waiting) - wanted):
+            self._waiting.popleft()
+        self._pass_all()
+        return math.inf
+
     def close(self) -> None:
         """Pass on what is left."""
         self._split(self._decoder.decode(b"", final=True))
         self._take(logging.INFO, self._line)
         self._line = ""
-        if self._left_out:
-            self._log(logging.WARNING, f"… {self._left_out:,} lines left out …")
-        for level, text in self._tail:
-            self._pass_on(level, text)
-        self._tail.clear()
+        self._pass_all()
 
     def _split(self, text: str) -> None:
         *lines, last = (self._line + text).split("\n")
@@ -81,24 +115,42 @@ class LogRelay:
     def _take(self, level: int, text: str) -> None:
         if not text:
             return
-        if self._passed < HEAD_LINES:
-            self._passed += self._pass_on(level, text)
+        if not self._waiting and (self._allowed >= 1 or self._refill() >= 1):
+            self._pass_on(level, text)
             return
-        if len(self._tail) == TAIL_LINES:
-            self._left_out += 1
+        self._left_out += len(self._waiting) == TAIL_LINES
         # Made printable at the end: of the millions of lines that may come, few are shown.
-        self._tail.append((level, text))
+        self._waiting.append((level, text))
 
-    def _pass_on(self, level: int, text: str) -> bool:
+    def _pass_all(self) -> None:
+        if self._left_out:
+            self.warn(f"… {self._left_out:,} lines left out …")
+            self._left_out = 0
+        while self._waiting:
+            self._pass_on(*self._waiting.popleft())
+
+    def _refill(self) -> float:
+        """How many lines may be passed on now."""
+        now = self._clock()
+        more = (now - self._counted) * self._rate()
+        self._allowed = min(float(HEAD_LINES), self._allowed + more)
+        self._counted = now
+        return self._allowed
+
+    def _rate(self) -> float:
+        return LINES_PER_SECOND if self._passed < MOST_LINES else LATE_LINES_PER_SECOND
+
+    def _pass_on(self, level: int, text: str) -> None:
         line = _overwritten(text)
         line = printable(line[: LINE_LENGTH + 1]).rstrip()
         if not line:
-            return False
+            return
         if len(line) > LINE_LENGTH:
             line = line[:LINE_LENGTH] + "…"
         self.open()
         self._log(level, line)
-        return True
+        self._passed += 1
+        self._allowed -= 1
 
 
 def _overwritten(line: str) -> str:

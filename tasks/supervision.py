@@ -81,7 +81,8 @@ class Supervision:
         """Return when the trial's program has ended and all that it said is read."""
         # Once it is closed, the process does nothing but end, and the fork server sees to that.
         while not self._is_closed and self._reader.is_open(self._pipes.status):
-            self._reader.read(min(self._next_look(), self._announce()))
+            waits = (self._next_look(), self._announce(), self._relay.pass_waiting())
+            self._reader.read(min(waits))
         if self._fork_server_is_gone() and self._pid is not None:
             # The trial died with it, what the trial has started may not have.
             kill_tree(self._pid, signal.SIGKILL)

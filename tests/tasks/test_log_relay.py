@@ -8,8 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from prefect_tuner.tasks.log_relay import (
+    BUNCH,
     HEAD_LINES,
+    LATE_LINES_PER_SECOND,
     LINE_LENGTH,
+    LINES_PER_SECOND,
+    MOST_LINES,
     TAIL_LINES,
     LogRelay,
 )
@@ -22,8 +26,9 @@ PRINTABLE = st.text(st.characters(codec="utf-8", exclude_categories=["C", "Z"]),
 
 
 def relayed(chunks: list[bytes]) -> list[str]:
+    """What is passed on of output that comes all at once."""
     lines: list[str] = []
-    relay = LogRelay(lambda _, text: lines.append(text))
+    relay = LogRelay(lambda _, text: lines.append(text), clock=lambda: 0.0)
     for chunk in chunks:
         relay.write(chunk)
     relay.close()
@@ -113,3 +118,81 @@ def test_the_opening_goes_before_all_others_once_and_not_without_need() -> None:
     early.write(b"one\n")
     early.close()
     assert lines == ["begun", "one"]
+
+
+class Printing:
+    """A program that prints numbered lines, as time passes."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+        self.lines: list[str] = []
+        self.printed = 0
+        self.relay = LogRelay(lambda _, text: self.lines.append(text), clock=lambda: self.now)
+
+    def print(self, count: int) -> None:
+        for _ in range(count):
+            self.relay.write(f"line {self.printed}\n".encode())
+            self.printed += 1
+        self.relay.pass_waiting()
+
+    def run(self, seconds: int, per_second: int) -> None:
+        for _ in range(seconds):
+            self.now += 1.0
+            self.print(per_second)
+
+    def shown(self) -> list[int]:
+        """The numbers of the lines that were passed on."""
+        return [int(line.removeprefix("line ")) for line in self.lines if line.startswith("line ")]
+
+    def left_out(self) -> int:
+        notices = [line for line in self.lines if line.endswith("left out …")]
+        return sum(int(notice.split()[1].replace(",", "")) for notice in notices)
+
+
+def test_a_program_that_prints_a_line_a_second_is_heard_in_full() -> None:
+    program = Printing()
+    program.run(seconds=MOST_LINES, per_second=1)
+    assert program.shown() == list(range(MOST_LINES))
+
+
+def test_the_log_of_a_program_that_prints_much_never_goes_quiet() -> None:
+    program = Printing()
+    program.run(seconds=100, per_second=1000)
+    before = len(program.lines)
+    program.run(seconds=60, per_second=1000)
+    late = program.shown()[-1]
+    assert len(program.lines) > before
+    assert program.printed - late < 1000 * BUNCH / LINES_PER_SECOND + TAIL_LINES
+    program.relay.close()
+    assert program.shown()[-TAIL_LINES:] == list(range(160_000 - TAIL_LINES, 160_000))
+    assert len(program.shown()) + program.left_out() == program.printed
+    assert program.shown() == sorted(program.shown())
+
+
+@UNHURRIED
+@given(st.lists(st.tuples(st.integers(0, 400), st.integers(0, 500)), max_size=10))
+def test_however_it_prints_the_rate_and_the_total_are_bounded_and_nothing_is_lost_uncounted(
+    phases: list[tuple[int, int]],
+) -> None:
+    program = Printing()
+    for seconds, per_second in phases:
+        program.run(seconds, per_second)
+        notices = len(program.lines) - len(program.shown())
+        most = HEAD_LINES + LINES_PER_SECOND * program.now
+        assert len(program.shown()) <= most
+        assert notices <= len(program.shown())
+    late = LATE_LINES_PER_SECOND * program.now
+    assert len(program.shown()) <= MOST_LINES + HEAD_LINES + late
+    program.relay.close()
+    assert len(program.shown()) + program.left_out() == program.printed
+
+
+def test_lines_that_were_held_back_follow_though_no_other_comes() -> None:
+    program = Printing()
+    program.print(HEAD_LINES + 3)
+    assert program.shown() == list(range(HEAD_LINES))
+    wait = program.relay.pass_waiting()
+    assert 0 < wait <= 3 / LINES_PER_SECOND
+    program.now += wait
+    program.relay.pass_waiting()
+    assert program.shown() == list(range(HEAD_LINES + 3))
