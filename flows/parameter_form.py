@@ -12,11 +12,24 @@ from typing import Annotated, Any, TypeAlias
 from pydantic import Field, WithJsonSchema
 
 from prefect_tuner.flows.observer import TuningObserver
+from prefect_tuner.hyper_value import LARGEST
 from prefect_tuner.parameters import HyperValue, Parameter
 from prefect_tuner.space import SearchSpace
 from prefect_tuner.strategies.factory import StrategySpec, strategy_names
 from prefect_tuner.tasks.objective import TrainableModel
 from prefect_tuner.trial import Trial
+
+_DEEPEST = 6
+"""Levels of lists and mappings in each other that a server looks into."""
+
+
+def _storable(depth: int) -> dict[str, Any]:
+    """The schema of JSON without numbers that Prefect's database would not give back."""
+    schema: dict[str, Any] = {"minimum": -LARGEST - 1, "maximum": LARGEST}
+    if depth > 0:
+        schema["items"] = schema["additionalProperties"] = _storable(depth - 1)
+    return schema
+
 
 ObjectiveParameter: TypeAlias = Annotated[
     str | Callable[..., Any] | TrainableModel,
@@ -26,7 +39,7 @@ ObjectiveParameter: TypeAlias = Annotated[
 
 SpaceParameter: TypeAlias = Annotated[
     SearchSpace | Mapping[str, Parameter | Sequence[HyperValue] | Mapping[str, Any]],
-    WithJsonSchema({"type": "object", "additionalProperties": True}),
+    WithJsonSchema({"type": "object", "additionalProperties": _storable(_DEEPEST)}),
 ]
 """A search space, or what `SearchSpace` takes."""
 
@@ -35,12 +48,27 @@ StrategyParameter: TypeAlias = Annotated[
 ]
 """A registered name, a mapping with the name and options, or a subclass of `SearchStrategy`."""
 
-SeedParameter: TypeAlias = Annotated[int, Field(ge=0)]
-"""A whole number, at least 0."""
+SeedParameter: TypeAlias = Annotated[int, Field(ge=0, le=LARGEST)]
+"""A whole number, at least 0, that Prefect can store."""
+
+OptionsParameter: TypeAlias = Annotated[
+    Mapping[str, Any],
+    WithJsonSchema({"type": "object", "additionalProperties": _storable(_DEEPEST)}),
+]
+"""Options by name."""
 
 InitialTrialsParameter: TypeAlias = Annotated[
     Sequence[Trial | Mapping[str, Any]],
-    WithJsonSchema({"type": "array", "items": {"type": "object", "required": ["params"]}}),
+    WithJsonSchema(
+        {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "required": ["params"],
+                "additionalProperties": _storable(_DEEPEST),
+            },
+        }
+    ),
 ]
 """Mappings with `params` and perhaps `metric`, or trials of another study."""
 

@@ -8,7 +8,7 @@ import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import suppress
 from contextvars import copy_context
-from typing import Any, final
+from typing import final
 
 from prefect_tuner.example import SPACE
 from prefect_tuner.flows.cancellation import Cancellation, cancellation_scope
@@ -17,6 +17,7 @@ from prefect_tuner.flows.parameter_form import (
     InitialTrialsParameter,
     ObjectiveParameter,
     ObserversParameter,
+    OptionsParameter,
     SeedParameter,
     SpaceParameter,
     StrategyParameter,
@@ -34,7 +35,7 @@ def stream(
     objective: ObjectiveParameter = "prefect_tuner.example:train",
     space: SpaceParameter = SPACE,
     strategy: StrategyParameter = DEFAULT_STRATEGY,
-    strategy_options: dict[str, Any] = NO_OPTIONS,
+    strategy_options: OptionsParameter = NO_OPTIONS,
     direction: Direction = "maximize",
     seed: SeedParameter = 0,
     study: str = "",

@@ -15,6 +15,7 @@ from prefect_tuner.flows.ledger_storage import check_storage
 from prefect_tuner.flows.observer import TuningObserver
 from prefect_tuner.flows.study import Study
 from prefect_tuner.flows.tuner_config import TunerConfig
+from prefect_tuner.hyper_value import LARGEST
 from prefect_tuner.redaction import redacted
 from prefect_tuner.strategies.factory import StrategySpec, parse_strategy, with_budget
 from prefect_tuner.tasks.allowed_objectives import check_allowed, check_definition
@@ -117,6 +118,8 @@ def plan_study(
     except InvalidConfiguration as error:
         mistakes += error.mistakes
     mistakes += mistakes_in_options
+    if isinstance(seed, int) and seed > LARGEST:
+        mistakes.append(f"seed: must be at most {LARGEST}, which Prefect can store, got {seed}")
     mistakes += _mistakes_in_name(study)
     checked: TunerConfig | None = None
     try:

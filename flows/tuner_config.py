@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self, TypeAlias
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from prefect_tuner.errors import InvalidConfiguration
+from prefect_tuner.hyper_value import LARGEST
 from prefect_tuner.tasks.attempt_report import EXIT_GRACE
 from prefect_tuner.validation import mistakes_from
 
@@ -34,7 +35,10 @@ class TunerConfig(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
 
     max_trials: int = Field(
-        default=20, ge=1, description="Trials in all, failed ones included; never exceeded."
+        default=20,
+        ge=1,
+        le=LARGEST,
+        description="Trials in all, failed ones included; never exceeded.",
     )
     max_duration: float | None = Field(
         default=1800.0,
@@ -42,7 +46,10 @@ class TunerConfig(BaseModel):
         description="Seconds for the study. Running trials are stopped when they have passed.",
     )
     max_concurrency: int = Field(
-        default=1, ge=1, description="Trials that run at the same time, each in its own process."
+        default=1,
+        ge=1,
+        le=LARGEST,
+        description="Trials that run at the same time, each in its own process.",
     )
     trial_timeout: float | None = Field(
         default=600.0, gt=0, description="Seconds for one attempt at a trial, which is then killed."
@@ -55,6 +62,7 @@ class TunerConfig(BaseModel):
     retries: int = Field(
         default=0,
         ge=0,
+        le=LARGEST,
         description="Further attempts at a trial that failed.",
     )
     retry_delay: float = Field(
@@ -68,7 +76,7 @@ class TunerConfig(BaseModel):
         description="What a failed trial does to the study; raise ends it.",
     )
     max_failures: int | None = Field(
-        default=None, ge=1, description="Stop when this many trials have failed."
+        default=None, ge=1, le=LARGEST, description="Stop when this many trials have failed."
     )
     target_metric: float | None = Field(
         default=None,
@@ -77,6 +85,7 @@ class TunerConfig(BaseModel):
     patience: int | None = Field(
         default=None,
         ge=1,
+        le=LARGEST,
         description="Stop after this many trials without an improvement.",
     )
     reproducible: bool = Field(
@@ -87,6 +96,7 @@ class TunerConfig(BaseModel):
     lag: int | None = Field(
         default=None,
         ge=1,
+        le=LARGEST,
         description="In a reproducible study, how many trials before it a suggestion does not wait "
         "for: no more than that run at a time. max_concurrency when left out.",
     )
@@ -99,6 +109,7 @@ class TunerConfig(BaseModel):
     threads_per_trial: int | None = Field(
         default=None,
         ge=1,
+        le=LARGEST,
         description="Threads for the numeric libraries of a trial. The processors divided by "
         "max_concurrency when left out; OMP_NUM_THREADS in the environment wins.",
     )

@@ -16,6 +16,9 @@ Params: TypeAlias = dict[str, HyperValue]
 
 TOO_LARGE = "must fit into 64 bits"
 
+LARGEST = 2**63 - 1
+"""The largest whole number that programs that read JSON, such as Prefect's server, take as it is."""
+
 
 def native(value: Any) -> Any:
     """The Python value of a numpy scalar; anything else as it is."""
@@ -23,8 +26,8 @@ def native(value: Any) -> Any:
 
 
 def fits_json(value: int) -> bool:
-    """Whether programs that read JSON, Prefect's server among them, take the number as it is."""
-    return -(2**63) <= value < 2**63
+    """Whether programs that read JSON take the number as it is."""
+    return -LARGEST - 1 <= value <= LARGEST
 
 
 def index_from_unit(unit: float, count: int) -> int:
