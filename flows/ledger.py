@@ -158,7 +158,7 @@ class Ledger:
 
 
 def _line(record: Record) -> bytes:
-    return seal({"type": record.type, **record.model_dump(mode="json")})
+    return seal({"type": record.type, **record.to_json()})
 
 
 def _record(line: LedgerLine) -> Record:

@@ -13,7 +13,7 @@ from typing import final
 from prefect_tuner.errors import InternalTunerError, LedgerError, StudyConflict
 from prefect_tuner.flows.claim import LEASE, RENEWAL, Holder
 from prefect_tuner.flows.ledger_line import unseal
-from prefect_tuner.flows.ledger_store import LedgerLine, LedgerStore
+from prefect_tuner.flows.ledger_store import STORAGE_VARIABLE, LedgerLine, LedgerStore
 
 _BEGINNING = b'{"type": "study", '
 _OWNER_ONLY = 0o600
@@ -83,7 +83,11 @@ class LedgerFile(LedgerStore):
             self._make_folder()
             claim = os.open(self._claim_path, os.O_RDWR | os.O_CREAT, _OWNER_ONLY)
         except OSError as error:
-            raise _unwritable(self._claim_path, error) from error
+            raise LedgerError(
+                f"{self._claim_path} cannot be written: {error.strerror or error}. The parameter "
+                f"storage, or {STORAGE_VARIABLE} in the environment, names another place for the "
+                "study's ledger"
+            ) from error
         try:
             _lock(claim)
             previous = _recorded_holder(claim)

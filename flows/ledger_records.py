@@ -16,16 +16,9 @@ stopped      the run has ended
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, TypeAlias
+from typing import Annotated, Any, ClassVar, Literal, TypeAlias
 
-from pydantic import (
-    BaseModel,
-    ConfigDict,
-    Field,
-    SerializerFunctionWrapHandler,
-    TypeAdapter,
-    model_serializer,
-)
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from prefect_tuner.parameters import Params
 from prefect_tuner.trial import Direction, Outcome
@@ -38,7 +31,20 @@ runs know the code of the objective, parameters may be any JSON value, and extra
 class _Record(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
+    may_be_left_out: ClassVar[frozenset[str]] = frozenset()
+    """Members that are not written where they say nothing."""
+
     at: str = Field(description="When it was written, ISO 8601, UTC.")
+
+    def to_json(self) -> dict[str, Any]:
+        """The record as plain JSON data."""
+        # By hand, since an exception that comes in the middle, such as that of a time limit, would
+        # not come out of pydantic as what it is.
+        record = self.model_dump(mode="json")
+        for name in self.may_be_left_out:
+            if record[name] in (None, "", {}):
+                del record[name]
+        return record
 
 
 class InitialTrial(BaseModel):
@@ -107,14 +113,7 @@ class RunRecord(_Record):
     elapsed: float
     code: dict[str, str] = {}
 
-    @model_serializer(mode="wrap")
-    def _without_what_says_nothing(
-        self, serialize: SerializerFunctionWrapHandler
-    ) -> dict[str, Any]:
-        record: dict[str, Any] = serialize(self)
-        if not self.code:
-            record.pop("code", None)
-        return record
+    may_be_left_out: ClassVar[frozenset[str]] = frozenset({"code"})
 
 
 class KnownRecord(_Record):
@@ -135,14 +134,7 @@ class AskedRecord(_Record):
     seed: int
     proposer: str = ""
 
-    @model_serializer(mode="wrap")
-    def _without_what_says_nothing(
-        self, serialize: SerializerFunctionWrapHandler
-    ) -> dict[str, Any]:
-        record: dict[str, Any] = serialize(self)
-        if not self.proposer:
-            record.pop("proposer", None)
-        return record
+    may_be_left_out: ClassVar[frozenset[str]] = frozenset({"proposer"})
 
 
 class AttemptRecord(_Record):
@@ -212,12 +204,7 @@ class StoppedRecord(_Record):
     elapsed: float
     best: int | None = None
 
-    @model_serializer(mode="wrap")
-    def _without_best(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        record: dict[str, Any] = serialize(self)
-        if self.best is None:
-            record.pop("best", None)
-        return record
+    may_be_left_out: ClassVar[frozenset[str]] = frozenset({"best"})
 
 
 Record: TypeAlias = Annotated[

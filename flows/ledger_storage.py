@@ -11,12 +11,9 @@ from urllib.parse import parse_qsl, urlsplit
 from prefect_tuner.errors import InvalidConfiguration, LedgerError
 from prefect_tuner.flows.ledger_file import LedgerFile
 from prefect_tuner.flows.ledger_objects import LedgerObjects
-from prefect_tuner.flows.ledger_store import LedgerStore
+from prefect_tuner.flows.ledger_store import STORAGE_VARIABLE, LedgerStore
 from prefect_tuner.flows.object_filesystem import open_filesystem, without_secrets
 from prefect_tuner.flows.object_folder import ObjectFolder
-
-STORAGE_VARIABLE = "PREFECT_TUNER_STORAGE"
-"""The environment variable with the `storage` of studies that name none."""
 
 _EXAMPLES = "such as '~/studies', 's3://bucket/studies' or 'gs://bucket/studies'"
 _SECRETS = re.compile(r"key|secret|token|passw|credential|signature|^sig$|^sas", re.IGNORECASE)

@@ -8,6 +8,9 @@ from dataclasses import dataclass
 
 from prefect_tuner.flows.claim import Holder
 
+STORAGE_VARIABLE = "PREFECT_TUNER_STORAGE"
+"""The environment variable with the `storage` of studies that name none."""
+
 
 @dataclass(frozen=True, slots=True)
 class LedgerLine:

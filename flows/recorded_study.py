@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 from prefect_tuner.errors import LedgerError, StudyConflict
 from prefect_tuner.flows.claim import utc_now
+from prefect_tuner.flows.failure_kind import failure_kind
 from prefect_tuner.flows.ledger import Ledger
 from prefect_tuner.flows.ledger_records import (
     BestRecord,
@@ -83,6 +84,7 @@ class RecordedStudy:
         self._ended: dict[int, Trial] = {}
         self._old: set[int] = set()
         self._interruptions: dict[int, Trial] = {}
+        self._first_failure: str | None = None
         self._begun = False
         self._known = 0
         self._given = 0
@@ -261,6 +263,8 @@ class RecordedStudy:
         if improved and is_news and told.metric is not None:
             self._ledger.append(BestRecord(at=utc_now(), number=told.number, metric=told.metric))
         self._count(told, improved)
+        if is_news:
+            self._count_alike(told)
         return Told(told, previous, improved, is_news)
 
     def _count(self, trial: Trial, improved: bool) -> None:
@@ -273,6 +277,18 @@ class RecordedStudy:
             since_best=0 if improved else self._progress.since_best + (completed or failed),
             best_trial=self.study.leader,
         )
+
+    def _count_alike(self, trial: Trial) -> None:
+        """Count the failures that begin this run, as long as they are all of one kind."""
+        if trial.outcome is Outcome.CANCELLED:
+            return
+        kind = failure_kind(trial)
+        if self._first_failure is None:
+            self._first_failure = kind
+        alike = self._progress.alike_failures + 1 if kind and kind == self._first_failure else 0
+        if not alike:
+            self._first_failure = ""
+        self._progress = replace(self._progress, alike_failures=alike)
 
     def _restore(self, state: StudyState) -> None:
         """Rebuild the study up to where the ledger ends."""

@@ -29,14 +29,19 @@ def stop_reason(config: TunerConfig, direction: Direction, progress: Progress) -
     """
     best = None if progress.best_trial is None else progress.best_trial.metric
     target = config.target_metric
-    if best is not None and target is not None and not is_better(target, best, direction):
-        return StopReason.TARGET_METRIC
-    if config.max_duration is not None and progress.elapsed >= config.max_duration:
-        return StopReason.MAX_DURATION
-    if config.max_failures is not None and progress.failed >= config.max_failures:
-        return StopReason.MAX_FAILURES
-    if config.patience is not None and best is not None and progress.since_best >= config.patience:
-        return StopReason.PATIENCE
-    if progress.finished >= config.max_trials:
-        return StopReason.MAX_TRIALS
-    return None
+    rules = {
+        StopReason.TARGET_METRIC: best is not None
+        and target is not None
+        and not is_better(target, best, direction),
+        StopReason.MAX_DURATION: _reached(progress.elapsed, config.max_duration),
+        StopReason.MAX_FAILURES: _reached(progress.failed, config.max_failures),
+        StopReason.ALIKE_FAILURES: best is None
+        and _reached(progress.alike_failures, config.max_alike_failures),
+        StopReason.PATIENCE: best is not None and _reached(progress.since_best, config.patience),
+        StopReason.MAX_TRIALS: _reached(progress.finished, config.max_trials),
+    }
+    return next((reason for reason, holds in rules.items() if holds), None)
+
+
+def _reached(count: float, limit: float | None) -> bool:
+    return limit is not None and count >= limit

@@ -85,7 +85,6 @@ def _mistakes_in_size(stored: Mapping[str, Any]) -> list[str]:
 def _mistakes_in(value: Any, path: str) -> Iterator[str]:
     if isinstance(value, Mapping):
         for key, each in value.items():
-            yield from _mistakes_in(str(key), path)
             yield from _mistakes_in(each, f"{path}.{key}")
     elif isinstance(value, list):
         for i, each in enumerate(value):
@@ -94,8 +93,6 @@ def _mistakes_in(value: Any, path: str) -> Iterator[str]:
         yield f"{path}: {TOO_LARGE}, got {_shown(value)}"
     elif isinstance(value, float) and not math.isfinite(value):
         yield f"{path}: must be a finite number, got {value!r}"
-    elif isinstance(value, str) and not _is_storable(value):
-        yield f"{path}: must be text without NUL and lone surrogates, got {value[:50]!r}"
 
 
 def _shown(number: int) -> str:
@@ -103,25 +100,24 @@ def _shown(number: int) -> str:
     return str(number) if digits < _LONGEST_NUMBER else f"a number of {4 * digits} bits"
 
 
-def _is_storable(text: str) -> bool:
-    return "\0" not in text and not any("\ud800" <= character <= "\udfff" for character in text)
-
-
 def _plain(value: Any) -> Any:
     """JSON data; what has no such form is named by its class."""
     value = native(value)
     if value is None or isinstance(value, bool | int | float | str):
-        return value
-    if isinstance(value, BaseModel):
-        return _plain(value.model_dump())
+        # Not all databases hold all characters.
+        return _printable(value) if isinstance(value, str) else value
     if isinstance(value, Mapping):
-        return {str(key): _plain(each) for key, each in value.items()}
+        return {_printable(str(key)): _plain(each) for key, each in value.items()}
     if isinstance(value, Sequence) and not isinstance(value, bytes | bytearray):
         return [_plain(each) for each in value]
-    to_json = getattr(value, "to_json", None)
-    if callable(to_json) and not isinstance(value, type):
-        return _plain(to_json())
+    as_json = value.model_dump if isinstance(value, BaseModel) else getattr(value, "to_json", None)
+    if callable(as_json) and not isinstance(value, type):
+        return _plain(as_json())
     return f"<{type(value).__name__}>"
+
+
+def _printable(text: str) -> str:
+    return text.replace("\0", "\ufffd").encode(errors="replace").decode()
 
 
 def _as_is(value: Any) -> Any:

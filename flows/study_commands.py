@@ -16,7 +16,8 @@ from rich.text import Text
 
 from prefect_tuner.errors import InvalidConfiguration, LedgerError, StudyConflict
 from prefect_tuner.flows.claim import Holder
-from prefect_tuner.flows.ledger_storage import STORAGE_VARIABLE, default_folder
+from prefect_tuner.flows.ledger_storage import default_folder
+from prefect_tuner.flows.ledger_store import STORAGE_VARIABLE
 from prefect_tuner.flows.object_filesystem import without_secrets
 from prefect_tuner.flows.plain_console import is_live, plain_console
 from prefect_tuner.flows.stored_study import (

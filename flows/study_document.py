@@ -77,11 +77,15 @@ def study_document(study: StoredStudy, state: StudyState) -> dict[str, Any]:
 
 
 def _run(run: RunRecord, ending: StoppedRecord | None) -> dict[str, Any]:
-    return run.model_dump(mode="json", exclude={"type"}) | {"stop": _ending(ending)}
+    return _members(run) | {"stop": _ending(ending)}
 
 
 def _ending(stopped: StoppedRecord | None) -> dict[str, Any] | None:
-    return None if stopped is None else stopped.model_dump(mode="json", exclude={"type"})
+    return None if stopped is None else _members(stopped)
+
+
+def _members(record: RunRecord | StoppedRecord) -> dict[str, Any]:
+    return {name: value for name, value in record.to_json().items() if name != "type"}
 
 
 def _trial(trial: Trial, state: StudyState) -> dict[str, Any]:

@@ -78,6 +78,12 @@ class TunerConfig(BaseModel):
     max_failures: int | None = Field(
         default=None, ge=1, le=LARGEST, description="Stop when this many trials have failed."
     )
+    max_alike_failures: int | None = Field(
+        default=5,
+        ge=1,
+        le=LARGEST,
+        description="Stop when the first trials, this many, all failed alike.",
+    )
     target_metric: float | None = Field(
         default=None,
         description="Stop when a metric is at least (minimizing: at most) this good.",

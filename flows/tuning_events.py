@@ -24,6 +24,8 @@ class Progress:
         completed: Trials that have a metric.
         failed: Trials that failed, in whichever way.
         since_best: Trials finished since the best metric was found.
+        alike_failures: Trials that failed alike since this run of the study began, one after the
+            other and none before them otherwise.
         best_trial: The trial with the best metric so far, when the study has completed that of
             its result; None before the first completed trial.
     """
@@ -34,6 +36,7 @@ class Progress:
     completed: int = 0
     failed: int = 0
     since_best: int = 0
+    alike_failures: int = 0
     best_trial: Trial | None = None
 
     @property

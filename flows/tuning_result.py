@@ -28,6 +28,7 @@ class StopReason(StrEnum):
     MAX_TRIALS = "max_trials", "all trials of the budget were run"
     MAX_DURATION = "max_duration", "the time of the budget was over"
     MAX_FAILURES = "max_failures", "too many trials failed"
+    ALIKE_FAILURES = "alike_failures", "its first trials all failed alike"
     TARGET_METRIC = "target_metric", "the target was reached"
     PATIENCE = "patience", "there was no improvement for too many trials"
     EXHAUSTED = "exhausted", "the strategy has nothing left to try"

@@ -17,7 +17,7 @@ Params: TypeAlias = dict[str, HyperValue]
 TOO_LARGE = "must fit into 64 bits"
 
 LARGEST = 2**63 - 1
-"""The largest whole number that programs that read JSON, such as Prefect's server, take as it is."""
+"""The largest whole number that programs which read JSON take as it is, Prefect's server too."""
 
 
 def native(value: Any) -> Any:

@@ -14,12 +14,12 @@ from prefect_tuner.flows.claim import Holder
 from prefect_tuner.flows.ledger_file import LedgerFile
 from prefect_tuner.flows.ledger_objects import LedgerObjects
 from prefect_tuner.flows.ledger_storage import (
-    STORAGE_VARIABLE,
     check_storage,
     default_folder,
     list_slugs,
     open_store,
 )
+from prefect_tuner.flows.ledger_store import STORAGE_VARIABLE
 
 
 def record(storage: str, slug: str) -> None:

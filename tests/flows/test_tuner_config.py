@@ -30,6 +30,7 @@ WRONG: list[tuple[str, Any, str]] = [
     ("retry_outcomes", "failed", "must be a valid list, got 'failed'"),
     ("on_failure", "stop", "must be 'continue' or 'raise', got 'stop'"),
     ("max_failures", 0, "must be greater than or equal to 1, got 0"),
+    ("max_alike_failures", 0, "must be greater than or equal to 1, got 0"),
     ("target_metric", math.nan, "must be a finite number, got nan"),
     ("target_metric", True, "must be a valid number, got True"),
     ("patience", 0, "must be greater than or equal to 1, got 0"),
