@@ -44,6 +44,9 @@ from prefect_tuner.tasks.objective import ObjectiveSpec
 from prefect_tuner.tasks.trial_task import RetryPolicy, TrialRequest, trial_task
 from prefect_tuner.trial import Outcome, Trial
 
+ARRIVAL_WAIT = 0.5
+"""Seconds until the loop looks up from waiting for a trial's end."""
+
 STOP_TIMEOUT = 4.0
 """Seconds that stopped trials may take to end; their processes are killed well before."""
 
@@ -214,9 +217,15 @@ class TrialLoop:
         future.add_done_callback(lambda _: self._arrivals.put(trial.number))
 
     def _take_arrival(self, timeout: float | None) -> None:
-        """Wait for the next trial to end."""
+        """Wait for the next trial to end, but not for long.
+
+        A thread that waits in the interpreter does not hear of the flow's own time limit, which
+        Prefect raises in it.
+        """
         try:
-            arrival = self._arrivals.get(timeout=timeout)
+            arrival = self._arrivals.get(
+                timeout=ARRIVAL_WAIT if timeout is None else min(ARRIVAL_WAIT, timeout)
+            )
         except queue.Empty:
             return
         if isinstance(arrival, _Interruption):
