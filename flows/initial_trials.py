@@ -17,6 +17,18 @@ from prefect_tuner.trial import Trial, finite_metric
 from prefect_tuner.validation import mistakes_from
 
 
+def split_sources(given: Any) -> tuple[Any, list[str]]:
+    """What a study starts from, without the names of studies and files that hold more of it."""
+    if isinstance(given, str):
+        return [], [given]
+    if not isinstance(given, list | tuple):
+        return given, []
+    return (
+        [each for each in given if not isinstance(each, str)],
+        [each for each in given if isinstance(each, str)],
+    )
+
+
 def parse_initial_trials(given: Any, space: SearchSpace | None) -> list[InitialTrial]:
     """Check what a study starts from.
 

@@ -72,6 +72,8 @@ class StudyDefinition(BaseModel):
         seed: What everything random follows from.
         lag: In a reproducible study, how many trials before it a suggestion does not depend on.
         initial_trials: What it starts from.
+        initial_sources: The studies and files with more of that. What they held when the study
+            began is recorded as known.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
@@ -83,6 +85,7 @@ class StudyDefinition(BaseModel):
     seed: int
     lag: int | None = None
     initial_trials: list[InitialTrial] = []
+    initial_sources: list[str] = []
 
 
 class StudyRecord(_Record):

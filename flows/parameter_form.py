@@ -58,19 +58,19 @@ OptionsParameter: TypeAlias = Annotated[
 """Options by name."""
 
 InitialTrialsParameter: TypeAlias = Annotated[
-    Sequence[Trial | Mapping[str, Any]],
+    str | Sequence[str | Trial | Mapping[str, Any]],
     WithJsonSchema(
         {
             "type": "array",
             "items": {
-                "type": "object",
+                "type": ["object", "string"],
                 "required": ["params"],
                 "additionalProperties": _storable(_DEEPEST),
             },
         }
     ),
 ]
-"""Mappings with `params` and perhaps `metric`, or trials of another study."""
+"""Mappings with `params` and perhaps `metric`, trials of another study, or where such are."""
 
 ObserversParameter: TypeAlias = Annotated[
     Sequence[TuningObserver | type[TuningObserver] | str],

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from prefect_tuner import __version__
 from prefect_tuner.errors import LedgerError, StudyConflict
 from prefect_tuner.flows.claim import Holder, utc_now
+from prefect_tuner.flows.initial_trials_source import SourcedTrials, load_initial_trials
 from prefect_tuner.flows.ledger import Ledger, read_state
 from prefect_tuner.flows.ledger_records import Record, RunRecord, StudyRecord
 from prefect_tuner.flows.ledger_storage import open_store
@@ -132,44 +133,77 @@ def _check_name(state: StudyState | None, name: str, location: str) -> None:
 
 def _open(plan: StudyPlan, name: str, ledger: Ledger) -> OpenStudy:
     state = ledger.state
-    records: list[Record] = []
     notes = [(logging.WARNING, ledger.mended)] if ledger.mended else []
     if plan.config.reproducible and plan.config.lag is None and state is not None:
         # The number of trials at a time may change from run to run, what they are may not.
         plan = plan.with_lag(state.definition.lag or plan.definition.lag)
+    records: list[Record] = []
     if state is None:
         records.append(_study_record(plan, name))
     elif changed := differences(state.definition, plan.definition):
-        if plan.on_conflict == "new":
-            raise _Taken
-        if plan.on_conflict == "error":
-            raise StudyConflict(_conflict(name, changed, ledger.store.location))
-        adoption = _study_record(plan, name)
-        before = len(state.finished)
-        state.take(adoption)
-        records.append(adoption)
-        adopted = (
-            f"Study {name!r} was adopted: {len(state.trials)} of {before} finished trials lie in "
-            f"the search space; changed: {'; '.join(changed)}"
-        )
-        notes.append((logging.WARNING, adopted))
+        records.append(_adoption(plan, name, changed, ledger.store.location))
+        notes.append((logging.WARNING, _adopt(state, records[-1], changed)))
     else:
-        changes = changed_code(state.code, plan.code) if state.code and plan.code else []
-        if changes and plan.on_code_change == "new":
-            raise _Taken
-        if changes and plan.on_code_change == "error":
-            raise StudyConflict(_code_conflict(name, changes, ledger.store.location))
-        if changes:
-            notes.append((logging.WARNING, _code_warning(name, changes)))
+        notes += _code_notes(plan, name, state, ledger.store.location)
         notes.append((logging.INFO, _continuation(name, state)))
     if ledger.taken_over is not None:
         taken_over = f"Took the study over from {ledger.taken_over}, which has died"
         notes.append((logging.WARNING, taken_over))
-    study = RecordedStudy(plan.study, ledger, state, plan.definition.initial_trials)
+    initial = list(plan.definition.initial_trials)
+    for found in _sourced(plan) if state is None or not state.begun else ():
+        initial += found.trials
+        notes.append((logging.INFO, found.sentence))
+    study = RecordedStudy(plan.study, ledger, state, initial)
     records.append(_run_record(plan, ledger))
     # Not when it was adopted just now, or when the last run died before it could say so.
     is_closed = bool(state and state.stopped and state.stopped.ending == "completed")
     return OpenStudy(name, plan, ledger, study, records, is_closed, notes)
+
+
+def _adoption(plan: StudyPlan, name: str, changed: list[str], location: str) -> StudyRecord:
+    """The record with which another study goes on under the name.
+
+    Raises:
+        StudyConflict: It is not to.
+    """
+    if plan.on_conflict == "new":
+        raise _Taken
+    if plan.on_conflict == "error":
+        raise StudyConflict(_conflict(name, changed, location))
+    return _study_record(plan, name)
+
+
+def _adopt(state: StudyState, adoption: Record, changed: list[str]) -> str:
+    before = len(state.finished)
+    state.take(adoption)
+    return (
+        f"Study {state.study!r} was adopted: {len(state.trials)} of {before} finished trials lie "
+        f"in the search space; changed: {'; '.join(changed)}"
+    )
+
+
+def _code_notes(
+    plan: StudyPlan, name: str, state: StudyState, location: str
+) -> list[tuple[int, str]]:
+    """What to say where the code of the objective is not what it was.
+
+    Raises:
+        StudyConflict: The study is not to go on then.
+    """
+    changes = changed_code(state.code, plan.code) if state.code and plan.code else []
+    if not changes:
+        return []
+    if plan.on_code_change == "new":
+        raise _Taken
+    if plan.on_code_change == "error":
+        raise StudyConflict(_code_conflict(name, changes, location))
+    return [(logging.WARNING, _code_warning(name, changes))]
+
+
+def _sourced(plan: StudyPlan) -> Iterator[SourcedTrials]:
+    study = plan.study
+    for source in plan.definition.initial_sources:
+        yield load_initial_trials(source, plan.storage, study.space, study.direction)
 
 
 def _continuation(name: str, state: StudyState) -> str:

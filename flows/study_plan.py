@@ -9,7 +9,7 @@ from typing import Any, Literal, TypeAlias, get_args
 from prefect.utilities.importtools import import_object
 
 from prefect_tuner.errors import InvalidConfiguration
-from prefect_tuner.flows.initial_trials import parse_initial_trials
+from prefect_tuner.flows.initial_trials import parse_initial_trials, split_sources
 from prefect_tuner.flows.ledger_records import InitialTrial, StudyDefinition
 from prefect_tuner.flows.ledger_storage import check_storage
 from prefect_tuner.flows.observer import TuningObserver
@@ -141,8 +141,9 @@ def plan_study(
             "fresh: needs a name for the study; without one, every flow run has its own"
         )
     initial: list[InitialTrial] = []
+    given, sources = split_sources(initial_trials)
     try:
-        initial = parse_initial_trials(initial_trials, None if built is None else built.space)
+        initial = parse_initial_trials(given, None if built is None else built.space)
     except InvalidConfiguration as error:
         mistakes += error.mistakes
     if mistakes or built is None or checked is None:
@@ -166,6 +167,7 @@ def plan_study(
             direction=built.direction,
             seed=built.seed,
             initial_trials=initial,
+            initial_sources=sources,
         ),
         spec=spec,
     )

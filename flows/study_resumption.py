@@ -51,7 +51,10 @@ def resumption_parameters(
         "config": config,
         "observers": list(state.runs[-1].observers) if state.runs else [],
         "storage": storage,
-        "initial_trials": [each.model_dump(mode="json") for each in definition.initial_trials],
+        "initial_trials": [
+            *(each.model_dump(mode="json") for each in definition.initial_trials),
+            *definition.initial_sources,
+        ],
     }
 
 

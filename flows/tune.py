@@ -68,7 +68,8 @@ def tune(
             direction, strategy or seed: "error", "new" goes on as name-2, name-3, …, "adopt" keeps
             the old trials that lie in the new space.
         initial_trials: What to start from: {"params": {...}, "metric": ...} for a result that is
-            known, {"params": {...}} for values to try first.
+            known, {"params": {...}} for values to try first, the name of a study or the path of a
+            file (.json, .jsonl, .csv) for all the results in it.
         fresh: Begin a study of its own in every flow run, as a schedule needs it; a flow run that
             is retried goes on with its own. In a larger flow, every run of the outermost one.
         on_code_change: What to do when the code of the objective is not what it was in the study's
