@@ -27,7 +27,7 @@ from pydantic import (
     model_serializer,
 )
 
-from prefect_tuner.parameters import Params
+from prefect_tuner.parameters import HyperValue
 from prefect_tuner.trial import Direction, Outcome
 
 FORMAT = 1
@@ -50,7 +50,7 @@ class InitialTrial(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
-    params: Params
+    params: dict[str, HyperValue]
     metric: float | None = None
 
 
@@ -110,7 +110,7 @@ class KnownRecord(_Record):
 
     type: Literal["known"] = "known"
     number: int
-    params: Params
+    params: dict[str, HyperValue]
     metric: float
 
 
@@ -119,7 +119,7 @@ class AskedRecord(_Record):
 
     type: Literal["asked"] = "asked"
     number: int
-    params: Params
+    params: dict[str, HyperValue]
     seed: int
     proposer: str = ""
 

@@ -17,6 +17,7 @@ from typing import Any, final
 import numpy as np
 
 from prefect_tuner.errors import InternalTunerError, InvalidConfiguration
+from prefect_tuner.exact_value import copied, copied_params
 from prefect_tuner.flows.incumbent import Incumbent
 from prefect_tuner.flows.lagged_history import LaggedHistory
 from prefect_tuner.flows.trial_ending import ended_trial, with_known_outcome
@@ -115,7 +116,7 @@ class Study:
     def best_params(self) -> Params | None:
         """The parameters of the best trial."""
         best = self.best_trial
-        return None if best is None else dict(best.params)
+        return None if best is None else copied_params(best.params)
 
     @property
     def best_metric(self) -> float | None:
@@ -162,7 +163,7 @@ class Study:
             proposer=proposal.proposer,
         )
         self._add(trial)
-        return replace(trial, params=dict(params))
+        return replace(trial, params=copied_params(params))
 
     def enqueue(self, params: Mapping[str, HyperValue]) -> None:
         """Have `ask` give these values next, before it asks the strategy again.
@@ -210,6 +211,7 @@ class Study:
             )
         if mistakes := self.space.mistakes_in(trial.params):
             raise InvalidConfiguration(*(f"trial {trial.number}: {m}" for m in mistakes))
+        trial = replace(trial, params=copied_params(trial.params))
         if trial.outcome is None:
             self._add(trial)
             return
@@ -315,8 +317,8 @@ class Study:
         return known
 
     def _ordered(self, params: Mapping[str, HyperValue]) -> Params:
-        """The active parameters in the order in which the space declares them."""
-        return {name: params[name] for name in self.space if name in params}
+        """The active parameters in the order in which the space declares them, as a copy."""
+        return {name: copied(params[name]) for name in self.space if name in params}
 
     def _misfit(self, candidate: object) -> str:
         if not isinstance(candidate, Mapping):
