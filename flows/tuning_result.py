@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterable, Mapping
 from enum import StrEnum
+from types import NoneType
 from typing import TYPE_CHECKING, Any, Self
 
 from pydantic import BaseModel, ConfigDict, computed_field
 
+from prefect_tuner.exact_value import copied, copied_params
 from prefect_tuner.parameters import Params
 from prefect_tuner.trial import Direction, Trial
 
@@ -68,7 +71,7 @@ class TuningResult(BaseModel):
     @property
     def best_params(self) -> Params:
         """The parameters of the best trial."""
-        return dict(self.best_trial.params)
+        return copied_params(self.best_trial.params)
 
     @computed_field  # type: ignore[prop-decorator]
     @property
@@ -84,7 +87,9 @@ class TuningResult(BaseModel):
     def to_dataframe(self) -> pd.DataFrame:
         """One row for each trial, a column for each parameter (`param.lr`) and extra number.
 
-        Where a conditional parameter is not active, its column has no value.
+        Where a conditional parameter is not active, its column has no value (NaN). Where the
+        choice None was tried, it has None; `isna()` is true of both, `is None` of the latter alone.
+        Choices that are lists or dicts are lists and dicts.
 
         Raises:
             ImportError: pandas is not installed (`pip install "prefect-tuner[dataframe]"`).
@@ -98,10 +103,16 @@ class TuningResult(BaseModel):
         rows = [trial_row(trial) for trial in self.trials]
         frame = pd.DataFrame(rows, columns=row_columns(rows)).set_index("trial")
         for name in frame.columns:
+            if not name.startswith(("param.", "extra.")):
+                continue
             present = {type(row[name]) for row in rows if name in row}
-            if name.startswith("param.") and frame[name].isna().any():
+            if present & {NoneType, list, dict}:
+                # Pandas would take None for a missing number, and make floats of whole numbers.
+                values = [copied(row.get(name, math.nan)) for row in rows]
+                frame[name] = pd.Series(values, index=frame.index, dtype=object)
+            elif len(present) == 1 and frame[name].isna().any():
                 # Without a value here and there, 3 would become 3.0, and True an object.
-                dtype = {int: "Int64", bool: "boolean"}.get(*present) if len(present) == 1 else None
+                dtype = {int: "Int64", bool: "boolean"}.get(*present)
                 frame[name] = frame[name].astype(dtype or frame[name].dtype)
         return frame
 
