@@ -26,7 +26,7 @@ FAILED_SHOWN = 20
 """Failed trials listed, the latest."""
 
 EXTRAS_SHOWN = 20
-"""Further numbers of a trial that get a column; an objective may return thousands."""
+"""What of all that objectives return beside the metric gets a column; it may be thousands."""
 
 LONGEST_TEXT = 300
 """Characters of a text in a cell."""

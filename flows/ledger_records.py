@@ -28,7 +28,7 @@ from pydantic import (
 )
 
 from prefect_tuner.parameters import HyperValue
-from prefect_tuner.trial import Direction, Outcome
+from prefect_tuner.trial import Direction, ExtraValue, Outcome
 
 FORMAT = 1
 """The version of the format. It changes when older releases would misread a newer ledger."""
@@ -153,13 +153,13 @@ class RetriedRecord(_Record):
 
 
 class FinishedRecord(_Record):
-    """What came of a trial."""
+    """What came of a trial. The numbers in `extra` are floats."""
 
     type: Literal["finished"] = "finished"
     number: int
     outcome: Outcome
     metric: float | None = None
-    extra: dict[str, float] = {}
+    extra: dict[str, ExtraValue] = {}
     duration: float | None = None
     attempts: int
     message: str = ""

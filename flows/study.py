@@ -26,7 +26,7 @@ from prefect_tuner.parameters import HyperValue, Params
 from prefect_tuner.space import SearchSpace
 from prefect_tuner.strategies.factory import DEFAULT_STRATEGY, StrategySpec, make_strategy
 from prefect_tuner.strategies.strategy import Proposal, SearchStrategy
-from prefect_tuner.trial import Direction, Outcome, Trial
+from prefect_tuner.trial import Direction, ExtraValue, Outcome, Trial
 
 # The strategy draws from the streams [seed, number]; this sets the trials' own seeds apart.
 _TRIAL_SEED_STREAM = 1
@@ -114,7 +114,7 @@ class Study:
 
     @property
     def best_params(self) -> Params | None:
-        """The parameters of the best trial."""
+        """The parameters of the best trial, as the caller's own copy."""
         best = self.best_trial
         return None if best is None else copied_params(best.params)
 
@@ -228,7 +228,7 @@ class Study:
         metric: object = None,
         *,
         outcome: Outcome | str | None = None,
-        extra: Mapping[str, float] | None = None,
+        extra: Mapping[str, ExtraValue] | None = None,
         duration: float | None = None,
         attempts: int = 1,
         message: str = "",
@@ -241,7 +241,7 @@ class Study:
                 no number, makes the outcome `invalid_metric`.
             outcome: How the trial ended; `completed` when left out. With any other outcome there
                 is no metric.
-            extra: Further numbers that the objective returned.
+            extra: What else the objective returned: numbers, texts and bools.
             duration: Seconds that the last attempt ran.
             attempts: How many times the objective was started.
             message: Why the trial failed, in a sentence.

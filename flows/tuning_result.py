@@ -85,7 +85,7 @@ class TuningResult(BaseModel):
         return json.dumps(self.model_dump(mode="json"))
 
     def to_dataframe(self) -> pd.DataFrame:
-        """One row for each trial, a column for each parameter (`param.lr`) and extra number.
+        """One row for each trial, a column for each parameter (`param.lr`) and each extra value.
 
         Where a conditional parameter is not active, its column has no value (NaN). Where the
         choice None was tried, it has None; `isna()` is true of both, `is None` of the latter alone.
@@ -118,7 +118,7 @@ class TuningResult(BaseModel):
 
 
 def row_columns(rows: Iterable[Mapping[str, Any]]) -> list[str]:
-    """The columns of trials' rows, of which not all have the same parameters and extra numbers.
+    """The columns of trials' rows, of which not all have the same parameters and extra values.
 
     Example:
         ```python

@@ -45,7 +45,7 @@ class AttemptReport:
         outcome: How it ended.
         message: Why it failed, in a sentence; empty when it did not.
         metric: What the objective returned, if that was a metric.
-        extra: Further numbers that it returned.
+        extra: What else it returned: numbers, texts and bools.
         duration: Seconds that the objective ran.
         traceback: Of the exception that the objective raised, if it did.
         attempt: How many times the objective was started, this time included.
@@ -54,7 +54,7 @@ class AttemptReport:
     outcome: Outcome
     message: str = ""
     metric: float | None = None
-    extra: dict[str, float] = field(default_factory=dict)
+    extra: dict[str, Any] = field(default_factory=dict)
     duration: float | None = None
     traceback: str = field(default="", repr=False)
     attempt: int = 1

@@ -27,6 +27,7 @@ from typing import Any, NoReturn
 
 import numpy as np
 
+from prefect_tuner.extra_value import KEPT
 from prefect_tuner.tasks.metric import InvalidMetric, Returned, read_metric
 from prefect_tuner.tasks.objective import LoadedObjective
 from prefect_tuner.tasks.objective_traceback import format_traceback
@@ -195,7 +196,7 @@ def _ending_of(call: Callable[[], Returned], context: TrialContext) -> dict[str,
         }
     if returned.left_out:
         names = ", ".join(returned.left_out)
-        context.log(f"left out, since not finite numbers: {names}", logging.WARNING)
+        context.log(f"left out, since only {KEPT} are kept: {names}", logging.WARNING)
     return {"type": "returned", "metric": returned.metric, "extra": returned.extra}
 
 
