@@ -4,9 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal, Self, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from prefect_tuner.errors import InvalidConfiguration
+from prefect_tuner.hyper_value import native
 from prefect_tuner.validation import mistakes_from
 
 RetriedOutcome: TypeAlias = Literal[
@@ -17,6 +25,8 @@ RetriedOutcome: TypeAlias = Literal[
 
 class TunerConfig(BaseModel):
     """How much a study may take, how many trials run at a time, and when it stops.
+
+    Numbers may be numpy's; they become those of Python.
 
     Raises:
         InvalidConfiguration: Lists all the mistakes, each with the name of its field.
@@ -94,6 +104,12 @@ class TunerConfig(BaseModel):
         description="Import the objective anew in each trial: slower, for modules that start "
         "threads or open devices when they are imported.",
     )
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _plain(cls, value: Any) -> Any:
+        """Take numpy's numbers for those of Python that they are."""
+        return native(value)
 
     @model_validator(mode="after")
     def _check_lag(self) -> Self:
