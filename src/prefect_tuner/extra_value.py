@@ -41,6 +41,7 @@ def extra_value(name: str, value: Any) -> ExtraValue | None:
     if isinstance(value, bool):
         return value
     if isinstance(value, str):
-        text = str.__str__(value)
+        # Half a surrogate pair, as in names of files that are no UTF-8, makes no JSON.
+        text = str.__str__(value).encode("utf-8", "backslashreplace").decode("utf-8")
         return text if len(text) <= LONGEST_EXTRA_TEXT else None
     return finite_metric(value)

@@ -96,7 +96,7 @@ def test_anything_else_is_an_invalid_metric(faults: Launcher, what: str, message
 def test_a_mapping_brings_numbers_texts_and_bools(faults: Launcher) -> None:
     assert attempt(faults, "returning", what="mapping").report.extra == {"loss": 0.25, "epochs": 3}
     extra = attempt(faults, "returning", what="mapping with others").report.extra
-    assert extra == {"text": "x\x1b[2J\ud800", "ok": True}
+    assert extra == {"text": "x\x1b[2J\\ud800", "ok": True}
     assert type(extra["ok"]) is bool
 
 

@@ -30,7 +30,8 @@ class Colour(enum.StrEnum):
         ("", ""),
         (np.str_("a"), "a"),
         (Colour.RED, "red"),
-        ("\x1b[2J<b>\x00\ud800", "\x1b[2J<b>\x00\ud800"),
+        ("\x1b[2J<b>\x00", "\x1b[2J<b>\x00"),
+        ("\udcffmodel", "\\udcffmodel"),
         ("x" * LONGEST_EXTRA_TEXT, "x" * LONGEST_EXTRA_TEXT),
     ],
 )
