@@ -9,11 +9,14 @@ from pathlib import Path
 
 import optuna
 import pandas as pd
+from rich.console import Console
 
 from prefect_tuner import Categorical, Params, SearchSpace, TuningResult
 from prefect_tuner.flows.leaderboard import leaderboard_rows, summary_markdown
 from prefect_tuner.flows.stored_study import read_study
 from prefect_tuner.flows.study_export import ExportFormat, export_file, export_text
+from prefect_tuner.flows.study_page import study_page
+from prefect_tuner.flows.study_summary import summary_table
 from prefect_tuner.flows.tuning_events import Progress
 from prefect_tuner.flows.tuning_result import StopReason
 from prefect_tuner.testing import exactly
@@ -35,17 +38,18 @@ TRIALS = [
     completed(2, 2.0, depth=3, layers=[64], solver="3", kind="sqrt"),
     completed(3, 1.0, depth=10, layers=[64], solver="sgd", kind=None),
 ]
+RESULT = TuningResult(
+    study="all",
+    direction="maximize",
+    stop_reason=StopReason.MAX_TRIALS,
+    best_trial=TRIALS[0],
+    trials=TRIALS,
+    duration=1.0,
+)
 
 
 def test_a_data_frame_has_none_for_the_choice_and_nan_for_what_is_not_active() -> None:
-    frame = TuningResult(
-        study="all",
-        direction="maximize",
-        stop_reason=StopReason.MAX_TRIALS,
-        best_trial=TRIALS[0],
-        trials=TRIALS,
-        duration=1.0,
-    ).to_dataframe()
+    frame = RESULT.to_dataframe()
     assert frame["param.depth"].tolist() == [None, None, 3, 10]
     assert list(map(type, frame["param.depth"])) == [type(None), type(None), int, int]
     assert frame["param.layers"].tolist() == [[64, 32], None, [64], [64]]
@@ -133,3 +137,18 @@ def test_a_summary_has_choices_to_read_and_to_copy() -> None:
     assert "| solver | \\{'tol': 0.0001\\} |" in markdown
     fenced = markdown.partition("```json\n")[2].partition("```")[0]
     assert json.loads(fenced) == params
+
+
+def test_the_terminal_shows_choices_as_python_writes_them() -> None:
+    store_study("all", *TRIALS, space=SPACE.to_json())
+    study = read_study("", "all")
+    assert study.state is not None
+    for table in (study_page(study, study.state, 120), summary_table(RESULT)):
+        output = io.StringIO()
+        Console(file=output, width=120, color_system=None).print(table)
+        rows = [
+            [c.strip() for c in line.split("│")[1:-1]] for line in output.getvalue().split("\n")
+        ]
+        assert ["depth", "None"] in rows
+        assert ["layers", "[64, 32]"] in rows
+        assert ["solver", "{'name': 'sgd'}"] in rows

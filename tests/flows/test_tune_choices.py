@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import numpy as np
 import pytest
 
-from prefect_tuner import Params, SearchSpace, StudyConflict
+from prefect_tuner import Categorical, Params, SearchSpace, StudyConflict
 from prefect_tuner.flows.stored_study import read_study
 from prefect_tuner.flows.study_name import study_slug
 from prefect_tuner.testing import exactly, metric_of
@@ -87,3 +88,19 @@ def test_initial_trials_may_have_any_choice() -> None:
     run = run_tune(train, space, strategy="grid", study="Given", initial_trials=given, max_trials=2)
     assert [trial.params for trial in run.result.trials[:2]] == [each["params"] for each in given]
     assert run.result.best_params == given[0]["params"]
+
+
+def test_numbers_may_be_numpys() -> None:
+    run = run_tune(
+        train,
+        {"depth": Categorical(np.array([2, 3])), "layers": [[np.int64(64)], None]},
+        strategy="grid",
+        study="Numpy",
+        seed=np.int64(3),
+        max_trials=np.int64(2),
+        initial_trials=[{"params": {"depth": np.int64(3), "layers": [np.int64(64)]}}],
+    )
+    assert [exactly(trial.params) for trial in run.result.trials] == [
+        exactly({"depth": 3, "layers": [64]}),
+        exactly({"depth": 2, "layers": [64]}),
+    ]
