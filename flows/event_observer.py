@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import Any
 
 from prefect.events import emit_event
 
+from prefect_tuner.flows.leaderboard import EXTRAS_SHOWN
 from prefect_tuner.flows.observer import TuningObserver
 from prefect_tuner.flows.study_name import study_slug
 from prefect_tuner.flows.tuning_events import (
@@ -14,6 +16,8 @@ from prefect_tuner.flows.tuning_events import (
     StudyFailed,
     StudyStarted,
 )
+from prefect_tuner.printable_text import printable
+from prefect_tuner.trial import ExtraValue, Trial
 
 EVENT_PREFIX = "prefect-tuner.study"
 """Events are named `prefect-tuner.study.started`, `.best-improved`, `.completed`, `.failed`."""
@@ -49,7 +53,12 @@ class EventObserver(TuningObserver):
         trial = event.trial
         self._emit(
             "best-improved",
-            {"trial": trial.number, "metric": trial.metric, "params": trial.params},
+            {
+                "trial": trial.number,
+                "metric": trial.metric,
+                "params": trial.params,
+                "extra": _extra(trial),
+            },
         )
 
     def on_completed(self, event: StudyCompleted) -> None:
@@ -62,6 +71,7 @@ class EventObserver(TuningObserver):
                 "best_params": result.best_params,
                 "best_metric": result.best_metric,
                 "best_trial": result.best_trial.number,
+                "best_extra": _extra(result.best_trial),
                 "trials": len(result.trials),
                 "failed": event.progress.failed,
                 "duration": result.duration,
@@ -88,3 +98,11 @@ class EventObserver(TuningObserver):
             },
             payload={"study": self._study, **payload},
         )
+
+
+def _extra(trial: Trial) -> dict[str, ExtraValue]:
+    """What a trial returned beside its metric, as much as a leaderboard shows, made printable."""
+    return {
+        printable(name): printable(value) if isinstance(value, str) else value
+        for name, value in islice(trial.extra.items(), EXTRAS_SHOWN)
+    }

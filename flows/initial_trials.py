@@ -7,11 +7,13 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from prefect_tuner.choice_value import checked_choice
 from prefect_tuner.errors import InvalidConfiguration
 from prefect_tuner.flows.ledger_records import InitialTrial
 from prefect_tuner.hyper_value import native
 from prefect_tuner.numeric import Float
 from prefect_tuner.parameters import HyperValue
+from prefect_tuner.redaction import shown
 from prefect_tuner.space import SearchSpace
 from prefect_tuner.trial import Trial, finite_metric
 from prefect_tuner.validation import mistakes_from
@@ -54,7 +56,7 @@ def parse_initial_trials(given: Any, space: SearchSpace | None) -> list[InitialT
         ```
     """
     if not isinstance(given, list | tuple):
-        raise InvalidConfiguration(f"initial_trials: must be a list, got {given!r}")
+        raise InvalidConfiguration(f"initial_trials: must be a list, got {shown(given)}")
     parsed: list[InitialTrial] = []
     mistakes: list[str] = []
     for i, each in enumerate(given):
@@ -72,19 +74,19 @@ def _parse(given: Any, space: SearchSpace | None, field: str) -> InitialTrial:
         given = {"params": given.params, "metric": given.metric}
     if not isinstance(given, Mapping):
         raise InvalidConfiguration(
-            f"{field}: must be a mapping with params, and metric if it is known, got {given!r}"
+            f"{field}: must be a mapping with params, and metric if it is known, got {shown(given)}"
         )
     data = dict(given)
     if "metric" in data and data["metric"] is not None:
         metric = finite_metric(data["metric"])
         if metric is None:
             raise InvalidConfiguration(
-                f"{field}.metric: must be a finite number, got {data['metric']!r}"
+                f"{field}.metric: must be a finite number, got {shown(data['metric'])}"
             )
         data["metric"] = metric
     if isinstance(data.get("params"), Mapping):
         data["params"] = {
-            str(name): _of_its_type(native(value), name, space)
+            str(name): _of_its_type(_plain(value, f"{field}.params", str(name)), name, space)
             for name, value in data["params"].items()
         }
     try:
@@ -95,6 +97,13 @@ def _parse(given: Any, space: SearchSpace | None, field: str) -> InitialTrial:
     if mistakes:
         raise InvalidConfiguration(*(f"{field}.params: {mistake}" for mistake in mistakes))
     return initial
+
+
+def _plain(value: Any, field: str, name: str) -> Any:
+    """A value as Python has it: numpy's scalars may stand in lists and dicts, too."""
+    if isinstance(value, list | tuple | dict | set | frozenset):
+        return checked_choice(value, field, name)
+    return native(value)
 
 
 def _of_its_type(value: Any, name: Any, space: SearchSpace | None) -> HyperValue:

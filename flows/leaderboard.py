@@ -26,7 +26,7 @@ FAILED_SHOWN = 20
 """Failed trials listed, the latest."""
 
 EXTRAS_SHOWN = 20
-"""Further numbers of a trial that get a column; an objective may return thousands."""
+"""What of all that objectives return beside the metric gets a column; it may be thousands."""
 
 LONGEST_TEXT = 300
 """Characters of a text in a cell."""
@@ -118,8 +118,14 @@ def summary_markdown(study: str, direction: Direction, progress: Progress, endin
 
 
 def _row(trial: Trial) -> dict[str, Any]:
-    """A trial as a row, its duration to the millisecond: more digits are noise to whoever looks."""
+    """A trial as a row, its duration to the millisecond: more digits are noise to whoever looks.
+
+    The choice None is a text, as nothing stands for a parameter that is not active.
+    """
     row = trial_row(trial)
+    for name, value in row.items():
+        if name.startswith("param.") and (value is None or isinstance(value, list | dict)):
+            row[name] = repr(value)
     if trial.duration is not None:
         row["duration"] = round(trial.duration, 3)
     return row

@@ -20,8 +20,8 @@ from typing import Annotated, Any, ClassVar, Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
-from prefect_tuner.parameters import Params
-from prefect_tuner.trial import Direction, Outcome
+from prefect_tuner.parameters import HyperValue
+from prefect_tuner.trial import Direction, ExtraValue, Outcome
 
 FORMAT = 2
 """The version of the format. It changes when older releases cannot read a newer ledger: since 2,
@@ -57,7 +57,7 @@ class InitialTrial(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
-    params: Params
+    params: dict[str, HyperValue]
     metric: float | None = None
 
 
@@ -124,7 +124,7 @@ class KnownRecord(_Record):
 
     type: Literal["known"] = "known"
     number: int
-    params: Params
+    params: dict[str, HyperValue]
     metric: float
 
 
@@ -133,7 +133,7 @@ class AskedRecord(_Record):
 
     type: Literal["asked"] = "asked"
     number: int
-    params: Params
+    params: dict[str, HyperValue]
     seed: int
     proposer: str = ""
 
@@ -160,13 +160,13 @@ class RetriedRecord(_Record):
 
 
 class FinishedRecord(_Record):
-    """What came of a trial."""
+    """What came of a trial. The numbers in `extra` are floats."""
 
     type: Literal["finished"] = "finished"
     number: int
     outcome: Outcome
     metric: float | None = None
-    extra: dict[str, float] = {}
+    extra: dict[str, ExtraValue] = {}
     duration: float | None = None
     attempts: int
     message: str = ""

@@ -31,7 +31,7 @@ def write_optuna_storage(state: StudyState, path: Path) -> None:
     """Write a study into a new SQLite database as Optuna's storages have it.
 
     Trials keep their numbers. What Optuna has no field for is a user attribute: outcome, message,
-    seed, duration, attempts, and the extra numbers as `extra.NAME`.
+    seed, duration, attempts, and the extra values as `extra.NAME`.
 
     Args:
         state: What the ledger says.
@@ -99,14 +99,14 @@ def _frozen(
         "duration": trial.duration,
         "attempts": trial.attempts,
         "proposer": trial.proposer,
-        **{f"extra.{name}": value for name, value in trial.extra.items()},
     }
+    known = {name: value for name, value in attributes.items() if value not in (None, "")}
     frozen = create_trial(
         state=_state(trial),
         value=trial.metric,
         params={name: to_optuna(value, space[name]) for name, value in trial.params.items()},
         distributions={name: distributions[name] for name in trial.params},
-        user_attrs={name: value for name, value in attributes.items() if value not in (None, "")},
+        user_attrs=known | {f"extra.{name}": value for name, value in trial.extra.items()},
     )
     started, ended = state.started.get(trial.number), state.ended.get(trial.number)
     if started is not None:

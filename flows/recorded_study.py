@@ -332,4 +332,4 @@ class RecordedStudy:
             KnownRecord(at=utc_now(), number=number, params=params, metric=metric)
         )
         outcome = Outcome.COMPLETED
-        self._give(Trial(number, dict(params), outcome=outcome, metric=metric), known=True)
+        self._give(Trial(number, params, outcome=outcome, metric=metric), known=True)

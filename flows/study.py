@@ -17,6 +17,7 @@ from typing import Any, final
 import numpy as np
 
 from prefect_tuner.errors import InternalTunerError, InvalidConfiguration
+from prefect_tuner.exact_value import copied, copied_params
 from prefect_tuner.flows.incumbent import Incumbent
 from prefect_tuner.flows.lagged_history import LaggedHistory
 from prefect_tuner.flows.trial_ending import ended_trial, with_known_outcome
@@ -25,7 +26,7 @@ from prefect_tuner.parameters import HyperValue, Params
 from prefect_tuner.space import SearchSpace
 from prefect_tuner.strategies.factory import DEFAULT_STRATEGY, StrategySpec, make_strategy
 from prefect_tuner.strategies.strategy import Proposal, SearchStrategy
-from prefect_tuner.trial import Direction, Outcome, Trial
+from prefect_tuner.trial import Direction, ExtraValue, Outcome, Trial
 
 # The strategy draws from the streams [seed, number]; this sets the trials' own seeds apart.
 _TRIAL_SEED_STREAM = 1
@@ -113,9 +114,9 @@ class Study:
 
     @property
     def best_params(self) -> Params | None:
-        """The parameters of the best trial."""
+        """The parameters of the best trial, as the caller's own copy."""
         best = self.best_trial
-        return None if best is None else dict(best.params)
+        return None if best is None else copied_params(best.params)
 
     @property
     def best_metric(self) -> float | None:
@@ -162,7 +163,7 @@ class Study:
             proposer=proposal.proposer,
         )
         self._add(trial)
-        return replace(trial, params=dict(params))
+        return replace(trial, params=copied_params(params))
 
     def enqueue(self, params: Mapping[str, HyperValue]) -> None:
         """Have `ask` give these values next, before it asks the strategy again.
@@ -210,6 +211,7 @@ class Study:
             )
         if mistakes := self.space.mistakes_in(trial.params):
             raise InvalidConfiguration(*(f"trial {trial.number}: {m}" for m in mistakes))
+        trial = replace(trial, params=copied_params(trial.params))
         if trial.outcome is None:
             self._add(trial)
             return
@@ -226,7 +228,7 @@ class Study:
         metric: object = None,
         *,
         outcome: Outcome | str | None = None,
-        extra: Mapping[str, float] | None = None,
+        extra: Mapping[str, ExtraValue] | None = None,
         duration: float | None = None,
         attempts: int = 1,
         message: str = "",
@@ -239,7 +241,7 @@ class Study:
                 no number, makes the outcome `invalid_metric`.
             outcome: How the trial ended; `completed` when left out. With any other outcome there
                 is no metric.
-            extra: Further numbers that the objective returned.
+            extra: What else the objective returned: numbers, texts and bools.
             duration: Seconds that the last attempt ran.
             attempts: How many times the objective was started.
             message: Why the trial failed, in a sentence.
@@ -315,8 +317,8 @@ class Study:
         return known
 
     def _ordered(self, params: Mapping[str, HyperValue]) -> Params:
-        """The active parameters in the order in which the space declares them."""
-        return {name: params[name] for name in self.space if name in params}
+        """The active parameters in the order in which the space declares them, as a copy."""
+        return {name: copied(params[name]) for name in self.space if name in params}
 
     def _misfit(self, candidate: object) -> str:
         if not isinstance(candidate, Mapping):

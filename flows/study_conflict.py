@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from prefect_tuner.exact_value import exact_text
 from prefect_tuner.flows.ledger_records import StudyDefinition
+from prefect_tuner.redaction import shown
 from prefect_tuner.space import CONSTRAINTS_TYPE
-
-_LONGEST_VALUE = 200
 
 
 def differences(recorded: StudyDefinition, given: StudyDefinition) -> list[str]:
@@ -51,12 +51,12 @@ def _differences_in_space(before: Mapping[str, Any], now: Mapping[str, Any]) -> 
     # All of them have to be met, in whatever order they stand.
     constraints, are_now = _constraints(before), _constraints(now)
     found += [
-        f"space: constraint {_shown(each)} in the ledger, now missing"
+        f"space: constraint {shown(each)} in the ledger, now missing"
         for each in constraints
         if each not in are_now
     ]
     found += [
-        f"space: constraint not in the ledger, now {_shown(each)}"
+        f"space: constraint not in the ledger, now {shown(each)}"
         for each in are_now
         if each not in constraints
     ]
@@ -79,12 +79,12 @@ def _differences_inside(field: str, before: Mapping[str, Any], now: Mapping[str,
         if name in now and not _equal(before[name], now[name])
     ]
     found += [
-        f"{field}.{name}: {_shown(before[name])} in the ledger, now missing"
+        f"{field}.{name}: {shown(before[name])} in the ledger, now missing"
         for name in before
         if name not in now
     ]
     found += [
-        f"{field}.{name}: not in the ledger, now {_shown(now[name])}"
+        f"{field}.{name}: not in the ledger, now {shown(now[name])}"
         for name in now
         if name not in before
     ]
@@ -92,14 +92,9 @@ def _differences_inside(field: str, before: Mapping[str, Any], now: Mapping[str,
 
 
 def _sentence(field: str, before: Any, now: Any) -> str:
-    return f"{field}: {_shown(before)} in the ledger, now {_shown(now)}"
+    return f"{field}: {shown(before)} in the ledger, now {shown(now)}"
 
 
 def _equal(one: Any, other: Any) -> bool:
-    """Whether two pieces of JSON are the same; `1`, `1.0` and `true` differ."""
-    return repr(one) == repr(other)
-
-
-def _shown(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= _LONGEST_VALUE else text[: _LONGEST_VALUE - 3] + "..."
+    """Whether two pieces of JSON are the same; `1`, `1.0` and `true` differ, in lists as well."""
+    return exact_text(one) == exact_text(other)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Iterable
 
+from prefect_tuner.exact_value import exact_text
 from prefect_tuner.trial import Outcome, Trial
 
 
@@ -13,7 +13,8 @@ def study_digest(trials: Iterable[Trial]) -> str:
     """SHA-256 over parameters and metric of the trials with a result, in trial order.
 
     Failed trials count, with no metric; those that run, or were stopped with the study, do not.
-    Numbers are taken to the last bit, and `1` differs from `1.0` and from `True`.
+    Numbers are taken to the last bit, and `1` differs from `1.0` and from `True`. The order of the
+    keys of a choice that is a dict makes no difference.
 
     Returns:
         64 hexadecimal digits.
@@ -33,5 +34,5 @@ def study_digest(trials: Iterable[Trial]) -> str:
     for trial in sorted(trials, key=lambda each: each.number):
         if trial.outcome is not None and trial.outcome is not Outcome.CANCELLED:
             told = [trial.number, sorted(trial.params.items()), trial.metric]
-            digest.update(json.dumps(told).encode() + b"\n")
+            digest.update(exact_text(told).encode() + b"\n")
     return digest.hexdigest()

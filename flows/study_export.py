@@ -17,6 +17,7 @@ from prefect_tuner.flows.optuna_export import write_optuna_storage
 from prefect_tuner.flows.stored_study import StoredStudy
 from prefect_tuner.flows.study_document import study_document
 from prefect_tuner.flows.study_state import StudyState
+from prefect_tuner.flows.table_cells import ABSENT, json_cells, needs_json
 from prefect_tuner.flows.tuning_result import row_columns, trial_row
 from prefect_tuner.space import CONSTRAINTS_TYPE
 from prefect_tuner.trial import Trial
@@ -35,11 +36,18 @@ def export_text(study: StoredStudy, state: StudyState, kind: ExportFormat) -> st
         study: The study.
         state: What its ledger says.
         kind: `"csv"`: a row for each trial, the columns of `TuningResult.to_dataframe`; `"json"`:
-            all that is known of the study.
+            all that is known of the study. A column of choices among which are None, lists or
+            dicts has them as JSON: `null` is the choice None, an empty cell a parameter that is
+            not active.
     """
     if kind == "json":
         return json.dumps(study_document(study, state), indent=2) + "\n"
-    return "".join(_csv_line(row) for row in _table(state))
+    columns = {
+        name: json_cells(values) if needs_json(values) else _without_absent(values)
+        for name, values in _table(state).items()
+    }
+    rows = zip(*columns.values(), strict=True)
+    return "".join(map(_csv_line, [list(columns), *map(list, rows)]))
 
 
 def export_file(study: StoredStudy, state: StudyState, kind: ExportFormat, output: Path) -> None:
@@ -48,8 +56,9 @@ def export_file(study: StoredStudy, state: StudyState, kind: ExportFormat, outpu
     Args:
         study: The study.
         state: What its ledger says.
-        kind: `"csv"` and `"json"` as in `export_text`; `"parquet"`: the table of the former;
-            `"optuna"`: an SQLite database that Optuna and its dashboard open.
+        kind: `"csv"` and `"json"` as in `export_text`; `"parquet"`: the table of the former, null
+            for the choice None where no row lacks the parameter; `"optuna"`: an SQLite database
+            that Optuna and its dashboard open.
         output: The file.
 
     Raises:
@@ -96,12 +105,22 @@ def _unwritable(output: Path, error: OSError) -> LedgerError:
     return LedgerError(f"{output} cannot be written: {error.strerror or error}")
 
 
-def _table(state: StudyState) -> list[list[Any]]:
-    """The names of the columns, and a row for each trial."""
+def _table(state: StudyState) -> dict[str, list[Any]]:
+    """The columns by name, with a value for each trial; those of parameters may be absent."""
     rows = [trial_row(trial) for trial in counted_trials(state)]
     no_trial = trial_row(Trial(0, dict.fromkeys(_parameters(state), "")))
-    columns = row_columns([no_trial, *rows])
-    return [columns, *([row.get(name) for name in columns] for row in rows)]
+    # What is None elsewhere is not known; of a parameter it is the value.
+    known = [
+        {n: ABSENT if v is None and not n.startswith("param.") else v for n, v in row.items()}
+        for row in rows
+    ]
+    return {
+        name: [row.get(name, ABSENT) for row in known] for name in row_columns([no_trial, *rows])
+    }
+
+
+def _without_absent(values: list[Any]) -> list[Any]:
+    return [None if value is ABSENT else value for value in values]
 
 
 def _csv_line(row: list[Any]) -> str:
@@ -124,17 +143,18 @@ def _write_parquet(state: StudyState, path: Path) -> None:
         raise InvalidConfiguration(
             'format: "parquet" needs pyarrow: pip install "prefect-tuner[parquet]"'
         ) from error
-    columns, *rows = _table(state)
-    values = [[row[i] for row in rows] for i in range(len(columns))]
-    table = pa.table({name: _uniform(each) for name, each in zip(columns, values, strict=True)})
+    table = pa.table({name: _uniform(values) for name, values in _table(state).items()})
     parquet.write_table(table, path)
 
 
 def _uniform(values: list[Any]) -> list[Any]:
     """Values of one type: a column has one, where choices such as 3 and "auto" have several."""
-    types = {type(value) for value in values if value is not None}
+    known = _without_absent(values)
+    types = {type(value) for value in known if value is not None}
+    if types & {list, dict} or (None in values and ABSENT in values):
+        return json_cells(values)
     if types == {int, float}:
-        return [None if value is None else float(value) for value in values]
+        return [None if value is None else float(value) for value in known]
     if len(types) > 1:
-        return [None if value is None else str(value) for value in values]
-    return values
+        return [None if value is None else str(value) for value in known]
+    return known

@@ -95,8 +95,8 @@ def _summary(
         add("best metric", "none yet")
     else:
         add("best metric", f"{best.metric!r} (trial {best.number})", "green")
-        for name, number in best.extra.items():
-            add(name, repr(number))
+        for name, extra in best.extra.items():
+            add(name, repr(extra))
         table.add_section()
         for name, value in best.params.items():
             add(name, repr(value))

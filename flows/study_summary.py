@@ -34,8 +34,8 @@ def summary_table(result: TuningResult) -> Table:
         table.add_row(Text(name), Text(value), style=style)
 
     add("best metric", f"{result.best_metric!r} (trial {best.number})", "green")
-    for name, number in best.extra.items():
-        add(name, repr(number))
+    for name, extra in best.extra.items():
+        add(name, repr(extra))
     leader = best_trials(result.trials, result.direction)[0]
     if leader.metric != best.metric:
         add("luckiest metric", f"{leader.metric!r} (trial {leader.number}, held for noise)")

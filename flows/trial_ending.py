@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from prefect_tuner.errors import InvalidConfiguration
-from prefect_tuner.trial import Outcome, Trial, finite_metric
+from prefect_tuner.hyper_value import native
+from prefect_tuner.trial import ExtraValue, Outcome, Trial, finite_metric
 from prefect_tuner.validation import unknown_name
 
 
@@ -15,7 +16,7 @@ def ended_trial(
     metric: object,
     outcome: Outcome | str | None,
     *,
-    extra: Mapping[str, float],
+    extra: Mapping[str, ExtraValue],
     duration: float | None,
     attempts: int,
     message: str,
@@ -39,7 +40,7 @@ def ended_trial(
         running,
         outcome=ended,
         metric=value,
-        extra=dict(extra),
+        extra={name: native(value) for name, value in extra.items()},
         duration=duration,
         attempts=attempts,
         message=message,

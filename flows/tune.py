@@ -48,9 +48,9 @@ def tune(
         objective: What to tune: "package.module:attribute" or "path/to/file.py:attribute" of a
             function of the parameters that returns the metric. From Python also a callable, or an
             object with a method train.
-        space: The parameters to search, by name: a list of choices, or {"type": "float", "low":
-            ..., "high": ..., "log": ..., "step": ...}, likewise with "int". From Python also
-            Float, Int and Categorical.
+        space: The parameters to search, by name: a list of choices, such as [null, 3, 10] or
+            [[64], [64, 32]], or {"type": "float", "low": ..., "high": ..., "log": ..., "step":
+            ...}, likewise with "int". From Python also Float, Int and Categorical.
         strategy: How candidates are chosen; "auto" goes by the space and the budget. From code also
             {"name": ..., and its options}.
         strategy_options: Options of the strategy, such as {"points": 5} for "grid".

@@ -4,10 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal, Self, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from prefect_tuner.errors import InvalidConfiguration
-from prefect_tuner.hyper_value import LARGEST
+from prefect_tuner.hyper_value import LARGEST, native
 from prefect_tuner.tasks.attempt_report import EXIT_GRACE
 from prefect_tuner.validation import mistakes_from
 
@@ -19,6 +26,8 @@ RetriedOutcome: TypeAlias = Literal[
 
 class TunerConfig(BaseModel):
     """How much a study may take, how many trials run at a time, and when it stops.
+
+    Numbers may be numpy's; they become those of Python.
 
     Raises:
         InvalidConfiguration: Lists all the mistakes, each with the name of its field.
@@ -135,6 +144,12 @@ class TunerConfig(BaseModel):
         description="Seconds from the return of the objective for what its program still does: "
         "threads, exit handlers, processes that it has left.",
     )
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _plain(cls, value: Any) -> Any:
+        """Take numpy's numbers for those of Python that they are."""
+        return native(value)
 
     @model_validator(mode="after")
     def _check_lag(self) -> Self:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterable, Mapping
 from enum import StrEnum
+from types import NoneType
 from typing import TYPE_CHECKING, Any, Self
 
 from pydantic import BaseModel, ConfigDict, computed_field
 
+from prefect_tuner.exact_value import copied, copied_params
 from prefect_tuner.parameters import Params
 from prefect_tuner.trial import Direction, Trial
 
@@ -69,7 +72,7 @@ class TuningResult(BaseModel):
     @property
     def best_params(self) -> Params:
         """The parameters of the best trial."""
-        return dict(self.best_trial.params)
+        return copied_params(self.best_trial.params)
 
     @computed_field  # type: ignore[prop-decorator]
     @property
@@ -83,9 +86,11 @@ class TuningResult(BaseModel):
         return json.dumps(self.model_dump(mode="json"))
 
     def to_dataframe(self) -> pd.DataFrame:
-        """One row for each trial, a column for each parameter (`param.lr`) and extra number.
+        """One row for each trial, a column for each parameter (`param.lr`) and each extra value.
 
-        Where a conditional parameter is not active, its column has no value.
+        Where a conditional parameter is not active, its column has no value (NaN). Where the
+        choice None was tried, it has None; `isna()` is true of both, `is None` of the latter alone.
+        Choices that are lists or dicts are lists and dicts.
 
         Raises:
             ImportError: pandas is not installed (`pip install "prefect-tuner[dataframe]"`).
@@ -99,16 +104,22 @@ class TuningResult(BaseModel):
         rows = [trial_row(trial) for trial in self.trials]
         frame = pd.DataFrame(rows, columns=row_columns(rows)).set_index("trial")
         for name in frame.columns:
+            if not name.startswith(("param.", "extra.")):
+                continue
             present = {type(row[name]) for row in rows if name in row}
-            if name.startswith("param.") and frame[name].isna().any():
+            if present & {NoneType, list, dict}:
+                # Pandas would take None for a missing number, and make floats of whole numbers.
+                values = [copied(row.get(name, math.nan)) for row in rows]
+                frame[name] = pd.Series(values, index=frame.index, dtype=object)
+            elif len(present) == 1 and frame[name].isna().any():
                 # Without a value here and there, 3 would become 3.0, and True an object.
-                dtype = {int: "Int64", bool: "boolean"}.get(*present) if len(present) == 1 else None
+                dtype = {int: "Int64", bool: "boolean"}.get(*present)
                 frame[name] = frame[name].astype(dtype or frame[name].dtype)
         return frame
 
 
 def row_columns(rows: Iterable[Mapping[str, Any]]) -> list[str]:
-    """The columns of trials' rows, of which not all have the same parameters and extra numbers.
+    """The columns of trials' rows, of which not all have the same parameters and extra values.
 
     Example:
         ```python

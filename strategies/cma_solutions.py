@@ -9,7 +9,7 @@ linear in `x` and `z`.
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any, NamedTuple, final
+from typing import TYPE_CHECKING, Any, NamedTuple, cast, final
 
 import numpy as np
 
@@ -128,7 +128,7 @@ def _to_unit(parameter: Parameter, value: HyperValue) -> float:
     if isinstance(parameter, Categorical) or (parameter.cardinality and not parameter.log):
         count = parameter.cardinality or 1
         return (parameter.index_of(value) + 0.5) / count  # type: ignore[arg-type]
-    low, high, number = float(parameter.low), float(parameter.high), float(value)
+    low, high, number = float(parameter.low), float(parameter.high), float(cast("float", value))
     if isinstance(parameter, Int):
         low, high = low - 0.5, high + 0.5
     if parameter.log:

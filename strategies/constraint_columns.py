@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import final
 
 import numpy as np
@@ -159,6 +160,8 @@ class _Evaluation:
                     if isinstance(self._space[one.name], Categorical):
                         is_equal = self._looked_up(one.name, lambda v: equal(exact(v), content))  # noqa: B023
                         return is_equal if sign == "==" else ~is_equal
+            if not (self._is_number(left) and self._is_number(right)):
+                raise _NoColumn
         a, b = self._numbers(left), self._numbers(right)
         sizes = np.abs(a.column) + np.abs(b.column)
         close = ~(np.abs(a.column - b.column) > _CLOSE * sizes)
@@ -190,12 +193,21 @@ class _Evaluation:
         if isinstance(parameter, Categorical) or name not in self._axes:
             count = parameter.cardinality or 1
             values = [exact(parameter.value_at(index)) for index in range(count)]
+            # The parser lets no number be asked of a choice that is none, in a part that decides.
+            values = [value if _is_number(value) else 0 for value in values]
             numbers = np.array([_float(value) for value in values])
             return _Numbers(numbers[self._indices(name)], all(map(_is_whole, values)))
         j, axis = self._axes[name]
         if axis.named or (parameter.type == "float" and (axis.count or 0) > _MOST_STEPS):
             raise _NoColumn
         return _Numbers(axis.numbers(self._codes[:, j]), parameter.type == "int")
+
+    def _is_number(self, term: Term) -> bool:
+        """Whether a term is a number in every candidate."""
+        if not isinstance(term, Reference):
+            return True
+        parameter = self._space[term.name]
+        return not isinstance(parameter, Categorical) or all(map(_is_number, parameter.choices))
 
     def _looked_up(self, name: str, says: Callable[[HyperValue], bool]) -> BoolArray:
         """What is said of a choice, for each row; of one that is not active, anything."""
@@ -211,8 +223,12 @@ class _Evaluation:
         return np.nan_to_num(axis.keys(self._codes[:, j])).astype(np.intp)
 
 
+def _is_number(value: Value | HyperValue) -> bool:
+    return isinstance(value, int | float | Fraction) and not isinstance(value, bool)
+
+
 def _float(value: Value) -> float:
-    if isinstance(value, bool | str | tuple):
+    if not isinstance(value, int | Fraction) or isinstance(value, bool):
         raise _NoColumn
     try:
         return float(value)

@@ -18,7 +18,7 @@ All there is between the parameters and the arrays stands in this file and in `a
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from functools import cached_property
 from itertools import pairwise
 
@@ -26,6 +26,7 @@ import numpy as np
 
 from prefect_tuner.condition_graph import conditions_of
 from prefect_tuner.conditions import Conditions
+from prefect_tuner.exact_value import exact_key
 from prefect_tuner.parameters import HyperValue, Params
 from prefect_tuner.space import SearchSpace
 from prefect_tuner.strategies.array_types import BoolArray, FloatArray, IntArray
@@ -285,9 +286,11 @@ def _needs(
     """
     needs: dict[str, list[tuple[str, tuple[HyperValue, ...]]]] = {}
     for name in space.order:
-        needs[name] = []
+        distinct: dict[Hashable, tuple[str, tuple[HyperValue, ...]]] = {}
         for parent, values in conditions.get(name, {}).items():
-            needs[name] += [need for need in needs[parent] if need not in needs[name]]
+            for need in needs[parent]:
+                distinct.setdefault((need[0], *map(exact_key, need[1])), need)
             if len(values) != space[parent].cardinality:
-                needs[name].append((parent, values))
+                distinct[(parent, *map(exact_key, values))] = (parent, values)
+        needs[name] = list(distinct.values())
     return needs

@@ -7,6 +7,7 @@ from typing import final
 import numpy as np
 
 from prefect_tuner.errors import InvalidConfiguration
+from prefect_tuner.exact_value import copied_params
 from prefect_tuner.history import History
 from prefect_tuner.parameters import Params
 from prefect_tuner.space import SearchSpace
@@ -47,7 +48,7 @@ class FeasibleCells:
             cells = self._space.cells()
             every = map(cells.at, range((cells.size or 0) if self.are_known else 0))
             self._known = [cell for cell in every if self._space.meets_constraints(cell)]
-        return [dict(cell) for cell in self._known if not history.has_candidate(cell)]
+        return [copied_params(cell) for cell in self._known if not history.has_candidate(cell)]
 
     def draw_untried(self, history: History, rng: np.random.Generator) -> Params | None:
         """One of the candidates that no trial of the history has, None if there is none."""

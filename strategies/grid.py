@@ -16,6 +16,7 @@ from typing import Annotated, ClassVar, TypeAlias, final
 from pydantic import BaseModel, Field
 
 from prefect_tuner.errors import InvalidConfiguration
+from prefect_tuner.exact_value import copied_params
 from prefect_tuner.history import History
 from prefect_tuner.parameters import Categorical, HyperValue, Int, Parameter, Params
 from prefect_tuner.space import SearchSpace
@@ -110,7 +111,8 @@ class GridSearch(SearchStrategy):
         """All the cells that meet the constraints, in the order they are visited, one by one."""
         if self._order is not None or self.space.constraints or self.space.is_conditional:
             return (cell for _, cell in self._feasible_from(0))
-        return _walk(list(self._axes.items()))
+        # The cells of a block share their values, and each is the caller's own.
+        return map(copied_params, _walk(list(self._axes.items())))
 
     def _feasible_from(self, place: int) -> Iterator[tuple[int, Params]]:
         """The feasible cells from a place on, each with its own place."""

@@ -1,12 +1,13 @@
 """Parameters as Optuna's distributions, values as Optuna has them, and back.
 
-To Optuna, `1`, `1.0` and `True` are the same choice: a `Categorical` that has several of them is
-given to it by labels.
+To Optuna, `1`, `1.0` and `True` are the same choice, and it keeps no lists and dicts: a
+`Categorical` that has several of the former, or any of the latter, is given to it by labels, the
+choices as Python writes them.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias, cast
 
 from prefect_tuner.categorical import Categorical
 from prefect_tuner.numeric import Float
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 
 Distribution: TypeAlias = "CategoricalDistribution | FloatDistribution | IntDistribution"
 """What stands for a parameter in Optuna."""
+
+_Label: TypeAlias = int | float | str | bool | None
 
 
 def distribution_of(parameter: Parameter) -> Distribution:
@@ -43,7 +46,7 @@ def distribution_of(parameter: Parameter) -> Distribution:
     )
 
     if isinstance(parameter, Categorical):
-        return CategoricalDistribution([_label(each, parameter) for each in parameter.choices])
+        return CategoricalDistribution(_labels(parameter))
     if isinstance(parameter, Float):
         return FloatDistribution(parameter.low, parameter.high, parameter.log, parameter.step)
     return IntDistribution(parameter.low, parameter.high, parameter.log, parameter.step or 1)
@@ -51,7 +54,9 @@ def distribution_of(parameter: Parameter) -> Distribution:
 
 def to_optuna(value: HyperValue, parameter: Parameter) -> HyperValue:
     """A value of a parameter as Optuna's distribution has it."""
-    return _label(value, parameter) if isinstance(parameter, Categorical) else value
+    if isinstance(parameter, Categorical):
+        return _labels(parameter)[parameter.index_of(value)]
+    return value
 
 
 def from_optuna(value: HyperValue, parameter: Parameter) -> HyperValue:
@@ -60,12 +65,18 @@ def from_optuna(value: HyperValue, parameter: Parameter) -> HyperValue:
     Rounding errors are taken back: with a step of 0.1, Optuna says 0.30000000000000004.
     """
     if isinstance(parameter, Categorical):
-        return next(each for each in parameter.choices if _label(each, parameter) == value)
-    inside = min(max(value, parameter.low), parameter.high)
+        # No label equals another one.
+        return parameter.value_at(_labels(parameter).index(value))  # type: ignore[arg-type]
+    number = cast("float", value)
+    inside = min(max(number, parameter.low), parameter.high)
     if parameter.step is None:
         return float(inside) if isinstance(parameter, Float) else int(inside)
     return parameter.value_at(parameter.index_of(inside))  # type: ignore[arg-type]
 
 
-def _label(value: HyperValue, parameter: Categorical) -> HyperValue:
-    return repr(value) if len(set(parameter.choices)) < len(parameter.choices) else value
+def _labels(parameter: Categorical) -> list[_Label]:
+    """What stands for each choice: the choice itself where all of them are what Optuna takes."""
+    plain = [each for each in parameter.choices if not isinstance(each, list | dict)]
+    if len(set(plain)) == parameter.cardinality:
+        return [*plain]
+    return [repr(each) for each in parameter.choices]

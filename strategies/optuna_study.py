@@ -19,6 +19,7 @@ from optuna.distributions import CategoricalDistribution, FloatDistribution
 from optuna.trial import TrialState
 
 from prefect_tuner.conditions import Conditions
+from prefect_tuner.exact_value import copied_params
 from prefect_tuner.history import History
 from prefect_tuner.parameters import HyperValue, Parameter, Params
 from prefect_tuner.space import SearchSpace
@@ -110,7 +111,7 @@ class OptunaStudy:
                 repeated.append(asked)
             for asked in repeated:
                 self._study.tell(asked, state=TrialState.FAIL)
-        return None if self._proposed is None else dict(self._proposed[1])
+        return None if self._proposed is None else copied_params(self._proposed[1])
 
     def add(self, trial: Trial) -> None:
         """Take in the next trial of the history."""
@@ -195,7 +196,7 @@ def _is_active(parameter: Parameter, params: Params) -> bool:
 
 def _suggested(trial: optuna.Trial, name: str, distribution: Distribution) -> HyperValue:
     if isinstance(distribution, CategoricalDistribution):
-        value: HyperValue = trial.suggest_categorical(name, distribution.choices)  # type: ignore[assignment]
+        value: HyperValue = trial.suggest_categorical(name, distribution.choices)
         return value
     if isinstance(distribution, FloatDistribution):
         low, high = distribution.low, distribution.high

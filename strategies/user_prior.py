@@ -26,6 +26,7 @@ from scipy.special import ndtr
 
 from prefect_tuner.errors import InvalidConfiguration
 from prefect_tuner.parameters import Categorical, Float, HyperValue, Int, Params
+from prefect_tuner.redaction import shown
 from prefect_tuner.space import SearchSpace
 from prefect_tuner.strategies.array_types import FloatArray
 from prefect_tuner.strategies.axis import Axis, axis_of
@@ -207,7 +208,7 @@ def _weights(parameter: Categorical, belief: Mapping[str, float]) -> _Weights:
     keys = [_key(choice) for choice in parameter.choices]
     mistakes = [f"{key!r} {unknown_name(key, keys)}" for key in belief if key not in keys]
     mistakes += [
-        f"{key!r} stands for more than one choice of {list(parameter.choices)}; leave it out"
+        f"{key!r} stands for more than one choice of {shown(list(parameter.choices))}; leave it out"
         for key in belief
         if keys.count(key) > 1
     ]
@@ -226,5 +227,5 @@ def _weights(parameter: Categorical, belief: Mapping[str, float]) -> _Weights:
 
 
 def _key(choice: HyperValue) -> str:
-    """A choice as the key of a JSON object."""
-    return choice if isinstance(choice, str) else json.dumps(choice)
+    """A choice as the key of a JSON object: its own JSON, a text as it is."""
+    return choice if isinstance(choice, str) else json.dumps(choice, sort_keys=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from prefect_tuner.trial import Outcome
 
@@ -36,7 +37,7 @@ class AttemptReport:
         outcome: How it ended.
         message: Why it failed, in a sentence; empty when it did not.
         metric: What the objective returned, if that was a metric.
-        extra: Further numbers that it returned.
+        extra: What else it returned: numbers, texts and bools.
         duration: Seconds that the objective ran.
         traceback: Of the exception that the objective raised, if it did; the stacks of its threads
             when its time was over.
@@ -46,7 +47,7 @@ class AttemptReport:
     outcome: Outcome
     message: str = ""
     metric: float | None = None
-    extra: Mapping[str, float] = field(default_factory=dict)
+    extra: Mapping[str, Any] = field(default_factory=dict)
     duration: float | None = None
     traceback: str = field(default="", repr=False)
     attempt: int = 1

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from prefect_tuner.trial import finite_metric
+from prefect_tuner.extra_value import extra_value
+from prefect_tuner.trial import ExtraValue, finite_metric
 
 
 class InvalidMetric(Exception):
@@ -14,16 +15,16 @@ class InvalidMetric(Exception):
 
 @dataclass(frozen=True)
 class Returned:
-    """A metric, and the further numbers that came with it.
+    """A metric, and what came with it.
 
     Attributes:
         metric: A finite number.
-        extra: Finite numbers by name.
-        left_out: Names of the entries that were not finite numbers.
+        extra: Finite numbers, texts and bools by name.
+        left_out: Names of the entries that are not kept, see `extra_value`.
     """
 
     metric: float
-    extra: dict[str, float] = field(default_factory=dict)
+    extra: dict[str, ExtraValue] = field(default_factory=dict)
     left_out: list[str] = field(default_factory=list)
 
 
@@ -32,7 +33,8 @@ def read_metric(value: object) -> Returned:
 
     Args:
         value: A finite real number (numpy's scalars and arrays without dimensions are numbers), or
-            a mapping with such a number at `"metric"` and further numbers beside it.
+            a mapping with such a number at `"metric"` and beside it what else is to be kept:
+            numbers, texts and bools.
 
     Raises:
         InvalidMetric: It is neither.
@@ -41,7 +43,10 @@ def read_metric(value: object) -> Returned:
         ```python
         from prefect_tuner.tasks.metric import read_metric
 
-        assert read_metric({"metric": 0.9, "loss": 0.3}).extra == {"loss": 0.3}
+        returned = {"metric": 0.9, "loss": 0.3, "model_path": "/models/7.pkl", "converged": True}
+        assert read_metric(returned).extra == {
+            "loss": 0.3, "model_path": "/models/7.pkl", "converged": True
+        }
         ```
     """
     if not isinstance(value, Mapping):
@@ -52,9 +57,11 @@ def read_metric(value: object) -> Returned:
             f"it has {', '.join(map(repr, value)) or 'none'}"
         )
     metric = _finite(value["metric"], 'the objective must return a finite number as "metric"')
-    numbers = {str(name): finite_metric(n) for name, n in value.items() if name != "metric"}
-    extra = {name: number for name, number in numbers.items() if number is not None}
-    return Returned(metric, extra, left_out=[name for name in numbers if name not in extra])
+    others = {
+        str(name): extra_value(str(name), each) for name, each in value.items() if name != "metric"
+    }
+    extra = {name: each for name, each in others.items() if each is not None}
+    return Returned(metric, extra, left_out=[name for name in others if name not in extra])
 
 
 def _finite(value: object, rule: str) -> float:

@@ -16,6 +16,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
+from prefect_tuner.extra_value import KEPT
 from prefect_tuner.tasks.attempt_request import StartOrder
 from prefect_tuner.tasks.metric import InvalidMetric, Returned, read_metric
 from prefect_tuner.tasks.objective_loading import LoadedObjective
@@ -174,7 +175,7 @@ class _Trial:
             }
         if returned.left_out:
             names = ", ".join(returned.left_out)
-            self._context.log(f"left out, since not finite numbers: {names}", logging.WARNING)
+            self._context.log(f"left out, since only {KEPT} are kept: {names}", logging.WARNING)
         return {"type": "returned", "metric": returned.metric, "extra": returned.extra}
 
     def _call(self) -> Returned:

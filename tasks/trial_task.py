@@ -24,6 +24,8 @@ from prefect_tuner.tasks.objective import ObjectiveSpec
 from prefect_tuner.tasks.run_context import describe_run_context
 from prefect_tuner.trial import Outcome
 
+_LONGEST_VALUE = 200
+
 _STATES = {
     Outcome.COMPLETED: (StateType.COMPLETED, "Completed"),
     Outcome.TIMED_OUT: (StateType.FAILED, "TimedOut"),
@@ -158,7 +160,12 @@ def describe_params(params: dict[str, HyperValue]) -> str:
         assert describe_params({"lr": 0.1, "booster": "dart"}) == "lr=0.1, booster='dart'"
         ```
     """
-    return ", ".join(f"{name}={value!r}" for name, value in params.items())
+    return ", ".join(f"{name}={_short(value)}" for name, value in params.items())
+
+
+def _short(value: HyperValue) -> str:
+    text = repr(value)
+    return text if len(text) <= _LONGEST_VALUE else text[: _LONGEST_VALUE - 1] + "…"
 
 
 def describe_report(report: AttemptReport) -> str:

@@ -23,7 +23,7 @@ SPACE = SearchSpace(
 
 
 def number(value: HyperValue) -> float:
-    assert not isinstance(value, str)
+    assert isinstance(value, int | float)
     return float(value)
 
 
@@ -101,7 +101,7 @@ def network(params: Params) -> float:
     width = (math.log2(number(params["width"])) - 7.0) ** 2 / 4.0
     depth = abs(number(params["depth"]) - 4.0) / 2.0
     decay = (math.log10(number(params["decay"])) + 4.0) ** 2 / 8.0
-    return rate + width + depth + decay + 0.3 * (params["solver"] != "adam")
+    return rate + width + depth + decay + 0.3 * float(params["solver"] != "adam")
 
 
 def steps(params: Params) -> float:

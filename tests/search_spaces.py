@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
+from prefect_tuner.exact_value import exact_key
 from prefect_tuner.parameters import Categorical, Float, HyperValue, Int, Parameter
 from prefect_tuner.space import SearchSpace
 
@@ -18,7 +20,15 @@ _REAL = st.floats(allow_nan=False, allow_infinity=False)
 _NAME = st.text(
     st.characters(exclude_categories=["C", "Z"], include_characters=" "), min_size=1
 )  # Of printable characters.
-_VALUE: st.SearchStrategy[HyperValue] = st.one_of(st.booleans(), _WHOLE, _REAL, st.text())
+_SCALAR: st.SearchStrategy[Any] = st.one_of(st.booleans(), _WHOLE, _REAL, st.text(), st.none())
+_KEY = st.text().filter(lambda key: not key.startswith("__"))
+
+VALUES: st.SearchStrategy[HyperValue] = st.recursive(
+    _SCALAR,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(_KEY, inner, max_size=3),
+    max_leaves=6,
+)
+"""All that a choice may be, to the ends of what JSON holds."""
 
 UNITS = st.floats(0.0, 1.0)
 
@@ -54,7 +64,7 @@ def ints(draw: st.DrawFn, most: int | None = None) -> Int:
 
 @st.composite
 def categoricals(draw: st.DrawFn, most: int = 6) -> Categorical:
-    choices = st.lists(_VALUE, min_size=1, max_size=most, unique_by=lambda c: (type(c), c))
+    choices = st.lists(VALUES, min_size=1, max_size=most, unique_by=exact_key)
     return Categorical(draw(choices), ordered=draw(st.booleans()))
 
 
@@ -75,7 +85,11 @@ def small_grids() -> st.SearchStrategy[SearchSpace]:
 
 
 def same(left: object, right: object) -> bool:
-    """Whether two values are equal and of one type, to the sign of zero."""
+    """Whether two values are equal and of one type, to the sign of zero, however nested."""
     if isinstance(left, float) and isinstance(right, float):
         return left == right and math.copysign(1, left) == math.copysign(1, right)
+    if isinstance(left, list) and isinstance(right, list):
+        return len(left) == len(right) and all(map(same, left, right))
+    if isinstance(left, dict) and isinstance(right, dict):
+        return list(left) == list(right) and all(map(same, left.values(), right.values()))
     return type(left) is type(right) and left == right

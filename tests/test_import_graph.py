@@ -41,7 +41,8 @@ THIRD_PARTIES = {
 PURE_FLOW_FILES = ["lagged_history.py", "study.py"]
 # One hands on the names of all rooms, the others test whatever strategy they are given.
 OUTSIDE_THE_ROOMS = [
-    FOLDERS[VOCABULARY] / name for name in ("__init__.py", "testing.py", "testing_spaces.py")
+    FOLDERS[VOCABULARY] / name
+    for name in ("__init__.py", "testing.py", "testing_spaces.py", "testing_trials.py")
 ]
 
 

@@ -11,6 +11,7 @@ from prefect_tuner.conditions import Conditions
 from prefect_tuner.errors import InvalidConfiguration
 from prefect_tuner.numeric import Float
 from prefect_tuner.parameters import HyperValue, Parameter
+from prefect_tuner.redaction import shown
 from prefect_tuner.validation import unknown_name
 
 
@@ -81,12 +82,9 @@ def with_checked_conditions(
                 mistakes.append(f"space.{name}: when.{parent} {unknown_name(parent, names)}")
             elif parent in parameters:
                 typed[parent] = _typed(values, parameters[parent])
-                mistakes += [
-                    f"space.{name}: when.{parent}: {value!r} ({type(value).__name__}) is not of "
-                    f"{parameters[parent]!r}"
-                    for value in typed[parent]
-                    if not parameters[parent].contains(value)
-                ]
+                mistakes += _misfits(
+                    f"space.{name}: when.{parent}", typed[parent], parameters[parent]
+                )
         checked[name] = replace(parameter, when=typed) if typed else parameter
     if circle := _circle(conditions):
         needs = ", ".join(
@@ -97,6 +95,19 @@ def with_checked_conditions(
     if mistakes:
         raise InvalidConfiguration(*mistakes)
     return checked
+
+
+def _misfits(field: str, values: tuple[HyperValue, ...], parent: Parameter) -> list[str]:
+    """What is wrong with values that a parent does not have."""
+    several = list(values)
+    hint = (
+        f": to mean this one choice, write {shown([several])}" if parent.contains(several) else ""
+    )
+    return [
+        f"{field}: {shown(value)} ({type(value).__name__}) is not of {shown(parent)}{hint}"
+        for value in values
+        if not parent.contains(value)
+    ]
 
 
 def _typed(values: Iterable[HyperValue], parent: Parameter) -> tuple[HyperValue, ...]:

@@ -6,15 +6,20 @@ its parents is active and has one of the values listed for it; candidates hold t
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from typing import TypeAlias, final
 
+from prefect_tuner.choice_value import checked_choice
 from prefect_tuner.errors import InvalidConfiguration
-from prefect_tuner.hyper_value import TOO_LARGE, HyperValue, fits_json, native
+from prefect_tuner.exact_value import copied, exact_key, exact_text
+from prefect_tuner.hyper_value import HyperValue
+from prefect_tuner.redaction import shown
 
 When: TypeAlias = Mapping[str, HyperValue | Sequence[HyperValue]]
-"""Conditions as they are declared: for each parent a value, or a list of values."""
+"""Conditions as they are declared: for each parent a value, or a list of values.
+
+A list always lists values: the choice `[64, 64]` is written `[[64, 64]]`.
+"""
 
 
 @final
@@ -33,6 +38,7 @@ class Conditions(Mapping[str, tuple[HyperValue, ...]]):
         from prefect_tuner.conditions import Conditions
 
         assert Conditions("Float", {"booster": "dart"})["booster"] == ("dart",)
+        assert Conditions("Int", {"layers": [[64, 64]]}).allow("layers", [64, 64])
         ```
     """
 
@@ -40,25 +46,26 @@ class Conditions(Mapping[str, tuple[HyperValue, ...]]):
         if not isinstance(when, Mapping):
             raise InvalidConfiguration(
                 f"{kind}: when must be a mapping of parameters to lists of their values, such as "
-                f'{{"booster": ["dart"]}}, got {when!r}'
+                f'{{"booster": ["dart"]}}, got {shown(when)}'
             )
         mistakes: list[str] = []
         self._values: dict[str, tuple[HyperValue, ...]] = {}
+        self._allowed: dict[str, frozenset[Hashable]] = {}
         for parent, listed in when.items():
             if not isinstance(parent, str):
                 mistakes.append(
-                    f"{kind}: when: a parameter's name must be a string, got {parent!r}"
+                    f"{kind}: when: a parameter's name must be a string, got {shown(parent)}"
                 )
                 continue
             several = isinstance(listed, list | tuple)
-            values = tuple(native(each) for each in (listed if several else [listed]))
-            mistakes += _mistakes_in(f"{kind}: when.{parent}", values)
+            values = _checked(f"{kind}: when.{parent}", listed if several else [listed], mistakes)
             self._values[parent] = values
+            self._allowed[parent] = frozenset(map(exact_key, values))
         if mistakes:
             raise InvalidConfiguration(*mistakes)
 
     def __getitem__(self, parent: str) -> tuple[HyperValue, ...]:
-        return self._values[parent]
+        return tuple(map(copied, self._values[parent]))
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._values)
@@ -73,18 +80,21 @@ class Conditions(Mapping[str, tuple[HyperValue, ...]]):
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Conditions):
             return NotImplemented
-        return repr(self) == repr(other)
+        return exact_text(self.to_json()) == exact_text(other.to_json())
 
     def __hash__(self) -> int:
-        return hash(repr(self))
+        return hash(exact_text(self.to_json()))
 
     def allow(self, parent: str, value: object) -> bool:
         """Whether the parameter may be active with this value of a parent."""
-        return any(type(value) is type(each) and value == each for each in self._values[parent])
+        try:
+            return exact_key(value) in self._allowed[parent]
+        except (TypeError, RecursionError):  # It holds what no value does, or itself.
+            return False
 
     def to_json(self) -> dict[str, list[HyperValue]]:
         """The conditions as plain JSON data."""
-        return {parent: list(values) for parent, values in self._values.items()}
+        return {parent: list(self[parent]) for parent in self._values}
 
 
 def parse_conditions(kind: str, when: object) -> Conditions | None:
@@ -102,23 +112,23 @@ def parse_conditions(kind: str, when: object) -> Conditions | None:
     return Conditions(kind, when) or None
 
 
-def _mistakes_in(field: str, values: tuple[object, ...]) -> list[str]:
-    if not values:
-        return [f"{field} must list at least one value, got []"]
-    mistakes: list[str] = []
-    seen: set[tuple[type, object]] = set()
-    for value in values:
-        if type(value) not in (int, float, str, bool):
-            mistakes.append(
-                f"{field}: a value must be an int, float, str or bool, got {value!r} "
-                f"({type(value).__name__})"
-            )
+def _checked(field: str, listed: Sequence[object], mistakes: list[str]) -> tuple[HyperValue, ...]:
+    """The values that are right; the mistakes in the others are noted."""
+    if not listed:
+        mistakes.append(f"{field} must list at least one value, got []")
+    values: list[HyperValue] = []
+    seen: set[Hashable] = set()
+    for each in listed:
+        try:
+            value = checked_choice(each, field, "a value")
+        except InvalidConfiguration as error:
+            mistakes += error.mistakes
             continue
-        if isinstance(value, float) and not math.isfinite(value):
-            mistakes.append(f"{field}: a value must be a finite number, got {value!r}")
-        if type(value) is int and not fits_json(value):
-            mistakes.append(f"{field}: a value {TOO_LARGE}, got {value}")
-        if (type(value), value) in seen:
-            mistakes.append(f"{field}: each value must be given once, got {value!r} again")
-        seen.add((type(value), value))
-    return mistakes
+        if exact_key(value) in seen:
+            mistakes.append(
+                f"{field}: each value must be given once, got {shown(value)} again; a list lists "
+                "values, and one that is a value itself stands in another"
+            )
+        seen.add(exact_key(value))
+        values.append(value)
+    return tuple(values)

@@ -1,12 +1,12 @@
 """What a constraint is made of: terms that tell their value for given params.
 
 ```
-Term        Literal, Reference, Negation, Arithmetic    a number, a text or a truth
+Term        Literal, Reference, Negation, Arithmetic    a number, a text, a list, None, ...
 Condition   Comparison, Both, Inverse                   a truth
 ```
 
 Numbers are exact: a float stands for the decimal number that it is written as, so that
-`a + b <= 0.3` holds for 0.1 and 0.2. `True` is no number, and equals none.
+`a + b <= 0.3` holds for 0.1 and 0.2. `True` is no number, and equals none, in lists and dicts too.
 """
 
 from __future__ import annotations
@@ -19,7 +19,9 @@ from typing import TypeAlias
 
 from prefect_tuner.hyper_value import HyperValue
 
-Value: TypeAlias = int | Fraction | str | bool | tuple["Value", ...]
+Value: TypeAlias = (
+    int | Fraction | str | bool | list["Value"] | dict[str, "Value"] | tuple["Value", ...] | None
+)
 """What a term comes to; a tuple is the right side of `in`."""
 
 _ORDER: dict[str, Callable[[int | Fraction, int | Fraction], bool]] = {
@@ -37,17 +39,27 @@ _ARITHMETIC: dict[str, Callable[[int | Fraction, int | Fraction], int | Fraction
 
 def exact(value: HyperValue) -> Value:
     """A value as it takes part in a constraint."""
-    return Fraction(repr(value)) if isinstance(value, float) else value
+    if isinstance(value, float):
+        return Fraction(repr(value))
+    if isinstance(value, list):
+        return [exact(inner) for inner in value]
+    if isinstance(value, dict):
+        return {name: exact(inner) for name, inner in value.items()}
+    return value
 
 
 def equal(one: Value, other: Value) -> bool:
     """Whether two values are the same; numbers of different types may be, a truth is no number."""
+    if isinstance(one, list) and isinstance(other, list):
+        return len(one) == len(other) and all(map(equal, one, other))
+    if isinstance(one, dict) and isinstance(other, dict):
+        return one.keys() == other.keys() and all(equal(one[name], other[name]) for name in one)
     return isinstance(one, bool) == isinstance(other, bool) and one == other
 
 
 @dataclass(frozen=True)
 class Literal:
-    """A number, text or truth as written, or a list of them."""
+    """A value as written, or the values on the right side of `in`."""
 
     content: Value
 
@@ -112,7 +124,7 @@ class Comparison:
 
 @dataclass(frozen=True)
 class Both:
-    """Several truths of which all have to hold, or any."""
+    """Several truths of which all have to hold, or any; asked in turn until that is decided."""
 
     all_of_them: bool
     parts: tuple[Term, ...]

@@ -6,10 +6,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TypeAlias, overload
 
 from prefect_tuner.errors import InternalTunerError
+from prefect_tuner.exact_value import exact_key
 from prefect_tuner.parameters import HyperValue
 from prefect_tuner.trial import Outcome, Trial
 
-_CandidateKey: TypeAlias = frozenset[tuple[str, type, HyperValue]]
+_CandidateKey: TypeAlias = frozenset[tuple[object, ...]]
 
 
 class History(Sequence[Trial]):
@@ -65,7 +66,8 @@ class History(Sequence[Trial]):
     def has_candidate(self, params: Mapping[str, HyperValue]) -> bool:
         """Whether a trial with exactly these values was asked, in constant time.
 
-        Values of different types differ: `True`, `1` and `1.0` make three candidates.
+        Values of different types differ: `True`, `1` and `1.0` make three candidates, and so do
+        lists of them.
         """
         return _candidate_key(params) in self._candidates
 
@@ -86,4 +88,7 @@ class History(Sequence[Trial]):
 
 
 def _candidate_key(params: Mapping[str, HyperValue]) -> _CandidateKey:
-    return frozenset((name, type(value), value) for name, value in params.items())
+    try:
+        return frozenset((name, type(value), value) for name, value in params.items())
+    except TypeError:  # A list or a dict is among them, which takes longer.
+        return frozenset((name, exact_key(value)) for name, value in params.items())

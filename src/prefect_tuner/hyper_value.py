@@ -8,11 +8,17 @@ import numpy as np
 
 from prefect_tuner.errors import InvalidConfiguration
 
-HyperValue: TypeAlias = int | float | str | bool
-"""A value of a parameter. `True` is never mistaken for `1`, nor `1` for `1.0`."""
+HyperValue: TypeAlias = int | float | str | bool | list[Any] | dict[str, Any] | None
+"""A value of a parameter: any that JSON has, lists and dicts of such values included.
 
-Params: TypeAlias = dict[str, HyperValue]
-"""The values of one trial, by the names of the parameters."""
+`True` is never mistaken for `1`, nor `1` for `1.0`, however deep they stand.
+"""
+
+Params: TypeAlias = dict[str, Any]
+"""The values of one trial, by the names of the parameters: each a `HyperValue`.
+
+Whoever declared a parameter knows what it holds: `params["lr"] ** 2` needs no cast.
+"""
 
 TOO_LARGE = "must fit into 64 bits"
 

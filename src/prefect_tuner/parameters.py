@@ -7,13 +7,15 @@ values there are, and which value a point of the unit interval stands for.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import fields
 from typing import Any, TypeAlias
 
 from prefect_tuner.categorical import Categorical
 from prefect_tuner.errors import InvalidConfiguration
-from prefect_tuner.hyper_value import HyperValue, Params
+from prefect_tuner.hyper_value import HyperValue, Params, native
 from prefect_tuner.numeric import Float, Int
+from prefect_tuner.redaction import shown
 
 __all__ = [
     "Categorical",
@@ -39,7 +41,8 @@ def parse_parameter(declared: object) -> Parameter:
             the key `type` (`"float"`, `"int"` or `"categorical"`) and the arguments of that kind.
 
     Raises:
-        InvalidConfiguration: It is none of these, or its arguments are wrong.
+        InvalidConfiguration: It is none of these, or its arguments are wrong; or it is a tuple of
+            two numbers, by which other libraries mean a range.
 
     Example:
         ```python
@@ -50,20 +53,28 @@ def parse_parameter(declared: object) -> Parameter:
     """
     if isinstance(declared, Float | Int | Categorical):
         return declared
-    if isinstance(declared, list | tuple):
+    if isinstance(declared, tuple) and _is_range(declared):
+        low, high = map(native, declared)
+        meant = "Int" if isinstance(low, int) and isinstance(high, int) else "Float"
+        raise InvalidConfiguration(
+            f"({low!r}, {high!r}) is no parameter: {meant}({low!r}, {high!r}) was probably meant, "
+            f"with log=True for a logarithmic scale; a list, [{low!r}, {high!r}], stands for two "
+            "choices"
+        )
+    if isinstance(declared, list | tuple | AbstractSet):
         return Categorical(declared)
     if not isinstance(declared, Mapping):
         raise InvalidConfiguration(
             f"must be a Float, Int or Categorical, a list of choices, or a mapping with a type, "
-            f"got {declared!r}"
+            f"got {shown(declared)}"
         )
     kind = declared.get("type")
     if not isinstance(kind, str) or kind not in _KINDS:
         raise InvalidConfiguration(
-            f"type must be one of {', '.join(map(repr, _KINDS))}, got {kind!r}"
+            f"type must be one of {', '.join(map(repr, _KINDS))}, got {shown(kind)}"
         )
     arguments = {key: value for key, value in declared.items() if key != "type"}
-    known = [f for f in fields(_KINDS[kind]) if f.name != "type"]
+    known = [f for f in fields(_KINDS[kind]) if f.init]
     required = ("choices",) if kind == "categorical" else ("low", "high")
     mistakes = [
         f"{kind} has no argument {key!r}, it has {', '.join(f.name for f in known)}"
@@ -75,3 +86,9 @@ def parse_parameter(declared: object) -> Parameter:
         raise InvalidConfiguration(*mistakes)
     parameter: Parameter = _KINDS[kind](**arguments)
     return parameter
+
+
+def _is_range(declared: tuple[object, ...]) -> bool:
+    """Whether a tuple is two numbers."""
+    values = [native(value) for value in declared]
+    return len(values) == 2 and all(type(value) in (int, float) for value in values)

@@ -9,6 +9,9 @@ from typing import Any
 HIDDEN = "***"
 """What stands for a secret."""
 
+LONGEST_SHOWN = 200
+"""Characters of a value in a message."""
+
 # Words of a name, such as those of `api_key`, `apiKey` and `X-Api-Key`, that say it is a secret.
 _SECRET_WORDS = frozenset(
     {
@@ -74,6 +77,21 @@ def redacted(value: object) -> str:
         return f"a {type(value).__name__} whose repr() raises"
     # What objects show of themselves was not looked into.
     return text if isinstance(hidden, str) else _without_secrets_in_text(text)
+
+
+def shown(value: object) -> str:
+    """The same, cut short where it is long: what a message says of a value that it was given.
+
+    Example:
+        ```python
+        from prefect_tuner.redaction import shown
+
+        assert shown({"token": "x7"}) == "{'token': ***}"
+        assert len(shown("x" * 1000)) == 200
+        ```
+    """
+    text = redacted(value)
+    return text if len(text) <= LONGEST_SHOWN else text[: LONGEST_SHOWN - 3] + "..."
 
 
 def names_secret(name: str) -> bool:

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from prefect_tuner.cells import Cells
 from prefect_tuner.condition_graph import ConditionGraph, with_checked_conditions
-from prefect_tuner.constraint import Constraint, parse_constraint
+from prefect_tuner.constraint import Constraint, parse_constraints
 from prefect_tuner.errors import InvalidConfiguration
 from prefect_tuner.parameters import HyperValue, Parameter, Params, parse_parameter
+from prefect_tuner.redaction import shown
 
 CONSTRAINTS_TYPE = "constraints"
 """The `type` of the entry that holds the constraints in the JSON data of a space."""
 
-MOST_CONSTRAINTS = 100
-"""Constraints of a space."""
+# In JSON that it reads back, such as a flow's result, Prefect imports what stands under these.
+_ACTED_ON = ("__class__", "__exc_type__")
 
 
 class SearchSpace(Mapping[str, Parameter]):
@@ -23,10 +24,14 @@ class SearchSpace(Mapping[str, Parameter]):
 
     A parameter declared with `when` is active only where each of the parameters named there is
     active and has one of the values listed for it. A candidate holds the active parameters and no
-    others. Constraints are expressions that every candidate meets; one that mentions a parameter
-    that is not active holds. Allowed are numbers, texts, `True` and `False`, names of parameters
-    (`params["learning rate"]` where one is no Python identifier), `+ - *`, comparisons, `in [...]`,
-    `and`, `or` and `not`. Numbers are compared exactly, as the decimal numbers they are written as.
+    others. In `when`, a list lists values: the choice `[64, 64]` is written `[[64, 64]]`.
+
+    Constraints are expressions that every candidate meets; one that mentions a parameter that is
+    not active holds. Allowed are numbers, texts, `True`, `False`, `None`, lists, dicts, names of
+    parameters (`params["learning rate"]` where one is no Python identifier), `+ - *`, comparisons,
+    `in [...]`, `and`, `or` and `not`. Numbers are compared exactly, as the decimal numbers they are
+    written as. What is added or compared by `<` has to be a number: of a parameter with other
+    choices, too, it must be said first what holds for these, as in `depth == None or depth <= 5`.
 
     Args:
         parameters: For each name a `Float`, `Int` or `Categorical`, a list of choices, or the JSON
@@ -62,7 +67,7 @@ class SearchSpace(Mapping[str, Parameter]):
     ) -> None:
         if not isinstance(parameters, Mapping):
             raise InvalidConfiguration(
-                f"space: must be a mapping of names to parameters, got {parameters!r}"
+                f"space: must be a mapping of names to parameters, got {shown(parameters)}"
             )
         mistakes: list[str] = []
         expressions: list[object] = []
@@ -75,15 +80,11 @@ class SearchSpace(Mapping[str, Parameter]):
                 expressions += _expressions(name, declared, mistakes)
                 continue
             names.append(name)
-            if not isinstance(name, str) or not name or not name.isprintable():
-                mistakes.append(
-                    f"space: a name must be a string of printable characters, got {name!r}"
-                )
-                continue
             try:
-                parsed[name] = parse_parameter(declared)
+                known = _checked_name(name)
+                parsed[known] = _parameter(known, declared)
             except InvalidConfiguration as error:
-                mistakes += [f"space.{name}: {mistake}" for mistake in error.mistakes]
+                mistakes += error.mistakes
         if not names:
             mistakes.insert(0, f"space: must hold at least one parameter, got {dict(parameters)}")
         try:
@@ -95,7 +96,7 @@ class SearchSpace(Mapping[str, Parameter]):
         # A constraint that mentions a parameter declared wrong cannot be judged.
         wrong = [str(name) for name in names if name not in parsed]
         judged = [e for e in expressions if not any(name in str(e) for name in wrong)]
-        self._constraints = _parsed(judged, parsed, mistakes)
+        self._constraints = parse_constraints(judged, parsed, mistakes)
         if mistakes:
             raise InvalidConfiguration(*mistakes)
         self._graph = ConditionGraph(parsed)
@@ -232,12 +233,13 @@ class SearchSpace(Mapping[str, Parameter]):
             known = [name for name in self if name in active]
             return [f"got the parameters {list(params)}, {rule} {known}"]
         mistakes = [
-            f"{name}={params[name]!r} ({type(params[name]).__name__}) is not of {self[name]!r}"
+            f"{name}={shown(params[name])} ({type(params[name]).__name__}) is not of "
+            f"{shown(self[name])}"
             for name in self
             if name in active and not self[name].contains(params[name])
         ]
         return mistakes or [
-            f"{dict(params)} does not meet the constraint {violated.text!r}"
+            f"{shown(dict(params))} does not meet the constraint {violated.text!r}"
             for violated in self.violated(params)
         ]
 
@@ -250,6 +252,25 @@ class SearchSpace(Mapping[str, Parameter]):
                 key += "_"
             data[key] = {"type": CONSTRAINTS_TYPE, "expressions": list(self.constraints)}
         return data
+
+
+def _checked_name(name: object) -> str:
+    if not isinstance(name, str) or not name or not name.isprintable():
+        raise InvalidConfiguration(
+            f"space: a name must be a string of printable characters, got {name!r}"
+        )
+    if name in _ACTED_ON:
+        raise InvalidConfiguration(
+            f"space: a name must not be {name!r}, which Prefect acts on when it reads a result"
+        )
+    return name
+
+
+def _parameter(name: str, declared: object) -> Parameter:
+    try:
+        return parse_parameter(declared)
+    except InvalidConfiguration as error:
+        raise InvalidConfiguration(*(f"space.{name}: {m}" for m in error.mistakes)) from None
 
 
 def _holds_constraints(declared: object) -> bool:
@@ -275,19 +296,3 @@ def _listed(constraints: object, field: str, mistakes: list[str]) -> list[object
         )
         return []
     return list(constraints)
-
-
-def _parsed(
-    expressions: Iterable[object], parameters: Mapping[str, Parameter], mistakes: list[str]
-) -> list[Constraint]:
-    """The constraints, each once."""
-    parsed: dict[str, Constraint] = {}
-    for expression in expressions:
-        try:
-            constraint = parse_constraint(expression, parameters)
-            parsed[constraint.text] = constraint
-        except InvalidConfiguration as error:
-            mistakes += [f"space: {mistake}" for mistake in error.mistakes]
-    if len(parsed) > MOST_CONSTRAINTS:
-        mistakes.append(f"space: at most {MOST_CONSTRAINTS} constraints, got {len(parsed)}")
-    return list(parsed.values())

@@ -21,21 +21,25 @@ from hypothesis import strategies as st
 from prefect_tuner import (
     Float,
     History,
-    HyperValue,
     Int,
     InvalidConfiguration,
     Outcome,
-    Params,
     SearchSpace,
     Study,
 )
 from prefect_tuner.strategies.factory import StrategySpec, strategy_class
 from prefect_tuner.testing_spaces import (
+    CHOICES_SPACE,
+    CONDITIONAL_CHOICES_SPACE,
     CONDITIONAL_SPACE,
+    CONSTRAINED_CHOICES_SPACE,
     CONSTRAINED_SPACE,
     PLAIN_SPACE,
     search_spaces,
 )
+from prefect_tuner.testing_trials import exactly, metric_of, run_trials
+
+__all__ = ["StrategyConformance", "exactly", "metric_of", "run_trials", "strategy_of"]
 
 _RUN = """
 import importlib, json, sys
@@ -100,6 +104,30 @@ class StrategyConformance:
 
     def test_constraints_are_met(self) -> None:
         self._search_or_refuse(CONSTRAINED_SPACE, "constraints (a + b <= 1")
+
+    def test_choices_of_any_kind_are_kept_to_the_type(self) -> None:
+        asked = run_trials(self.study(CHOICES_SPACE), 2 * self.trials)
+        assert [CHOICES_SPACE.mistakes_in(params) for params in asked] == [[]] * len(asked)
+        assert len(set(map(exactly, asked))) == 2 * self.trials
+        for params in asked:
+            assert exactly(json.loads(json.dumps(params))) == exactly(params)
+
+    def test_conditions_and_constraints_on_choices_of_any_kind_are_met(self) -> None:
+        self._search_or_refuse(CONDITIONAL_CHOICES_SPACE, "conditional parameters (dropout, leaves")
+        self._search_or_refuse(CONSTRAINED_CHOICES_SPACE, "constraints (depth == None or")
+
+    def test_params_that_are_changed_in_place_change_nothing_else(self) -> None:
+        study = self.study(CHOICES_SPACE)
+        for params in run_trials(self.study(CHOICES_SPACE), self.trials):
+            trial = study.ask()
+            assert trial is not None
+            assert exactly(trial.params) == exactly(params)
+            study.tell(trial, metric_of(params))
+            for value in trial.params.values():
+                if isinstance(value, list | dict):
+                    value.clear()
+            trial.params.clear()
+            assert exactly(study.history[trial.number].params) == exactly(params)
 
     @_FEW
     @given(st.data())
@@ -250,34 +278,7 @@ class StrategyConformance:
             assert "use " in str(caught.value)
 
 
-def run_trials(study: Study, count: int) -> list[Params]:
-    """Ask a study for trials one by one, and tell each its `metric_of`.
-
-    Returns:
-        What was asked, fewer than `count` where the strategy is exhausted.
-    """
-    asked: list[Params] = []
-    while len(asked) < count and (trial := study.ask()) is not None:
-        asked.append(dict(trial.params))
-        study.tell(trial, metric_of(trial.params))
-    return asked
-
-
-def metric_of(params: Params) -> float:
-    """A smooth metric of parameters, whatever they are; parameters that are missing add nothing."""
-    return sum(math.cos(_as_number(value) + len(name)) for name, value in params.items())
-
-
-def exactly(params: Params) -> str:
-    """Params as text, in which `True`, `1` and `1.0` differ."""
-    return repr(list(params.items()))
-
-
 def strategy_of(spec: StrategySpec) -> Any:
     """The class that a spec stands for."""
     named = spec if isinstance(spec, str | type) else spec["name"]
     return strategy_class(named) if isinstance(named, str) else named
-
-
-def _as_number(value: HyperValue) -> float:
-    return float(len(value)) if isinstance(value, str) else float(value)

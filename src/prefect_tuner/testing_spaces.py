@@ -9,6 +9,7 @@ from dataclasses import replace
 
 from hypothesis import strategies as st
 
+from prefect_tuner.exact_value import exact_key
 from prefect_tuner.parameters import Categorical, Float, HyperValue, Int, Parameter
 from prefect_tuner.space import SearchSpace
 
@@ -22,6 +23,35 @@ PLAIN_SPACE = SearchSpace(
     }
 )
 """A space with every kind of parameter."""
+
+CHOICES_SPACE = SearchSpace(
+    {
+        "depth": [None, 3, 10],
+        "layers": [[], [64], [64, 32], [[64.0], None]],
+        "solver": [{"name": "lbfgs", "tol": 1e-4}, {"name": "sgd", "momentum": [0.9, True]}, None],
+        "kind": [1, 1.0, True, [1], [1.0], [True]],
+        "size": Categorical([[8], [8, 8], [8, 8, 8]], ordered=True),
+        "rate": Float(0.0, 1.0),
+    }
+)
+"""A space with choices of all kinds that JSON has, some of which Python holds equal."""
+
+CONDITIONAL_CHOICES_SPACE = SearchSpace(
+    {
+        "depth": [None, 3, 10],
+        "layers": [[64], [64, 64], None],
+        "dropout": Float(0.0, 0.5, when={"layers": [[64, 64]]}),
+        "leaves": Int(2, 30, when={"depth": None}),
+        "head": Categorical([{"units": 1}, {"units": True}], when={"layers": [[64], [64, 64]]}),
+    }
+)
+"""A space with conditions on such choices."""
+
+CONSTRAINED_CHOICES_SPACE = SearchSpace(
+    {"depth": [None, 3, 10, 20], "layers": [[64], [64, 64], None], "n": Int(1, 20)},
+    constraints=["depth == None or depth + n <= 20", "not (layers == [64, 64] and depth == None)"],
+)
+"""A space with constraints on such choices."""
 
 CONDITIONAL_SPACE = SearchSpace(
     {
@@ -39,6 +69,14 @@ CONSTRAINED_SPACE = SearchSpace(
     constraints=["a + b <= 1", "not (kind == 'x' and n > 20)"],
 )
 """A space of which about a third is feasible."""
+
+
+_SCALARS: st.SearchStrategy[HyperValue] = st.one_of(
+    st.booleans(), st.integers(-2, 2), st.sampled_from("ab"), st.just(1.0), st.none()
+)
+_NESTED: st.SearchStrategy[HyperValue] = st.one_of(
+    st.lists(_SCALARS, max_size=2), st.dictionaries(st.sampled_from("xy"), _SCALARS, max_size=2)
+)
 
 
 @st.composite
@@ -74,14 +112,12 @@ def _parameters(draw: st.DrawFn) -> Parameter:
             return Float(low / 10, (low + 3 * (count - 1)) / 10, step=0.3)
         case "int":
             return Int(low, low + count - 1)
-    values = st.one_of(st.booleans(), st.integers(-2, 2), st.sampled_from("ab"), st.just(1.0))
-    return Categorical(draw(st.lists(values, min_size=1, max_size=count, unique_by=_key)))
+    choices = st.lists(
+        st.one_of(_SCALARS, _NESTED), min_size=1, max_size=count, unique_by=exact_key
+    )
+    return Categorical(draw(choices))
 
 
 def _values_of(parameter: Parameter) -> st.SearchStrategy[list[HyperValue]]:
     values: st.SearchStrategy[HyperValue] = st.floats(0.0, 1.0).map(parameter.from_unit)
-    return st.lists(values, min_size=1, max_size=3, unique_by=_key)
-
-
-def _key(value: HyperValue) -> tuple[type, HyperValue]:
-    return type(value), value
+    return st.lists(values, min_size=1, max_size=3, unique_by=exact_key)

@@ -15,6 +15,10 @@ Direction: TypeAlias = Literal["maximize", "minimize"]
 """Whether a larger or a smaller metric is better."""
 
 
+ExtraValue: TypeAlias = float | str | bool
+"""What an objective may return beside the metric."""
+
+
 class Outcome(StrEnum):
     """How a trial ended."""
 
@@ -51,7 +55,7 @@ class Trial:
         seed: A seed of the trial's own, below 2**32, for the objective's random numbers.
         outcome: How the trial ended; None while it runs.
         metric: What the objective returned; None unless the outcome is `completed`.
-        extra: Further numbers that the objective returned beside the metric.
+        extra: What else the objective returned beside the metric, each an `ExtraValue`.
         duration: Seconds that the last attempt ran; None while it runs or when it never started.
         attempts: How many times the objective was started.
         message: Why the trial failed, in a sentence; empty when it did not.
@@ -64,7 +68,7 @@ class Trial:
     seed: int = 0
     outcome: Outcome | None = None
     metric: float | None = None
-    extra: Mapping[str, float] = field(default_factory=dict)
+    extra: Mapping[str, Any] = field(default_factory=dict)
     duration: float | None = None
     attempts: int = 0
     message: str = ""

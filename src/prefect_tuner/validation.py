@@ -17,9 +17,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from prefect_tuner.errors import InvalidConfiguration
-from prefect_tuner.redaction import HIDDEN, names_secret, redacted
-
-_LONGEST_VALUE = 200
+from prefect_tuner.redaction import HIDDEN, names_secret, shown
 
 
 class FieldMistake(NamedTuple):
@@ -149,8 +147,7 @@ def _either(rejected: list[ErrorDetails]) -> str:
 def _seen(details: ErrorDetails) -> str:
     if any(isinstance(part, str) and names_secret(part) for part in details["loc"]):
         return HIDDEN
-    text = redacted(details["input"])
-    return text if len(text) <= _LONGEST_VALUE else text[: _LONGEST_VALUE - 3] + "..."
+    return shown(details["input"])
 
 
 def _is_inside(inner: tuple[str, ...], outer: tuple[str, ...]) -> bool:

@@ -14,9 +14,10 @@ from rich.console import Console
 from prefect_tuner import Categorical, Params, TrialContext
 from prefect_tuner.flows.leaderboard import summary_markdown
 from prefect_tuner.flows.markdown_text import markdown_text
+from prefect_tuner.flows.study_name import study_slug
 from prefect_tuner.flows.study_summary import interim_sentence, summary_table
 from prefect_tuner.flows.tuning_events import Progress
-from tests.flows.flow_runs import FlowRun, artifacts, ask_server, run_tune, task_runs
+from tests.flows.flow_runs import FlowRun, artifacts, ask_server, events, run_tune, task_runs
 from tests.flows.studies import completed
 from tests.polling import eventually
 
@@ -106,7 +107,7 @@ def assert_loggable(text: str) -> None:
 
 
 class HostileModel:
-    """An objective whose failures, logs and further numbers bear hostile texts."""
+    """An objective whose failures, logs and extra values bear hostile texts."""
 
     def train(self, params: Params, trial: TrialContext) -> Any:
         text = str(params["text"])
@@ -114,7 +115,7 @@ class HostileModel:
         print(text.encode(errors="replace").decode())  # noqa: T201
         if trial.number % 2:
             raise type(text, (Exception,), {})(text) if "\0" not in text else ValueError(text)
-        return {"metric": trial.number, text: 1.0}
+        return {"metric": trial.number, text: 1.0, "note": text}
 
 
 class HostileStudy(NamedTuple):
@@ -127,7 +128,7 @@ STUDY = "<b>|x|</b> [a](javascript:b) `c`"
 
 @pytest.fixture(scope="module")
 def hostile(prefect_server: object) -> HostileStudy:
-    # Each text twice: once it is a failure, once the name of a further number.
+    # Each text twice: once it is a failure, once an extra value and the name of another.
     space = {"text": Categorical(HOSTILE), "twice": Categorical([1, 2])}
     run = run_tune(HostileModel(), space, strategy="grid", study=STUDY, max_trials=2 * len(HOSTILE))
     return HostileStudy(run, STUDY)
@@ -211,3 +212,17 @@ def test_hostile_texts_reach_no_terminal(hostile: HostileStudy) -> None:
     for trial in result.trials:
         assert_loggable(trial.message)
         assert_loggable("".join(trial.extra))
+        assert trial.metric is None or trial.extra["note"] == trial.params["text"]
+
+
+def test_hostile_texts_reach_no_event(hostile: HostileStudy) -> None:
+    def emitted() -> list[dict[str, Any]]:
+        found = events(f"prefect-tuner.study.{study_slug(STUDY)}")
+        assert found[-1]["event"].endswith(".completed")
+        return found
+
+    for event in eventually(emitted):
+        for extra in (event["payload"].get("extra"), event["payload"].get("best_extra")):
+            for name, value in (extra or {}).items():
+                assert_printable(name)
+                assert_printable(str(value))

@@ -4,6 +4,7 @@ import json
 import math
 from typing import Any
 
+import numpy as np
 import pytest
 
 from prefect_tuner import InvalidConfiguration, Outcome, TunerConfig
@@ -72,6 +73,38 @@ def test_all_mistakes_are_reported_at_once() -> None:
 def test_whole_numbers_are_seconds_as_well() -> None:
     config = TunerConfig(max_duration=1800, trial_timeout=600)
     assert (config.max_duration, config.trial_timeout) == (1800.0, 600.0)
+
+
+def test_numpys_numbers_become_pythons() -> None:
+    config = TunerConfig(
+        max_trials=np.int64(20),  # type: ignore[arg-type]
+        max_duration=np.float64(1.5),
+        target_metric=np.float32(0.5),  # type: ignore[arg-type]
+        retry_delay=np.int32(2),  # type: ignore[arg-type]
+        reproducible=np.bool_(True),  # type: ignore[arg-type]
+        lag=np.uint8(3),  # type: ignore[arg-type]
+    )
+    taken = (config.max_trials, config.max_duration, config.target_metric, config.retry_delay)
+    assert taken == (20, 1.5, 0.5, 2.0)
+    assert list(map(type, taken)) == [int, float, float, float]
+    assert (config.reproducible, type(config.reproducible), type(config.lag)) == (True, bool, int)
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "rule"),
+    [
+        ("max_trials", np.float64(20.0), "must be a valid integer, got 20.0"),
+        ("max_trials", np.bool_(True), "must be a valid integer, got True"),
+        ("max_trials", 20.5, "must be a valid integer, got 20.5"),
+        ("max_duration", np.str_("5"), "must be a valid number, got '5'"),
+        ("max_duration", np.float64("nan"), "must be a finite number, got nan"),
+        ("reproducible", np.int64(1), "must be a valid boolean, got 1"),
+    ],
+)
+def test_numpys_numbers_are_held_to_the_same_rules(field: str, value: Any, rule: str) -> None:
+    with pytest.raises(InvalidConfiguration) as raised:
+        TunerConfig(**{field: value})
+    assert raised.value.mistakes == (f"config.{field}: {rule}",)
 
 
 def test_outcomes_to_retry_are_given_by_name_or_as_outcomes() -> None:

@@ -49,10 +49,10 @@ def mixed_metric(params: Params) -> float:
     return (
         (float(params["x"]) - 0.3) ** 2
         + abs(float(params["n"]) - 6) / 9
-        + (params["kind"] != "b")
+        + float(params["kind"] != "b")
         + abs(math.log10(float(params["rate"])) + 2)
         + abs(math.log2(float(params["size"])) - 3)
-        + (params["level"] != "high")
+        + float(params["level"] != "high")
     )
 
 

@@ -20,6 +20,9 @@ SPACE = {
     "only": [5],
     "extra": Float(0.0, 1.0, when={"flag": True}),
     "more": Categorical([7], when={"flag": False}),
+    "depth": [None, 3, 10],
+    "other": [None, 2, 3.5],
+    "layers": Categorical([[64], [64, 32], None], when={"flag": True}),
 }
 
 NUMBERS = st.recursive(
@@ -34,6 +37,10 @@ TRUTHS = st.recursive(
     st.one_of(
         st.sampled_from(["flag", "kind == 's'", "kind in ['m', 1, 2]", "2 == kind", "size != 2"]),
         st.sampled_from(["kind == size", "flag == True", "0.1 < x <= 0.3", "a in [1, 2.0, -3]"]),
+        st.sampled_from(["depth == None or depth <= a", "depth != None and a < depth + size"]),
+        st.sampled_from(["depth == other", "depth != a", "other in [None, 2]", "layers == [64]"]),
+        st.sampled_from(["other == None or depth == None or other * 3 > depth", "layers != None"]),
+        st.sampled_from(["depth == other or layers in [[64, 32], None]", "depth != size"]),
         st.builds(
             "{} {} {}".format, NUMBERS, st.sampled_from(["<", "<=", ">", ">=", "==", "!="]), NUMBERS
         ),

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from prefect_tuner import Float, HyperValue, Int
 from prefect_tuner.parameters import Parameter
 from prefect_tuner.strategies.grid_points import spread
+from tests.objective_functions import number
 from tests.search_spaces import UNHURRIED, floats, ints, stepped_floats
 
 
@@ -24,7 +25,7 @@ def test_points_are_distinct_ascending_values_of_the_domain(
     spread_out = values(spread(parameter, points))
     assert 1 <= len(spread_out) <= points
     assert all(parameter.contains(value) for value in spread_out)
-    numbers = [float(value) for value in spread_out]
+    numbers = list(map(number, spread_out))
     assert numbers == sorted(numbers)
     assert len(set(spread_out)) == len(spread_out)
     if points >= 2 and parameter.low < parameter.high:

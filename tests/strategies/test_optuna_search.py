@@ -263,3 +263,15 @@ def test_values_survive_the_way_to_optuna_and_back(data: st.DataObject) -> None:
 def test_rounding_errors_of_steps_are_taken_back() -> None:
     assert from_optuna(0.30000000000000004, Float(0.0, 0.9, step=0.1)) == 0.3
     assert from_optuna("1.0", Categorical([True, 1, 1.0])) == 1.0
+
+
+def test_optuna_has_choices_as_they_are_or_by_labels_where_it_would_not_keep_them() -> None:
+    plain = optuna.distributions.CategoricalDistribution([None, 3, "auto", True])
+    assert distribution_of(Categorical([None, 3, "auto", True])) == plain
+    nested = Categorical([None, [64, 32], "[64, 32]", {"a": 1, "b": [True]}, [1], [1.0], [True]])
+    labels = ("None", "[64, 32]", "'[64, 32]'", "{'a': 1, 'b': [True]}", "[1]", "[1.0]", "[True]")
+    assert distribution_of(nested) == optuna.distributions.CategoricalDistribution(labels)
+    for choice, label in zip(nested.choices, labels, strict=True):
+        assert to_optuna(choice, nested) == label
+        assert repr(from_optuna(label, nested)) == repr(choice)
+    assert to_optuna({"b": [True], "a": 1}, nested) == "{'a': 1, 'b': [True]}"

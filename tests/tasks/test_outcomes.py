@@ -93,16 +93,19 @@ def test_anything_else_is_an_invalid_metric(faults: Launcher, what: str, message
     assert report.metric is None
 
 
-def test_a_mapping_brings_further_numbers(faults: Launcher) -> None:
+def test_a_mapping_brings_numbers_texts_and_bools(faults: Launcher) -> None:
     assert attempt(faults, "returning", what="mapping").report.extra == {"loss": 0.25, "epochs": 3}
+    extra = attempt(faults, "returning", what="mapping with others").report.extra
+    assert extra == {"text": "x\x1b[2J\\ud800", "ok": True}
+    assert type(extra["ok"]) is bool
 
 
-def test_what_is_no_finite_number_beside_the_metric_is_left_out_and_named(
-    faults: Launcher,
-) -> None:
+def test_what_is_not_kept_beside_the_metric_is_left_out_and_named(faults: Launcher) -> None:
     run = attempt(faults, "returning", what="mapping with others")
-    assert (run.report.metric, run.report.extra) == (1.0, {})
-    assert run.log == [(logging.WARNING, "left out, since not finite numbers: nan, text, ok")]
+    assert run.report.metric == 1.0
+    kept = "finite numbers, bools and texts of up to 1,000 characters"
+    names = "nan, list, long, __class__"
+    assert run.log == [(logging.WARNING, f"left out, since only {kept} are kept: {names}")]
 
 
 def test_the_traceback_shows_the_objectives_own_lines_and_the_cause(faults: Launcher) -> None:

@@ -149,7 +149,7 @@ NOT_ALLOWED = "is not allowed; allowed are names of parameters"
         ("f'{a}' == kind", NOT_ALLOWED),
         ("a is b", "`is` is not allowed"),
         ("a < 1j", NOT_ALLOWED),
-        ("a < None", NOT_ALLOWED),
+        ("a < None", "at character 5: None: must be a number, is None"),
         ("kind == b'dart'", NOT_ALLOWED),
         ("x < 1e999", "at character 5: 1e999: must be a finite number"),
         ("kind < 'x'", "at character 1: kind: must be a number, is a text"),

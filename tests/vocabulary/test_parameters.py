@@ -11,6 +11,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from prefect_tuner import Categorical, Float, Int, InvalidConfiguration
+from prefect_tuner.exact_value import exact_key
 from prefect_tuner.parameters import Parameter, parse_parameter
 from tests.search_spaces import (
     UNHURRIED,
@@ -49,7 +50,7 @@ def test_every_point_of_the_unit_interval_is_a_value_of_the_domain(
 ) -> None:
     value = parameter.from_unit(unit)
     assert parameter.contains(value)
-    assert type(value) in (int, float, str, bool)
+    assert same(json.loads(json.dumps(value)), value)
 
 
 @UNHURRIED
@@ -67,7 +68,7 @@ def test_each_value_number_is_in_the_domain_and_differs_from_the_others(
     assert parameter.cardinality is not None
     values = [parameter.value_at(index) for index in range(parameter.cardinality)]
     assert all(parameter.contains(value) for value in values)
-    assert len({(type(value), value) for value in values}) == parameter.cardinality
+    assert len(set(map(exact_key, values))) == parameter.cardinality
 
 
 @UNHURRIED
@@ -221,8 +222,6 @@ def test_parameters_travel_by_pickle() -> None:
             "each choice must be given once, got 'a' again",
         ),
         (Categorical, {"choices": [1.0, 1.0]}, "each choice must be given once, got 1.0 again"),
-        (Categorical, {"choices": [None]}, "a choice must be an int, float, str or bool, got None"),
-        (Categorical, {"choices": [[1]]}, "a choice must be an int, float, str or bool, got [1]"),
         (Categorical, {"choices": [NAN]}, "a choice must be a finite number, got nan"),
         (Categorical, {"choices": [2**64]}, "a choice must fit into 64 bits"),
         (
