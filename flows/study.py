@@ -23,6 +23,7 @@ from prefect_tuner.flows.lagged_history import LaggedHistory
 from prefect_tuner.flows.trial_ending import ended_trial, with_known_outcome
 from prefect_tuner.history import History
 from prefect_tuner.parameters import HyperValue, Params
+from prefect_tuner.redaction import shown
 from prefect_tuner.space import SearchSpace
 from prefect_tuner.strategies.factory import DEFAULT_STRATEGY, StrategySpec, make_strategy
 from prefect_tuner.strategies.strategy import Proposal, SearchStrategy
@@ -74,7 +75,9 @@ class Study:
         lag: int | None = None,
     ) -> None:
         if lag is not None and (isinstance(lag, bool) or not isinstance(lag, int) or lag < 1):
-            raise InvalidConfiguration(f"lag: must be None or a whole number above 0, got {lag!r}")
+            raise InvalidConfiguration(
+                f"lag: must be None or a whole number above 0, got {shown(lag)}"
+            )
         self.strategy: SearchStrategy = make_strategy(strategy, space, direction, seed)
         self.history = History()
         self.lag = lag
@@ -322,7 +325,7 @@ class Study:
 
     def _misfit(self, candidate: object) -> str:
         if not isinstance(candidate, Mapping):
-            return f"got {candidate!r}, which is no mapping of names to values"
+            return f"got {shown(candidate)}, which is no mapping of names to values"
         return ", ".join(self.space.mistakes_in(candidate))
 
 

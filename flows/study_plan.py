@@ -16,7 +16,7 @@ from prefect_tuner.flows.observer import TuningObserver
 from prefect_tuner.flows.study import Study
 from prefect_tuner.flows.tuner_config import TunerConfig
 from prefect_tuner.hyper_value import LARGEST
-from prefect_tuner.redaction import redacted
+from prefect_tuner.redaction import redacted, shown, shown_error
 from prefect_tuner.strategies.factory import StrategySpec, parse_strategy, with_budget
 from prefect_tuner.tasks.allowed_objectives import check_allowed, check_definition
 from prefect_tuner.tasks.objective import check_objective, objective_label
@@ -135,7 +135,7 @@ def plan_study(
     mistakes += _mistakes_in_choice("on_conflict", on_conflict, OnConflict)
     mistakes += _mistakes_in_choice("on_code_change", on_code_change, OnCodeChange)
     if not isinstance(fresh, bool):
-        mistakes.append(f"fresh: must be true or false, got {fresh!r}")
+        mistakes.append(f"fresh: must be true or false, got {shown(fresh)}")
     elif fresh and study == "":
         mistakes.append(
             "fresh: needs a name for the study; without one, every flow run has its own"
@@ -245,7 +245,8 @@ def _mistakes_in_name(study: object) -> list[str]:
     if isinstance(study, str) and len(study) <= LONGEST_STUDY_NAME and study.isprintable():
         return []
     return [
-        f"study: must be a name of at most {LONGEST_STUDY_NAME} printable characters, got {study!r}"
+        f"study: must be a name of at most {LONGEST_STUDY_NAME} printable characters, "
+        f"got {shown(study)}"
     ]
 
 
@@ -272,7 +273,7 @@ def _observer(observer: Any, field: str) -> TuningObserver:
         except Exception as error:
             raise InvalidConfiguration(
                 f"{field}: {found.__name__} must be made without arguments, or be given as an "
-                f"object, got {error!r}"
+                f"object, got {shown_error(error)}"
             ) from error
     if not isinstance(found, TuningObserver):
         raise InvalidConfiguration(
@@ -289,7 +290,7 @@ def _imported(path: str, field: str) -> Any:
     except Exception as error:
         raise InvalidConfiguration(
             f'{field}: must look like "package.module:attribute" or "path/to/file.py:attribute" '
-            f"and be importable, got {redacted(path)} ({error!r})"
+            f"and be importable, got {shown(path)} ({shown_error(error)})"
         ) from error
     check_definition(path, found, field)
     return found

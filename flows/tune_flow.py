@@ -50,11 +50,8 @@ class TuneFlow(Flow[P, R]):
             """
             check_not_importing()
             parameters = self._bind(*args, **kwargs)
-            if parameters is not None:
-                check_stored(stored_parameters(parameters))
-            flow = self
-            if parameters is not None and FlowRunContext.get() is not None:
-                flow = self._placed(parameters)
+            check_stored(stored_parameters(parameters))
+            flow = self if FlowRunContext.get() is None else self._placed(parameters)
             with embedded_server_where_none():
                 return Flow.__call__(
                     flow, *args, return_state=return_state, wait_for=wait_for, **kwargs
@@ -64,12 +61,12 @@ class TuneFlow(Flow[P, R]):
         """The parameters as Prefect stores them."""
         return super().serialize_parameters(stored_parameters(parameters))
 
-    def _bind(self, *args: Any, **kwargs: Any) -> dict[str, Any] | None:
-        """All parameters of a call; None where it has the wrong ones, which Prefect says better."""
+    def _bind(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
+        """All parameters of a call."""
         try:
             bound = inspect.signature(self.fn).bind(*args, **kwargs)
-        except TypeError:
-            return None
+        except TypeError as error:  # Prefect's own error would repeat all that was given.
+            raise TypeError(f"{self.name}: {error}") from None
         bound.apply_defaults()
         return bound.arguments
 

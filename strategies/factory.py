@@ -21,7 +21,7 @@ import numpy as np
 from pydantic import BaseModel, ValidationError
 
 from prefect_tuner.errors import InvalidConfiguration
-from prefect_tuner.redaction import redacted
+from prefect_tuner.redaction import redacted, shown
 from prefect_tuner.space import SearchSpace
 from prefect_tuner.strategies.strategy import SearchStrategy
 from prefect_tuner.trial import Direction
@@ -264,7 +264,7 @@ def _load(plug_in: EntryPoint) -> type[SearchStrategy]:
 def _checked(candidate: Any, label: str, source: str) -> type[SearchStrategy]:
     if not (isinstance(candidate, type) and issubclass(candidate, SearchStrategy)):
         raise InvalidConfiguration(
-            f"{label}: {source} must be a subclass of SearchStrategy, got {candidate!r}"
+            f"{label}: {source} must be a subclass of SearchStrategy, got {shown(candidate)}"
         )
     if inspect.isabstract(candidate):
         missing = ", ".join(sorted(candidate.__abstractmethods__))
@@ -284,11 +284,11 @@ def _direction_mistakes(direction: object) -> list[str]:
     directions = get_args(Direction)
     if isinstance(direction, str) and direction in directions:
         return []
-    return [f"direction: must be {' or '.join(map(repr, directions))}, got {direction!r}"]
+    return [f"direction: must be {' or '.join(map(repr, directions))}, got {shown(direction)}"]
 
 
 def _seed_mistakes(seed: object) -> list[str]:
     whole = isinstance(seed, int | np.integer) and not isinstance(seed, bool)
     if whole and seed >= 0:  # type: ignore[operator]
         return []
-    return [f"seed: must be a whole number of at least 0, got {seed!r}"]
+    return [f"seed: must be a whole number of at least 0, got {shown(seed)}"]

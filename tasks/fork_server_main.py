@@ -22,6 +22,7 @@ from importlib import import_module
 from typing import Any, NoReturn
 
 from prefect_tuner.errors import ObjectiveNotFound
+from prefect_tuner.redaction import shown_error
 from prefect_tuner.tasks.exit_handlers import record_exit_handlers
 from prefect_tuner.tasks.fork_safety import ProcessState, reasons_against_fork
 from prefect_tuner.tasks.fork_server import ForkServer, ServedTrials
@@ -67,7 +68,11 @@ def main(descriptor: int) -> None:
         except ObjectiveNotFound as error:
             _refuse(connection, str(error), error.__cause__)
         except Exception as error:  # noqa: BLE001 - loading it runs the user's code
-            _refuse(connection, f"objective {spec.name!r}: cannot be loaded: {error!r}", error)
+            _refuse(
+                connection,
+                f"objective {spec.name!r}: cannot be loaded: {shown_error(error)}",
+                error,
+            )
         else:
             reply = _describe(loaded, before)
             load = partial(load_objective, spec) if loaded is None else lambda: loaded

@@ -16,7 +16,7 @@ from typing import Any, Protocol, runtime_checkable
 
 from prefect_tuner.errors import InvalidConfiguration, ObjectiveNotFound
 from prefect_tuner.parameters import Params
-from prefect_tuner.redaction import redacted
+from prefect_tuner.redaction import redacted, shown_error
 from prefect_tuner.space import SearchSpace
 from prefect_tuner.tasks.allowed_objectives import check_allowed
 from prefect_tuner.tasks.module_by_value import module_by_value
@@ -189,8 +189,8 @@ def _pickle(objective: object, name: str) -> tuple[bytes, bytes]:
         return pickled, cloudpickle.dumps(found) if found else b""
     except Exception as error:
         raise ObjectiveNotFound(
-            f"objective {name!r}: cannot be sent to the trials' process ({error!r}); it, or "
-            'something it refers to, cannot be pickled: give its path, "package.module:attribute"'
+            f"objective {name!r}: cannot be sent to the trials' process ({shown_error(error)}); "
+            'it, or something it refers to, cannot be pickled: give its path, "package.module:attribute"'
         ) from error
     finally:
         for each in registered:

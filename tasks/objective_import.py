@@ -15,6 +15,7 @@ from types import ModuleType
 from typing import Any
 
 from prefect_tuner.errors import InvalidConfiguration, ObjectiveNotFound
+from prefect_tuner.redaction import shown_error
 from prefect_tuner.tasks.allowed_objectives import check_allowed, check_definition
 from prefect_tuner.tasks.process_tree import TRIAL_MARK
 
@@ -38,7 +39,7 @@ def import_objective(path: str) -> Any:
         found: Any = _import_file(location) if is_file else importlib.import_module(location)
     except (Exception, SystemExit) as error:
         raise ObjectiveNotFound(
-            f"objective {path!r}: importing {location!r} failed: {error!r}"
+            f"objective {path!r}: importing {location!r} failed: {shown_error(error)}"
         ) from error
     for name in attribute.split("."):
         if not hasattr(found, name):

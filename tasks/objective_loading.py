@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from prefect_tuner.errors import ObjectiveNotFound
+from prefect_tuner.redaction import shown_error
 from prefect_tuner.tasks.module_by_value import ModuleByValue
 from prefect_tuner.tasks.objective import ObjectiveSpec
 from prefect_tuner.tasks.objective_call import ObjectiveCall, objective_call
@@ -52,7 +53,8 @@ def load_objective(spec: ObjectiveSpec) -> LoadedObjective:
             objective = objective()
         except Exception as error:
             raise ObjectiveNotFound(
-                f"objective {spec.name!r}: cannot be instantiated without arguments: {error!r}"
+                f"objective {spec.name!r}: cannot be instantiated without arguments: "
+                f"{shown_error(error)}"
             ) from error
     function = objective.train if callable(getattr(objective, "train", None)) else objective
     if not callable(function):
@@ -79,6 +81,7 @@ def _unpickle(spec: ObjectiveSpec, namespaces: list[dict[str, Any]]) -> Any:
                 namespaces.append(own)
     except (Exception, SystemExit) as error:
         raise ObjectiveNotFound(
-            f"objective {spec.name!r}: cannot be loaded in the trials' process: {error!r}"
+            f"objective {spec.name!r}: cannot be loaded in the trials' process: "
+            f"{shown_error(error)}"
         ) from error
     return objective

@@ -17,6 +17,10 @@ from __future__ import annotations
 
 from prefect_tuner.printable_text import printable
 
+_MOST_TOLD = 20
+_LONGEST_MISTAKE = 3_000
+"""Characters: of names that are known there may be many."""
+
 
 class TunerError(Exception):
     """Root of all errors that prefect-tuner raises on purpose."""
@@ -29,18 +33,27 @@ class InvalidConfiguration(TunerError, ValueError):
         *mistakes: One sentence each: the parameter, the value seen, what would be right.
 
     Attributes:
-        mistakes: All the mistakes found, in the order of the input.
+        mistakes: All the mistakes found, in the order of the input. The error's text has the first
+            of them.
     """
 
     def __init__(self, *mistakes: str) -> None:
         # The names in what was given may hold anything; the values are quoted as they come.
-        self.mistakes = tuple(map(printable, mistakes))
-        super().__init__(*self.mistakes)
+        self.mistakes = tuple(map(_bounded, mistakes))
+        told = list(self.mistakes[:_MOST_TOLD])
+        if len(told) < len(self.mistakes):
+            told.append(f"and {len(self.mistakes) - len(told)} more")
+        super().__init__(*told)
 
     def __str__(self) -> str:
         if len(self.mistakes) == 1:
             return self.mistakes[0]
-        return f"{len(self.mistakes)} mistakes:\n" + "\n".join(f"- {m}" for m in self.mistakes)
+        return f"{len(self.mistakes)} mistakes:\n" + "\n".join(f"- {each}" for each in self.args)
+
+
+def _bounded(mistake: str) -> str:
+    text = printable(mistake)
+    return text if len(text) <= _LONGEST_MISTAKE else text[: _LONGEST_MISTAKE - 1] + "…"
 
 
 class ObjectiveNotFound(TunerError):

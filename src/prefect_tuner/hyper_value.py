@@ -7,6 +7,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from prefect_tuner.errors import InvalidConfiguration
+from prefect_tuner.redaction import shown
 
 HyperValue: TypeAlias = int | float | str | bool | list[Any] | dict[str, Any] | None
 """A value of a parameter: any that JSON has, lists and dicts of such values included.
@@ -54,7 +55,7 @@ def wrong_type(parameter: object, name: str, wanted: str, value: object) -> Inva
     """The error for a field of the wrong type."""
     kind = type(parameter).__name__
     return InvalidConfiguration(
-        f"{kind}: {name} must be {wanted}, got {name}={value!r} ({type(value).__name__})"
+        f"{kind}: {name} must be {wanted}, got {name}={shown(value)} ({type(value).__name__})"
     )
 
 

@@ -19,6 +19,7 @@ from prefect_tuner.hyper_value import (
     set_fields,
     wrong_type,
 )
+from prefect_tuner.redaction import shown
 
 
 @dataclass(frozen=True)
@@ -257,7 +258,9 @@ def _real(parameter: Float, name: str) -> float:
     except OverflowError:
         number = math.inf
     if not math.isfinite(number):
-        raise InvalidConfiguration(f"Float: {name} must be a finite number, got {name}={value!r}")
+        raise InvalidConfiguration(
+            f"Float: {name} must be a finite number, got {name}={shown(value)}"
+        )
     return number
 
 

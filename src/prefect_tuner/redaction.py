@@ -9,6 +9,8 @@ from typing import Any
 HIDDEN = "***"
 """What stands for a secret."""
 
+_LONGEST_ERROR = 500
+
 LONGEST_SHOWN = 200
 """Characters of a value in a message."""
 
@@ -79,8 +81,12 @@ def redacted(value: object) -> str:
     return text if isinstance(hidden, str) else _without_secrets_in_text(text)
 
 
-def shown(value: object) -> str:
+def shown(value: object, longest: int = LONGEST_SHOWN) -> str:
     """The same, cut short where it is long: what a message says of a value that it was given.
+
+    Args:
+        value: The value.
+        longest: Characters.
 
     Example:
         ```python
@@ -91,7 +97,20 @@ def shown(value: object) -> str:
         ```
     """
     text = redacted(value)
-    return text if len(text) <= LONGEST_SHOWN else text[: LONGEST_SHOWN - 3] + "..."
+    return text if len(text) <= longest else text[: longest - 3] + "..."
+
+
+def shown_error(error: BaseException) -> str:
+    """The same of an exception, which may hold the data that it was raised for.
+
+    Example:
+        ```python
+        from prefect_tuner.redaction import shown_error
+
+        assert shown_error(ValueError("too large")) == "ValueError('too large')"
+        ```
+    """
+    return shown(error, _LONGEST_ERROR)
 
 
 def names_secret(name: str) -> bool:

@@ -292,7 +292,8 @@ def _listed(constraints: object, field: str, mistakes: list[str]) -> list[object
         return []
     if not isinstance(constraints, list | tuple):
         mistakes.append(
-            f'{field}: must be a list of constraints, such as ["a + b <= 5"], got {constraints!r}'
+            f'{field}: must be a list of constraints, such as ["a + b <= 5"], '
+            f"got {shown(constraints)}"
         )
         return []
     return list(constraints)
