@@ -244,10 +244,8 @@ def _config_if_right(config: Any) -> TunerConfig:
 def _mistakes_in_name(study: object) -> list[str]:
     if isinstance(study, str) and len(study) <= LONGEST_STUDY_NAME and study.isprintable():
         return []
-    return [
-        f"study: must be a name of at most {LONGEST_STUDY_NAME} printable characters, "
-        f"got {shown(study)}"
-    ]
+    rule = f"a name of at most {LONGEST_STUDY_NAME} printable characters"
+    return [f"study: must be {rule}, got {shown(study)}"]
 
 
 def _observers(observers: Any) -> list[TuningObserver]:

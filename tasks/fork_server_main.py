@@ -14,6 +14,7 @@ import select
 import signal
 import socket
 import sys
+import time
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -35,6 +36,7 @@ from prefect_tuner.tasks.user_globals import UserGlobals
 from prefect_tuner.tasks.wire import ConnectionClosed, receive_bytes, receive_frame, send_frame
 
 _EXIT_SECONDS = 1
+_SETTLING = 0.05  # Seconds.
 
 
 def main(descriptor: int) -> None:
@@ -82,34 +84,52 @@ def main(descriptor: int) -> None:
             server = ForkServer(connection, ServedTrials(load, loaded, places))
             send_frame(connection, reply)
             server.serve()
-    # Exit handlers and threads of the objective's module may take their time, but not for ever.
-    signal.signal(signal.SIGALRM, signal.SIG_DFL)
-    signal.alarm(_EXIT_SECONDS)
     _end()
+
+
+class _Overtime(BaseException):
+    """The end of the program takes too long."""
 
 
 def _end() -> NoReturn:
     """End as the interpreter does, and give what the objective's module has started time to do so.
 
     Those who clean up behind a program, such as `multiprocessing`'s resource tracker, begin when
-    all that it has opened is closed.
+    all that it has opened is closed. But nobody may take for ever.
     """
+
+    def give_up(*_: object) -> NoReturn:
+        raise _Overtime
+
     with suppress(BaseException):
-        end_program(lambda _: None, UserGlobals(is_import_shared=False), [])
-    flush_output()
-    os.closerange(3, os.sysconf("SC_OPEN_MAX"))
-    with suppress(ChildProcessError):
-        while True:
+        # Native code that holds the interpreter does not hear the signal.
+        faulthandler.dump_traceback_later(2 * _EXIT_SECONDS, exit=True, file=_nowhere())
+        signal.signal(signal.SIGALRM, give_up)
+        signal.setitimer(signal.ITIMER_REAL, _EXIT_SECONDS)
+        with suppress(Exception):
+            end_program(lambda _: None, UserGlobals(is_import_shared=False), [])
+        flush_output()
+        os.closerange(3, os.sysconf("SC_OPEN_MAX"))
+        while True:  # Until there is no child to wait for.
             os.wait()
+    for pid in children(os.getpid()):
+        kill_tree(pid, signal.SIGKILL)
     os._exit(0)
+
+
+def _nowhere() -> int:
+    return os.open(os.devnull, os.O_WRONLY)
 
 
 def _describe(loaded: LoadedObjective | None, before: ProcessState) -> dict[str, Any]:
     """What the flow's process is told of the objective."""
     if loaded is None:
         return {"against_fork": [], "warnings": []}
-    after = ProcessState.of_this_process()
-    return {"against_fork": reasons_against_fork(before, after), "warnings": loaded.warnings}
+    reasons = reasons_against_fork(before, ProcessState.of_this_process())
+    if reasons:  # A thread that was waited for may take a moment until it is gone.
+        time.sleep(_SETTLING)
+        reasons = reasons_against_fork(before, ProcessState.of_this_process())
+    return {"against_fork": reasons, "warnings": loaded.warnings}
 
 
 def _refuse(connection: socket.socket, message: str, cause: BaseException | None) -> None:

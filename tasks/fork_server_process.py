@@ -22,7 +22,7 @@ from prefect_tuner.tasks.process_tree import describe_exit, kill_tree
 from prefect_tuner.tasks.wire import ConnectionClosed, receive_frame, send_bytes, send_frame
 
 _PROGRAM = "prefect_tuner.tasks.fork_server_main"
-_EXIT_TIMEOUT = 2.0
+_EXIT_TIMEOUT = 3.0
 _EXIT_POLL = 0.005
 _WAIT = 0.5  # Seconds.
 
@@ -155,6 +155,8 @@ class ForkServerProcess:
             deadline = time.monotonic() + _EXIT_TIMEOUT
             while not (ended := self._has_ended()) and time.monotonic() < deadline:
                 time.sleep(_EXIT_POLL)
+            if not ended:  # With what has left its group.
+                kill_tree(pid, signal.SIGKILL)
             # It is not reaped yet, so that its number is nobody else's. Of its group may be left
             # what the objective's module started when it was imported.
             with suppress(ProcessLookupError):

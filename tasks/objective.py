@@ -190,7 +190,8 @@ def _pickle(objective: object, name: str) -> tuple[bytes, bytes]:
     except Exception as error:
         raise ObjectiveNotFound(
             f"objective {name!r}: cannot be sent to the trials' process ({shown_error(error)}); "
-            'it, or something it refers to, cannot be pickled: give its path, "package.module:attribute"'
+            "it, or something it refers to, cannot be pickled: give its path, "
+            '"package.module:attribute"'
         ) from error
     finally:
         for each in registered:

@@ -145,5 +145,9 @@ def _import_file(location: str) -> ModuleType:
         raise ImportError(f"{location!r} is not a Python file")
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
-    spec.loader.exec_module(module)
+    try:
+        spec.loader.exec_module(module)
+    except BaseException:
+        del sys.modules[name]  # As an import does: the next attempt begins anew.
+        raise
     return module

@@ -92,7 +92,6 @@ def run_trial_process(
         raise TrialTerminated
 
     os.set_inheritable(report, False)
-    report_log_records(pipe)
     os.register_at_fork(after_in_child=lambda: _reset_termination(terminate))
     trial = _Trial(load, order, pipe, prepared)
     ending: dict[str, Any] = {}
@@ -180,6 +179,7 @@ class _Trial:
 
     def _call(self) -> Returned:
         self._objective = objective = self._load()
+        report_log_records(self._pipe)  # Not before: a module may set up logging for itself.
         self._run_context.enter_when_needed()
         seed_generators(self._order.request.seed)
         started: dict[str, Any] = {"type": "started", "pid": os.getpid()}

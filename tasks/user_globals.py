@@ -13,7 +13,7 @@ import io
 import sys
 from collections.abc import Iterable
 from contextlib import suppress
-from types import ModuleType
+from types import FunctionType, ModuleType
 from typing import Any, TypeAlias, final
 
 from prefect_tuner.tasks.code_origin import Origin, origin_of_file
@@ -53,13 +53,17 @@ class UserGlobals:
         for namespace in [*made, *(each for each in namespaces if id(each) not in known)]:
             self._held.append((namespace, {}))
         for namespace, before in self._held:
-            names = [name for name, each in namespace.items() if before.get(name) != id(each)]
-            # In the interpreter's order: private names first.
-            for name in sorted(names, key=lambda name: not name.startswith("_")):
-                if not name.startswith("__"):
+            # The latest first: what finalizes it may need what was there before.
+            for name in reversed(list(namespace)):
+                if _is_given_up(name, namespace[name], before):
                     namespace[name] = None
         gc.collect()
         _flush_files()
+
+
+def _is_given_up(name: str, value: Any, before: dict[str, int]) -> bool:
+    is_code = isinstance(value, type | FunctionType | ModuleType)
+    return before.get(name) != id(value) and not is_code and not name.startswith("__")
 
 
 def _users_among(names: Iterable[str]) -> list[Namespace]:

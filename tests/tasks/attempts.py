@@ -41,9 +41,10 @@ class Attempt:
 
 
 def launcher_for(objective: object, **options: Any) -> Launcher:
+    """A launcher with `LaunchSettings`, `load_timeout` and the search space among its options."""
     load_timeout = options.pop("load_timeout", LOAD_TIMEOUT)
-    settings = LaunchSettings(**options)
-    return Launcher(describe_objective(objective), settings, load_timeout=load_timeout)
+    spec = describe_objective(objective, options.pop("space", None))
+    return Launcher(spec, LaunchSettings(**options), load_timeout=load_timeout)
 
 
 def attempt(
