@@ -2,8 +2,8 @@
 
 Each is an object with a key `type`:
 
-- `started`: the trial's clock starts here (`pid`, `notes`: a descriptor in that process, and
-  `memory`: what it had before, where that was asked for);
+- `started`: the trial's clock starts here (`pid`, `note` and `stacks`: descriptors in that process,
+  and `memory`: what it had before, where that was asked for);
 - `log`: a line for the trial's log (`level`, `text`);
 - `needs_prefect`: the process waits for its run context, which the supervisor sends back;
 - `returned` (`metric`, `extra`), `invalid` (`message`), `raised` (`message`, `traceback`,

@@ -63,7 +63,7 @@ class Supervision:
             }
         )
         self._pid: int | None = None
-        self._notes = -1
+        self._note = self._stacks = -1
         self._memory_before = ProcessMemory()
         self._exit_status: int | None = None
         self._start_error = ""
@@ -131,7 +131,7 @@ class Supervision:
         """Cut off what takes too long after the objective has returned."""
         if left > 0:
             return left
-        if self._pid is not None and (noted := read_note(self._pid, self._notes)):
+        if self._pid is not None and (noted := read_note(self._pid, self._note)):
             self._cut_off.append(noted)
         self._launcher.send_signal(self._pipes.trial, signal.SIGKILL)
         self._kill_at = time.monotonic() + TERMINATION_GRACE
@@ -147,7 +147,7 @@ class Supervision:
         stacks = ""
         if self._pid is not None:
             message += describe_hang(self._pid, forked=self._pipes.is_forked)
-            stacks = read_stacks(self._pid, self._notes, self._ask_for_stacks)
+            stacks = read_stacks(self._pid, self._stacks, self._ask_for_stacks)
         self._terminate(Outcome.TIMED_OUT, message, printable(stacks))
         return TERMINATION_GRACE
 
@@ -212,7 +212,8 @@ class Supervision:
         match message["type"]:
             case "started":
                 self._started = time.monotonic()
-                self._pid, self._notes = message["pid"], message["notes"]
+                self._pid = message["pid"]
+                self._note, self._stacks = message["note"], message["stacks"]
                 self._memory_before = ProcessMemory.from_json(message.get("memory", {}))
             case "log":
                 self._relay.record(message["level"], message["text"])

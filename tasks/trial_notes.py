@@ -1,8 +1,8 @@
 """What a trial's process leaves for its supervisor to read when it does not answer any more.
 
 The stacks of its threads, which Python's fault handler writes on a signal, even while native code
-runs and holds the interpreter; and what the process waits for while it ends. Both lie in a file in
-memory that the supervisor opens by its descriptor: nothing has to be sent in time.
+runs and holds the interpreter; and what the process waits for while it ends. They lie in files in
+memory that the supervisor opens by their descriptors: nothing has to be sent in time.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import signal
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from typing import BinaryIO
 
 STACKS_SIGNAL = signal.SIGRTMIN + 12
 """On this signal a trial's process writes down the stacks of its threads."""
@@ -26,18 +27,24 @@ _OURS = os.path.dirname(os.path.abspath(__file__))  # noqa: PTH100, PTH120 - as 
 
 
 class TrialNotes:
-    """The trial's side: made once in a trial's process, before it is known which trial it is."""
+    """The trial's side: made once in a trial's process, before it is known which trial it is.
+
+    Attributes:
+        note: Descriptor of the file with the note.
+        stacks: Descriptor of the file with the stacks.
+    """
 
     def __init__(self) -> None:
-        self.descriptor = os.memfd_create("trial-notes")
-        faulthandler.register(STACKS_SIGNAL, file=self.descriptor, all_threads=True)
+        self.note = os.memfd_create("trial-note")
+        self.stacks = os.memfd_create("trial-stacks")
+        faulthandler.register(STACKS_SIGNAL, file=self.stacks, all_threads=True)
 
     def write(self, note: str) -> None:
         """Leave a note in the place of what was there."""
         text = note[:_LONGEST_NOTE].encode(errors="replace")
         with suppress(OSError):  # The objective may have closed all that is open.
-            os.ftruncate(self.descriptor, 0)
-            os.pwrite(self.descriptor, text, 0)
+            os.ftruncate(self.note, 0)
+            os.pwrite(self.note, text, 0)
 
 
 def read_note(pid: int, descriptor: int) -> str:
@@ -47,11 +54,9 @@ def read_note(pid: int, descriptor: int) -> str:
         pid: The process.
         descriptor: That of the file in it.
     """
-    try:
-        with open(f"/proc/{pid}/fd/{descriptor}", "rb") as file:  # noqa: PTH123 - a magic link
-            return file.read(_STACKS_LIMIT).decode(errors="replace")
-    except OSError:
-        return ""
+    with suppress(OSError), _opened(pid, descriptor) as file:
+        return _text_in(file)
+    return ""
 
 
 def read_stacks(pid: int, descriptor: int, send: Callable[[], object]) -> str:
@@ -62,12 +67,23 @@ def read_stacks(pid: int, descriptor: int, send: Callable[[], object]) -> str:
         descriptor: That of the file in it.
         send: Sends it the signal.
     """
-    send()
-    deadline = time.monotonic() + _STACKS_TIMEOUT
     text = ""
-    while time.monotonic() < deadline:
-        time.sleep(_STACKS_POLL)
-        before, text = text, read_note(pid, descriptor)
-        if text and text == before:
-            break
+    # Opened before: the signal may wake it up, and then it ends.
+    with suppress(OSError), _opened(pid, descriptor) as file:
+        send()
+        deadline = time.monotonic() + _STACKS_TIMEOUT
+        while time.monotonic() < deadline:
+            time.sleep(_STACKS_POLL)
+            before, text = text, _text_in(file)
+            if text and text == before:
+                break
     return "\n".join(line for line in text.splitlines() if f'File "{_OURS}' not in line)
+
+
+def _opened(pid: int, descriptor: int) -> BinaryIO:
+    return open(f"/proc/{pid}/fd/{descriptor}", "rb", buffering=0)  # noqa: PTH123 - a magic link
+
+
+def _text_in(file: BinaryIO) -> str:
+    file.seek(0)
+    return file.read(_STACKS_LIMIT).decode(errors="replace")

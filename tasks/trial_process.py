@@ -183,7 +183,7 @@ class _Trial:
         self._run_context.enter_when_needed()
         seed_generators(self._order.request.seed)
         started: dict[str, Any] = {"type": "started", "pid": os.getpid()}
-        started["notes"] = self._prepared.notes.descriptor
+        started |= {"note": self._prepared.notes.note, "stacks": self._prepared.notes.stacks}
         if self._order.measures_memory:
             gc.collect()
             started["memory"] = memory_of(os.getpid()).to_json()
