@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
@@ -55,6 +56,10 @@ def objective_call(
     try:
         arguments = list(inspect.signature(function).parameters.values())
     except (TypeError, ValueError):  # A builtin without a signature.
+        if isinstance(function, functools.partial):
+            raise ObjectiveNotFound(
+                f"objective {name!r}: the arguments bound to it do not fit its function"
+            ) from None
         return lambda params, _: function(params)
     if _is_by_name(arguments, parameters):
         _check_names(arguments, name, parameters, conditional)

@@ -13,9 +13,9 @@ import functools
 import inspect
 import sys
 import textwrap
-from contextlib import suppress
+from collections.abc import Iterator
 from pathlib import Path
-from types import CodeType, FunctionType
+from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
 from prefect_tuner.tasks.code_origin import Origin, origin_of, origin_of_file
@@ -49,16 +49,7 @@ def objective_code(objective: object) -> Code:
         location, _, attribute = objective.rpartition(":")
         file = source_file(location)
         return {} if file is None else StaticCode().of(file, attribute.split(".")[0])
-    function = _function_in(objective)
-    module = sys.modules.get(getattr(function, "__module__", None) or "")
-    file = getattr(module, "__file__", None)
-    root = getattr(function, "__qualname__", "").split(".")[0]
-    with suppress(OSError, SyntaxError, ValueError):
-        if file and "<" not in root and origin_of_file(file) is Origin.OWN:
-            found = StaticCode().of(Path(file), root)
-            if found:
-                return found
-    return _live_code(function)
+    return _live_code(_function_in(objective))
 
 
 def changed_code(before: Code, now: Code) -> list[str]:
@@ -86,21 +77,42 @@ def _live_code(function: Any) -> Code:
         name, each = todo.pop()
         if name in found:
             continue
-        if not isinstance(each, FunctionType | type):
+        if isinstance(each, _CONSTANTS):
             found[name] = source_digest(repr(each))
+        elif origin_of(each) is not Origin.OWN:
             continue
-        found[name] = source_digest(_live_source(each))
-        for part in _functions_of(each):
-            for used in _names_in(part.__code__):
-                if used not in part.__globals__:
-                    continue
-                value = part.__globals__[used]
-                is_own = isinstance(value, FunctionType | type) and origin_of(value) is Origin.OWN
-                if is_own:
-                    todo.append((_name_of(value), value))
-                elif isinstance(value, _CONSTANTS) and not used.startswith("__"):
-                    todo.append((f"{part.__module__}:{used}", value))
+        elif (file := _file_behind(each)) is not None:
+            found |= StaticCode().of(file, each.__qualname__.split(".")[0])
+        else:
+            found[name] = source_digest(_live_source(each))
+            todo += _used_by(each, found)
     return dict(sorted(found.items()))
+
+
+def _used_by(each: Any, found: Code) -> Iterator[tuple[str, Any]]:
+    """What the functions of a definition find among their globals."""
+    for part in _functions_of(each):
+        for used in _names_in(part.__code__) & part.__globals__.keys():
+            value = part.__globals__[used]
+            if isinstance(value, FunctionType | type):
+                yield _name_of(value), value
+            elif isinstance(value, ModuleType) and (file := _own_file(value)) is not None:
+                found |= StaticCode().of_module(file)
+            elif isinstance(value, _CONSTANTS) and not used.startswith("__"):
+                yield f"{part.__module__}:{used}", value
+
+
+def _file_behind(definition: Any) -> Path | None:
+    """The user's own file in which a definition stands; None for that of a notebook."""
+    module = sys.modules.get(definition.__module__ or "")
+    root = definition.__qualname__.split(".")[0]
+    is_found = "<" not in root and getattr(module, root, None) is not None
+    return _own_file(module) if isinstance(module, ModuleType) and is_found else None
+
+
+def _own_file(module: ModuleType) -> Path | None:
+    file = getattr(module, "__file__", None)
+    return Path(file) if file and origin_of_file(file) is Origin.OWN else None
 
 
 def _functions_of(each: Any) -> list[FunctionType]:

@@ -32,7 +32,13 @@ class StaticCode:
 
     def of(self, file: Path, name: str) -> Code:
         """The code of a definition in a file, and of all that it uses."""
-        todo = [(file.resolve(), name)]
+        return self._follow([(file.resolve(), name)])
+
+    def of_module(self, file: Path) -> Code:
+        """The code of all definitions in a file, and of all that they use."""
+        return self._follow([*self._all_of(file.resolve())])
+
+    def _follow(self, todo: list[tuple[Path, str]]) -> Code:
         while todo and len(self._found) < MOST_DEFINITIONS:
             file, name = todo.pop()
             statements = self._definitions(file).get(name)
@@ -74,7 +80,8 @@ class StaticCode:
                 location = _absolute(statement, file)
                 if (found := source_file(location)) is not None:
                     yield found.resolve(), alias.name
-                if (found := source_file(f"{location}.{alias.name}")) is not None:
+                inner = "/" if location.startswith("/") else "."
+                if (found := source_file(f"{location}{inner}{alias.name}")) is not None:
                     yield from self._all_of(found.resolve())
         elif isinstance(statement, ast.Import):
             for alias in statement.names:
