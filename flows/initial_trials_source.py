@@ -14,6 +14,7 @@ from prefect_tuner.errors import InvalidConfiguration, LedgerError
 from prefect_tuner.flows.initial_trials import parse_initial_trials
 from prefect_tuner.flows.ledger_records import InitialTrial
 from prefect_tuner.flows.stored_study import read_study
+from prefect_tuner.flows.table_cells import json_cell, needs_json
 from prefect_tuner.numeric import Float
 from prefect_tuner.space import SearchSpace
 from prefect_tuner.trial import Direction
@@ -122,7 +123,10 @@ def _value(text: str, name: str, space: SearchSpace) -> Any:
     """What a cell of a table says; the text itself where it is no value of its parameter."""
     parameter = space.get(name)
     if isinstance(parameter, Categorical):
-        alike = [each for each in parameter.choices if text in (str(each), json.dumps(each))]
+        # As JSON where a choice has no plain text of its own, as tables are exported.
+        told_apart = needs_json(parameter.choices)
+        alike = [each for each in parameter.choices if told_apart and json_cell(each) == text]
+        alike = alike or [each for each in parameter.choices if str(each) == text]
         return alike[0] if len(alike) == 1 else text
     try:
         return float(text) if isinstance(parameter, Float) else int(text)

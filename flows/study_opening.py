@@ -38,6 +38,7 @@ class OpenStudy:
         is_closed: Whether the last that its ledger says is that the study is complete.
         notes: What a person should know about how it was opened: the level of the log line, and a
             sentence.
+        continuation: The sentence for one that goes on; empty for one that begins.
     """
 
     name: str
@@ -47,6 +48,7 @@ class OpenStudy:
     records: list[Record]
     is_closed: bool
     notes: list[tuple[int, str]]
+    continuation: str = ""
 
 
 def open_study(
@@ -138,6 +140,7 @@ def _open(plan: StudyPlan, name: str, ledger: Ledger) -> OpenStudy:
         # The number of trials at a time may change from run to run, what they are may not.
         plan = plan.with_lag(state.definition.lag or plan.definition.lag)
     records: list[Record] = []
+    continuation = ""
     if state is None:
         records.append(_study_record(plan, name))
     elif changed := differences(state.definition, plan.definition):
@@ -145,7 +148,7 @@ def _open(plan: StudyPlan, name: str, ledger: Ledger) -> OpenStudy:
         notes.append((logging.WARNING, _adopt(state, records[-1], changed)))
     else:
         notes += _code_notes(plan, name, state, ledger.store.location)
-        notes.append((logging.INFO, _continuation(name, state)))
+        continuation = _continuation(name, state)
     if ledger.taken_over is not None:
         taken_over = f"Took the study over from {ledger.taken_over}, which has died"
         notes.append((logging.WARNING, taken_over))
@@ -157,7 +160,7 @@ def _open(plan: StudyPlan, name: str, ledger: Ledger) -> OpenStudy:
     records.append(_run_record(plan, ledger))
     # Not when it was adopted just now, or when the last run died before it could say so.
     is_closed = bool(state and state.stopped and state.stopped.ending == "completed")
-    return OpenStudy(name, plan, ledger, study, records, is_closed, notes)
+    return OpenStudy(name, plan, ledger, study, records, is_closed, notes, continuation)
 
 
 def _adoption(plan: StudyPlan, name: str, changed: list[str], location: str) -> StudyRecord:

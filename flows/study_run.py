@@ -87,7 +87,11 @@ def run_study(plan: StudyPlan, name: str) -> TuningResult:
             )
             cancellation.tell(launcher.stop)
             complete = loop.resume()
-            if complete is None:
+            if complete is not None:
+                logger.info("%s", _told_complete(opened, complete))
+            else:
+                if opened.continuation:
+                    logger.info("%s", opened.continuation)
                 launcher.load()
                 for level, note in launcher.notes:
                     logger.log(level, "%s", note)
@@ -100,6 +104,15 @@ def run_study(plan: StudyPlan, name: str) -> TuningResult:
             close_launcher(objective)
             # Observers may take their time to hear the rest: nobody has to wait for them.
             opened.ledger.close()
+
+
+def _told_complete(opened: OpenStudy, reason: StopReason) -> str:
+    state = opened.ledger.state
+    since = "" if state is None else f", last written at {state.updated}"
+    return (
+        f"Study {opened.name!r} is complete already, since {reason.sentence}: nothing is run, and "
+        f"its result is that in its ledger, {opened.ledger.store.location}{since}"
+    )
 
 
 def _runs_before() -> list[tuple[str, str]]:

@@ -37,10 +37,11 @@ def json_cells(values: Sequence[Any]) -> list[str | None]:
         assert json_cells([None, "null", "3"]) == ["null", '"null"', '"3"']
         ```
     """
-    return [None if value is ABSENT else _cell(value) for value in values]
+    return [None if value is ABSENT else json_cell(value) for value in values]
 
 
-def _cell(value: Any) -> str:
+def json_cell(value: Any) -> str:
+    """One such cell."""
     text = json.dumps(value, ensure_ascii=False)
     return value if isinstance(value, str) and not _is_json(value) else text
 

@@ -11,6 +11,7 @@ from prefect_tuner import Params, SearchSpace, Study, Trial, TunerConfig
 from prefect_tuner.flows.claim import Holder, utc_now
 from prefect_tuner.flows.ledger import Ledger, read_state
 from prefect_tuner.flows.ledger_file import LedgerFile
+from prefect_tuner.flows.ledger_line import seal, unseal
 from prefect_tuner.flows.ledger_records import (
     InitialTrial,
     RunRecord,
@@ -135,3 +136,16 @@ class SimulatedRun:
         outcome = Outcome.FAILED if metric is None else Outcome.COMPLETED
         self.study.finish(trial.number, AttemptReport(outcome, metric=metric, duration=0.1))
         return True
+
+
+def as_before_format_2(file: Path) -> None:
+    """Rewrite a ledger as a release wrote it that did not know the code of objectives."""
+    lines = []
+    for line in file.read_bytes().splitlines():
+        record = unseal(line)
+        assert record is not None
+        record.pop("code", None)
+        record |= {"format": 1} if "format" in record else {}
+        record.get("definition", {}).pop("initial_sources", None)
+        lines.append(seal(record))
+    file.write_bytes(b"".join(lines))

@@ -110,6 +110,10 @@ from prefect import flow
 from prefect_tuner import Float, TunerConfig, tune
 
 def train(params, trial):
+    if "variable" in sys.argv:
+        from prefect.variables import Variable
+        assert Variable.get("nowhere", default="none") == "none"
+        assert "prefect.server.api.server" not in sys.modules  # Which starts a server of its own.
     if "hang" in sys.argv:
         pathlib.Path("hanging").touch()
         time.sleep(1000)
@@ -172,6 +176,16 @@ def test_a_script_that_is_killed_leaves_no_trial_and_no_server(
         script.kill()
     assert len(processes) >= 3  # A server, a fork server, a trial.
     assert_gone(*processes, timeout=20.0)
+
+
+def test_a_trial_that_uses_prefect_starts_no_server_of_its_own(
+    tmp_path: Path, environment: Mapping[str, str]
+) -> None:
+    for arguments in (["variable"], ["variable", "pipeline"]):
+        with run_script(tmp_path, environment, *arguments) as script:
+            output, log = script.communicate(timeout=240)
+        assert script.returncode == 0, log
+        assert 0.0 <= float(output) <= 1.0
 
 
 def test_a_server_that_does_not_start_names_the_file_with_its_log(
