@@ -20,7 +20,7 @@ from prefect_tuner.flows.ledger_storage import open_store
 from prefect_tuner.flows.study_plan import plan_study
 from prefect_tuner.flows.study_resumption import resumption_parameters
 from prefect_tuner.flows.study_state import StudyState
-from tests.flows.command_processes import Told, call, hanging
+from tests.flows.command_processes import Told, call, hanging, write_study
 from tests.flows.processes import assert_gone
 from tests.flows.stored_studies import SPACE, store_study
 from tests.flows.studies import completed, failed
@@ -223,3 +223,33 @@ def test_a_study_that_was_killed_is_listed_resumed_shown_exported_and_deleted(
     assert len(exported.out.splitlines()) == 4
     assert tuner("delete", "small", "--yes").code == 0
     assert json.loads(tuner("list", "--json").out) == []
+
+
+OBSERVER = """
+from pathlib import Path
+from prefect_tuner import TuningObserver
+
+class Told(TuningObserver):
+    def __init__(self):
+        with Path("observer.log").open("a") as log: log.write("made\\n")
+    def on_trial_completed(self, event):
+        with Path("observer.log").open("a") as log: log.write(f"trial {event.trial.number}\\n")
+"""
+
+
+@pytest.mark.usefixtures("prefect_server")
+def test_observers_given_by_path_hear_of_a_study_that_is_run_and_of_one_that_goes_on(
+    tmp_path: Path,
+) -> None:
+    write_study(tmp_path, "train")
+    (tmp_path / "watching.py").write_text(OBSERVER)
+    with (tmp_path / "study.yaml").open("a") as file:
+        file.write("observers: ['watching.py:Told']\n")
+    assert call(tmp_path, os.environ, "run", "study.yaml").code == 0
+    log = tmp_path / "observer.log"
+    # It is made once, since the study is planned once.
+    assert sorted(log.read_text().split("\n")) == ["", "made", "trial 0", "trial 1", "trial 2"]
+    log.unlink()
+    told = call(tmp_path, os.environ, "resume", "small", "--max-trials", "4")
+    assert told.code == 0, told.err
+    assert log.read_text() == "made\ntrial 3\n"
