@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any, Self
 
 from prefect_tuner.hyper_value import Params
@@ -52,8 +52,8 @@ class StartOrder:
     measures_memory: bool = False
 
     def to_json(self) -> dict[str, Any]:
-        """The order as plain JSON data."""
-        return asdict(self)
+        """The order as plain JSON data, not copied: it is sent at once."""
+        return {**vars(self), "request": vars(self.request)}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Self:

@@ -25,7 +25,6 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
-from prefect_tuner.tasks.attempt_request import StartOrder
 from prefect_tuner.tasks.forked_process import Inherited, become_trial, control_process
 from prefect_tuner.tasks.objective_loading import LoadedObjective
 from prefect_tuner.tasks.trial_reaper import TrialReaper, refuse_start
@@ -128,25 +127,26 @@ class ForkServer:
     def _obey(self) -> None:
         command, descriptors = receive_frame(self._connection, descriptors=3)
         if command["do"] == "start":
-            self._start(StartOrder.from_json(command["order"]), descriptors)
+            self._start(command["order"], descriptors)
         elif command["do"] == "signal":
             self._reaper.send_signal(command["trial"], command["signal"])
         else:
             self._reaper.send_signal_to_process(command["trial"], command["signal"])
 
-    def _start(self, order: StartOrder, descriptors: list[int]) -> None:
+    def _start(self, order: dict[str, Any], descriptors: list[int]) -> None:
+        """Start a trial by what `StartOrder.to_json` gave."""
         report, output, status = descriptors
-        place = _place(order.environment)
+        place = _place(order["environment"])
         try:
             spare = self._take_spare(place) or self._fork(place, ahead=False, foreign=descriptors)
         except OSError as error:
             refuse_start(status, f"cannot fork: {error}")
         else:
-            self._reaper.assign(spare.pid, order.trial, status)
+            self._reaper.assign(spare.pid, order["trial"], status)
             # If it was killed, it is reaped as such.
             with suppress(ConnectionClosed), spare.handover:
-                send_frame(spare.handover, order.to_json(), [report, output])
-        self._more = order.request.more
+                send_frame(spare.handover, order, [report, output])
+        self._more = order["request"]["more"]
         self._wanted = self._wanted_spares()
         self._failed.clear()
         os.close(report)

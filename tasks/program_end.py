@@ -18,6 +18,8 @@ from types import TracebackType
 from prefect_tuner.tasks.exit_handlers import on_exit_handler, run_exit_handlers
 from prefect_tuner.tasks.user_globals import Namespace, UserGlobals
 
+_libc = ctypes.CDLL(None)
+
 _LOOK = 0.1
 """Seconds between two looks at which threads are still running."""
 
@@ -40,6 +42,17 @@ def end_program(
     flush_output()
 
 
+def rehearse_end() -> None:
+    """Go through the steps once with nothing to do, ahead of time.
+
+    In a fork, the kernel copies a page of memory when it is first written to. This has it done
+    before there is a trial that waits for it.
+    """
+    _describe_threads()
+    UserGlobals(is_import_shared=True).release()
+    flush_output()
+
+
 def show_uncaught(
     kind: type[BaseException], error: BaseException, traceback: TracebackType | None
 ) -> None:
@@ -55,7 +68,7 @@ def flush_output() -> None:
         with suppress(Exception):  # The objective may have closed or replaced it.
             stream.flush()
     with suppress(Exception):
-        ctypes.CDLL(None).fflush(None)
+        _libc.fflush(None)
 
 
 def _await_threads(note: Callable[[str], object]) -> None:

@@ -22,7 +22,7 @@ from prefect_tuner.tasks.metric import InvalidMetric, Returned, read_metric
 from prefect_tuner.tasks.objective_loading import LoadedObjective
 from prefect_tuner.tasks.objective_traceback import format_traceback
 from prefect_tuner.tasks.process_tree import children
-from prefect_tuner.tasks.program_end import end_program, flush_output, show_uncaught
+from prefect_tuner.tasks.program_end import end_program, flush_output, rehearse_end, show_uncaught
 from prefect_tuner.tasks.report_pipe import LOG_TEXT_LIMIT, ReportPipe, report_log_records
 from prefect_tuner.tasks.run_context import TrialRunContext
 from prefect_tuner.tasks.seeding import seed_generators, seed_python_and_numpy
@@ -66,6 +66,7 @@ def prepare_trial_process(objective: LoadedObjective | None) -> PreparedProcess:
     seed_python_and_numpy(0)  # For the kernel: memory that was written to is copied by now.
     namespaces = [] if objective is None else objective.namespaces
     held = UserGlobals(namespaces, is_import_shared=objective is not None)
+    rehearse_end()
     return PreparedProcess(TrialNotes(), held)
 
 
