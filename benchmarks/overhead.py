@@ -73,14 +73,14 @@ def measure(folder: Path, trials: int, pause: float) -> Measured:
     from prefect_tuner.tasks.attempt_report import TrialLimits
     from prefect_tuner.tasks.launcher import close_launcher
     from prefect_tuner.tasks.objective import ObjectiveSpec, describe_objective
-    from prefect_tuner.tasks.trial_task import RetryPolicy, TrialRequest, trial_task
+    from prefect_tuner.tasks.trial_task import RetryPolicy, TrialRequest, submit_trial, trial_task
 
     bare = task(nothing)
     trial = trial_task(RetryPolicy())
 
     def run_trial(objective: ObjectiveSpec) -> None:
         request = TrialRequest("overhead", 0, {"x": 1}, 0, objective, TrialLimits(600.0))
-        report: Any = trial.submit(request).result(raise_on_failure=False)
+        report: Any = submit_trial(trial, request).result(raise_on_failure=False)
         if report.metric != 1.0:
             raise RuntimeError(f"the trial did not complete: {report}")
 

@@ -41,7 +41,7 @@ from prefect_tuner.flows.tuning_result import StopReason
 from prefect_tuner.tasks.attempt_report import AttemptReport, TrialLimits
 from prefect_tuner.tasks.launcher import Launcher
 from prefect_tuner.tasks.objective import ObjectiveSpec
-from prefect_tuner.tasks.trial_task import RetryPolicy, TrialRequest, trial_task
+from prefect_tuner.tasks.trial_task import RetryPolicy, TrialRequest, submit_trial, trial_task
 from prefect_tuner.trial import Outcome, Trial
 
 ARRIVAL_WAIT = 0.5
@@ -211,7 +211,7 @@ class TrialLoop:
             on_retry=partial(self._study.retry, trial.number),
         )
         self._study.start(trial)
-        future = self._task.submit(request)
+        future = submit_trial(self._task, request)
         self._in_flight[trial.number] = future
         self._notify(TrialStarted(trial, self.progress))
         future.add_done_callback(lambda _: self._arrivals.put(trial.number))

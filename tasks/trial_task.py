@@ -6,14 +6,16 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, cast
 
 from prefect import Task, task
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State, StateDetails, StateType
 from prefect.context import TaskRunContext
+from prefect.futures import PrefectFuture
 from prefect.logging import get_logger, get_run_logger
 from prefect.runtime import task_run
+from prefect.utilities.annotations import quote
 
 from prefect_tuner.parameters import HyperValue, Params
 from prefect_tuner.tasks.attempt import run_attempt
@@ -148,6 +150,21 @@ def trial_task(retry: RetryPolicy) -> Task[[TrialRequest], State[AttemptReport]]
     # the whole report in it, and the trial has told its reason already.
     # The delay is waited for above; Prefect's setting for all tasks is none of a trial's.
     return run_trial.with_options(retries=retry.retries + 1, retry_delay_seconds=0)
+
+
+def submit_trial(
+    task: Task[[TrialRequest], State[AttemptReport]], request: TrialRequest
+) -> PrefectFuture[State[AttemptReport]]:
+    """Submit a trial to the flow's task runner.
+
+    Args:
+        task: What `trial_task` gave.
+        request: The trial.
+    """
+    # Prefect looks for futures and states in all that a task is given, however deep. There are none
+    # here, and a trial is not to pay for it.
+    untraversed = cast("TrialRequest", quote(request))
+    return task.submit(untraversed)
 
 
 def describe_params(params: dict[str, HyperValue]) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pytest
 from prefect import flow
@@ -24,7 +25,7 @@ def train(params: Params, trial: TrialContext, offset: float, calls: Path) -> fl
     """The metric tells whose result it is, and the file how often it was computed."""
     with calls.open("a") as file:
         file.write(f"{offset} {trial.number}\n")
-    return offset + float(params["x"])  # type: ignore[arg-type]
+    return offset + float(params["x"])
 
 
 def count(calls: Path) -> int:
@@ -107,7 +108,7 @@ def fails_once(params: Params, trial: TrialContext, calls: Path) -> float:
         file.write(f"{trial.number}\n")
     if trial.number == 1 and count(calls) == 2:
         raise RuntimeError("the first time")
-    return float(params["x"])  # type: ignore[arg-type]
+    return float(params["x"])
 
 
 @pytest.mark.parametrize("named", [True, False])
@@ -162,7 +163,7 @@ def test_other_flow_runs_read_the_result_of_a_subflow(tmp_path: Path) -> None:
     @flow
     def reader(flow_run_id: str) -> TuningResult:
         with get_client(sync_client=True) as client:
-            state = client.read_flow_run(flow_run_id).state  # type: ignore[arg-type]
+            state = client.read_flow_run(UUID(flow_run_id)).state
         assert state is not None
         result: TuningResult = state.result()
         return result

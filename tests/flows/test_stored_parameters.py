@@ -14,6 +14,7 @@ from prefect_tuner import (
     Float,
     Int,
     InvalidConfiguration,
+    Params,
     SearchSpace,
     SearchStrategy,
     TunerConfig,
@@ -121,17 +122,28 @@ def test_a_space_that_is_wrong_is_stored_all_the_same(space: Any) -> None:
     check_stored(stored_parameters({"space": space}))
 
 
+def value_of(params: Params, data: list[int], api_key: str) -> float:
+    return float(params["x"])
+
+
 @pytest.mark.usefixtures("prefect_server")
 def test_what_an_objective_holds_is_neither_stored_nor_told() -> None:
-    bound = partial(value, data=list(range(100_000)), api_key=SECRET)
+    bound = partial(value_of, data=list(range(100_000)), api_key=SECRET)
     for objective in (Model(), bound):
         run = run_tune(objective, {"x": Float(0.0, 1.0)}, max_trials=1)
         stored = str(flow_run(run.id)["parameters"])
         assert SECRET not in stored
         assert len(stored) < 10_000
-    for given in ({"no_such_parameter": 1}, {"space": 3}, {"direction": bound}, {"seed": bound}):
+    refused: list[dict[str, Any]] = [
+        {"no_such_parameter": 1},
+        {"space": 3},
+        {"direction": bound},
+        {"seed": bound},
+    ]
+    for given in refused:
+        arguments: dict[str, Any] = {"space": {"x": [1]}, **given}
         with pytest.raises((InvalidConfiguration, TypeError)) as raised:
-            tune(bound, **{"space": {"x": [1]}, **given})
+            tune(bound, **arguments)
         message = str(raised.value)
         assert SECRET not in message
         assert len(message) < 2_000

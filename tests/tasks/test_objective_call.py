@@ -140,7 +140,8 @@ def test_the_argument_of_a_conditional_parameter_needs_a_default() -> None:
 
 def test_what_is_bound_to_an_objective_is_in_no_message() -> None:
     secret = "x7-very-secret"
-    for bound in ({"depth": secret}, {"no_such_argument": secret}):
+    wrong: list[dict[str, Any]] = [{"depth": secret}, {"no_such_argument": secret}]
+    for bound in wrong:
         with pytest.raises(ObjectiveNotFound) as raised:
             objective_call(partial(needs_another, **bound), "f", list(VALUES))
         assert secret not in str(raised.value)
@@ -163,7 +164,7 @@ def returns_product(lr: float, depth: int, trial: TrialContext) -> float:
 def test_a_trial_calls_by_name_what_the_space_names() -> None:
     space = SearchSpace({"lr": [0.5], "depth": [3]})
     with launched(returns_product, space=space) as launcher:
-        assert attempt(launcher, number=2, **VALUES).report.metric == 3.0
+        assert attempt(launcher, number=2, lr=0.5, depth=3).report.metric == 3.0
     with pytest.raises(ObjectiveNotFound, match="no argument for the parameter 'width'"):  # noqa: SIM117
         with launched(returns_product, space=SearchSpace({"lr": [1], "depth": [1], "width": [1]})):
             pass

@@ -7,7 +7,6 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -319,7 +318,7 @@ def test_a_stopped_study_does_not_wait_for_the_end_of_a_program(tmp_path: Path) 
 
 
 @pytest.fixture
-def shared_memory() -> Iterator[set[str]]:
+def shared_memory() -> set[str]:
     """What lies in shared memory before the test."""
     return set(os.listdir("/dev/shm"))  # noqa: PTH208
 
