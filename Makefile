@@ -11,12 +11,17 @@ PIP := PIP_DISABLE_PIP_VERSION_CHECK=1 $(RUN) pip install --quiet --quiet
 # Each is written when its step is done, so that a step that was cut short is done again.
 LOCKED := $(VENV)/has-the-lock
 # The installation knows this folder by its full path: moved or copied, it is made anew.
-INSTALLED := $(VENV)/has-the-package-$(shell pwd | cksum | cut -d ' ' -f 1)
+HAS_PACKAGE := has-the-package-$(shell pwd | cksum | cut -d ' ' -f 1)
+INSTALLED := $(VENV)/$(HAS_PACKAGE)
+
+# The frameworks that `make frameworks` tries are too large for everybody's environment.
+FRAMEWORKS := .venv-frameworks
+FRAMEWORKS_PIP := PIP_DISABLE_PIP_VERSION_CHECK=1 $(FRAMEWORKS)/bin/python -m pip install -qq
 
 VERSION := import sys; print("%d.%d.%d" % tuple(sys.version_info[:3]))
 
 .DEFAULT_GOAL := help
-.PHONY: help tune test check lint types benchmark lock clean FORCE
+.PHONY: help tune test check lint types benchmark frameworks lock clean FORCE
 
 help: ## Say what can be made
 	@echo 'make TARGET, or make TARGET PYTHON=python3.12, where TARGET is one of'
@@ -41,6 +46,10 @@ types: $(INSTALLED) ## Check types alone
 benchmark: $(INSTALLED) ## Measure what a trial costs
 	@$(VENV)/bin/python benchmarks/overhead.py
 
+frameworks: $(FRAMEWORKS)/$(HAS_PACKAGE) ## Try PyTorch, TensorFlow and others in trials (2 GB)
+	@$(FRAMEWORKS)/bin/python -m pytest tests/frameworks
+	@$(FRAMEWORKS)/bin/python -m benchmarks.frameworks.table --write docs/what_runs_in_a_trial.md
+
 lock: ## Renew requirements.lock (needs uv)
 	@command -v "$(UV)" >/dev/null || { \
 	  echo 'make lock needs uv: python3 -m pip install uv, or name it: make lock UV=path/to/uv' >&2; \
@@ -53,7 +62,7 @@ lock: ## Renew requirements.lock (needs uv)
 	@mv requirements.new requirements.lock
 
 clean: ## Remove the environment and whatever was generated
-	@rm -rf $(VENV) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	@rm -rf $(VENV) $(FRAMEWORKS) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # A Python that is named on the command line is the one that is used, whatever .venv was made with.
@@ -82,3 +91,12 @@ $(LOCKED): requirements.lock
 $(INSTALLED): $(LOCKED) pyproject.toml
 	@$(PIP) --no-deps --no-build-isolation --editable .
 	@touch $(INSTALLED)
+
+$(FRAMEWORKS)/$(HAS_PACKAGE): requirements.lock benchmarks/frameworks/requirements.txt pyproject.toml
+	@echo 'Making $(FRAMEWORKS): 2 GB, many minutes, and once only ...'
+	@rm -rf $(FRAMEWORKS)
+	@"$(PYTHON)" -m venv $(FRAMEWORKS)
+	@$(FRAMEWORKS_PIP) --requirement requirements.lock
+	@$(FRAMEWORKS_PIP) --constraint requirements.lock --requirement benchmarks/frameworks/requirements.txt
+	@$(FRAMEWORKS_PIP) --no-deps --no-build-isolation --editable .
+	@touch $@

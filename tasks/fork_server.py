@@ -28,6 +28,7 @@ from typing import Any
 from prefect_tuner.tasks.forked_process import Inherited, become_trial, control_process
 from prefect_tuner.tasks.objective_loading import LoadedObjective
 from prefect_tuner.tasks.trial_reaper import TrialReaper, refuse_start
+from prefect_tuner.tasks.user_globals import UserGlobals
 from prefect_tuner.tasks.wire import ConnectionClosed, receive_frame, send_frame
 
 _PR_SET_CHILD_SUBREAPER = 36
@@ -84,6 +85,9 @@ class ForkServer:
         self._connection = connection
         self._trials = trials
         self._reaper = TrialReaper()
+        loaded = trials.loaded
+        namespaces = [] if loaded is None else loaded.namespaces
+        self._held = UserGlobals(namespaces, is_import_shared=loaded is not None)
         self._spares: list[_Spare] = []
         self._more: int | None = None
         self._wanted = self._wanted_spares()
@@ -201,7 +205,8 @@ class ForkServer:
             try:
                 ours.close()
                 self._close_in_fork(foreign)
-                inherited = Inherited(parent, theirs, self._trials.load, self._trials.loaded)
+                is_loaded = self._trials.loaded is not None
+                inherited = Inherited(parent, theirs, self._trials.load, is_loaded, self._held)
                 become_trial(inherited, dict(place), ahead=ahead)
             except BaseException:  # noqa: BLE001 - whatever it is, it must not get any further
                 traceback.print_exc()

@@ -79,9 +79,9 @@ def main(descriptor: int) -> None:
             reply = _describe(loaded, before)
             load = partial(load_objective, spec) if loaded is None else lambda: loaded
             del pickled, modules, spec  # What it was loaded from may be as large as its data.
+            server = ForkServer(connection, ServedTrials(load, loaded, places))
             gc.collect()
             gc.freeze()  # Collections in the trials then leave the shared pages alone.
-            server = ForkServer(connection, ServedTrials(load, loaded, places))
             send_frame(connection, reply)
             server.serve()
     _end()

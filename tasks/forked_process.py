@@ -19,6 +19,7 @@ from prefect_tuner.tasks.objective_loading import LoadedObjective
 from prefect_tuner.tasks.process_tree import TRIAL_MARK
 from prefect_tuner.tasks.program_end import end_program, flush_output
 from prefect_tuner.tasks.trial_process import prepare_trial_process, run_trial_process
+from prefect_tuner.tasks.user_globals import UserGlobals
 from prefect_tuner.tasks.wire import ConnectionClosed, receive_frame
 
 _PR_SET_PDEATHSIG = 1
@@ -36,13 +37,15 @@ class Inherited:
         parent: The parent's process number.
         handover: On which the trial comes.
         load: Returns the objective.
-        loaded: The objective, where the parent holds it loaded.
+        is_loaded: Whether the parent has loaded it.
+        held: What the user's modules hold in the parent.
     """
 
     parent: int
     handover: socket.socket
     load: Callable[[], LoadedObjective]
-    loaded: LoadedObjective | None
+    is_loaded: bool
+    held: UserGlobals
 
 
 def become_trial(inherited: Inherited, environment: Mapping[str, str], *, ahead: bool) -> NoReturn:
@@ -54,11 +57,11 @@ def become_trial(inherited: Inherited, environment: Mapping[str, str], *, ahead:
         ahead: Whether to load the objective before the trial comes.
     """
     _leave_parent(inherited.parent)
-    prepared = prepare_trial_process(inherited.loaded)
+    prepared = prepare_trial_process(inherited.held, is_loaded=inherited.is_loaded)
     os.environ.update(environment)
     load = inherited.load
     printed: int | None = None
-    if ahead and inherited.loaded is None:
+    if ahead and not inherited.is_loaded:
         printed = os.memfd_create("printed")
         for descriptor in (1, 2):
             os.dup2(printed, descriptor)

@@ -42,14 +42,14 @@ def end_program(
     flush_output()
 
 
-def rehearse_end() -> None:
-    """Go through the steps once with nothing to do, ahead of time.
+def rehearse_end(held: UserGlobals) -> None:
+    """Go through the steps once while there is nothing to do, so that they take less time later.
 
-    In a fork, the kernel copies a page of memory when it is first written to. This has it done
-    before there is a trial that waits for it.
+    Args:
+        held: What the user's modules hold now.
     """
     _describe_threads()
-    UserGlobals(is_import_shared=True).release()
+    held.release()
     flush_output()
 
 

@@ -49,11 +49,12 @@ class PreparedProcess:
     held: UserGlobals
 
 
-def prepare_trial_process(objective: LoadedObjective | None) -> PreparedProcess:
+def prepare_trial_process(held: UserGlobals, *, is_loaded: bool) -> PreparedProcess:
     """Do what can be done in a trial's process before it is known which trial it will be.
 
     Args:
-        objective: What the process's parent has loaded; None where each trial loads it itself.
+        held: What the user's modules hold that is not the trial's own.
+        is_loaded: Whether the process's parent has loaded the objective.
     """
     for stream in (sys.stdout, sys.stderr):
         with suppress(Exception):  # A module may have replaced it while it was imported.
@@ -64,9 +65,8 @@ def prepare_trial_process(objective: LoadedObjective | None) -> PreparedProcess:
     faulthandler.enable(file=2)
     logging.captureWarnings(True)
     seed_python_and_numpy(0)  # For the kernel: memory that was written to is copied by now.
-    namespaces = [] if objective is None else objective.namespaces
-    held = UserGlobals(namespaces, is_import_shared=objective is not None)
-    rehearse_end()
+    if is_loaded:  # A module may set up logging for itself, and what it holds is the trial's own.
+        _rehearse(held)
     return PreparedProcess(TrialNotes(), held)
 
 
@@ -196,6 +196,19 @@ class _Trial:
 
             value = asyncio.run(value)
         return read_metric(value)
+
+
+def _rehearse(held: UserGlobals) -> None:
+    """Take steps of a trial that leave nothing behind, ahead of time.
+
+    In a fork, the kernel copies a page of memory when it is first written to. This has it done
+    before there is a trial that waits for it.
+    """
+    pipe = ReportPipe(-1)
+    report_log_records(pipe)
+    pipe.send({"type": "started", "pid": os.getpid()})
+    read_metric(0.0)
+    rehearse_end(held)
 
 
 def _reset_termination(ours: Callable[..., NoReturn]) -> None:

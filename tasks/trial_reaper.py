@@ -99,23 +99,20 @@ class TrialReaper:
             The spares among them.
         """
         spares: list[int] = []
-        for pid, in_order in _ended():
-            trial = self._running.get(pid)
-            if trial is not None:
-                self._take_end(pid, trial, in_order=in_order)
-                if not trial.name:
+        orphans: list[int] = []
+        is_complete = False
+        while not is_complete:
+            for pid, in_order in _ended():
+                if pid in self._running and not self._running[pid].name:
                     spares.append(pid)
-                continue
-            owner = next((each for each in self._lingering if pid in each.strays), None)
-            left = [] if owner is None else self._left_by(pid)
-            os.waitpid(pid, 0)
-            self._helpers.discard(pid)
-            if owner is not None:
-                owner.strays = (owner.strays | {*left}) - {pid}
+                self._take_in(pid, in_order=in_order)
+            orphans = [pid for pid in self._unclaimed() if not self._is_others(pid, 0)]
+            # What a trial has left that ended in between would be taken for nobody's.
+            is_complete = next(_ended(), None) is None
         for trial in [trial for trial in self._lingering if not trial.strays]:
             self._lingering.remove(trial)
             self._finish(trial)
-        for orphan in self._unclaimed():
+        for orphan in orphans:
             kill_tree(orphan, signal.SIGKILL)
         return spares
 
@@ -145,6 +142,18 @@ class TrialReaper:
     def _spares_left(self) -> bool:
         trials = [*self._running.values(), *self._lingering]
         return any(not trial.name for trial in trials)
+
+    def _take_in(self, pid: int, *, in_order: bool) -> None:
+        trial = self._running.get(pid)
+        if trial is not None:
+            self._take_end(pid, trial, in_order=in_order)
+            return
+        owner = next((each for each in self._lingering if pid in each.strays), None)
+        left = [] if owner is None else self._left_by(pid)
+        os.waitpid(pid, 0)
+        self._helpers.discard(pid)
+        if owner is not None:
+            owner.strays = (owner.strays | {*left}) - {pid}
 
     def _take_end(self, pid: int, trial: _Trial, *, in_order: bool) -> None:
         left = self._left_by(pid)

@@ -37,6 +37,7 @@ class UserGlobals:
 
     def __init__(self, namespaces: Iterable[Namespace] = (), *, is_import_shared: bool) -> None:
         self._known_modules = set(sys.modules) if is_import_shared else set[str]()
+        self._latest_module = _latest_module() if is_import_shared else None
         self._held: list[tuple[Namespace, dict[str, int]]] = []
         if is_import_shared:
             for namespace in [*_users_among(self._known_modules), *namespaces]:
@@ -49,7 +50,9 @@ class UserGlobals:
             namespaces: Further namespaces of the user's.
         """
         known = [id(namespace) for namespace, _ in self._held]
-        made = _users_among(set(sys.modules) - self._known_modules)
+        made: list[Namespace] = []
+        if self._latest_module != _latest_module():
+            made = _users_among(set(sys.modules) - self._known_modules)
         for namespace in [*made, *(each for each in namespaces if id(each) not in known)]:
             self._held.append((namespace, {}))
         for namespace, before in self._held:
@@ -85,6 +88,12 @@ def _is_the_users(name: str, module: ModuleType) -> bool:
         return module.__spec__ is None
     file = getattr(module, "__file__", None)
     return isinstance(file, str) and origin_of_file(file) is Origin.OWN
+
+
+def _latest_module() -> tuple[int, str, int]:
+    """Tells whether a module was imported since; to compare the names of all takes longer."""
+    name, module = next(reversed(sys.modules.items()))
+    return len(sys.modules), name, id(module)
 
 
 def _identities(namespace: Namespace) -> dict[str, int]:

@@ -25,6 +25,8 @@ def hold(size):
 
 def wait(): time.sleep(0.5)
 
+def linger(): time.sleep(20)  # It is killed before.
+
 def train(params):
     return {**globals()}[params["how"]]()
 
@@ -43,12 +45,12 @@ def adds_little():
 
 def adds_much():
     held = hold(400_000_000)
-    wait()
+    linger()
     return float(held[0])
 
 def changes_the_data():
     DATA[:] = 2
-    wait()
+    linger()
     return float(DATA[0])
 
 def shares_with_forks():
@@ -61,7 +63,7 @@ def shares_with_forks():
 def forks_that_add_much():
     def work():
         held = hold(150_000_000)
-        wait()
+        linger()
         del held
     workers = [multiprocessing.get_context("fork").Process(target=work) for _ in range(3)]
     for worker in workers: worker.start()
@@ -69,7 +71,7 @@ def forks_that_add_much():
     return 1.0
 
 def program_that_adds_much():
-    code = "import time; held = b'x' * 400_000_000; time.sleep(0.5)"
+    code = "import time; held = b'x' * 400_000_000; time.sleep(20)"
     subprocess.run([sys.executable, "-c", code])
     return 1.0
 
@@ -85,7 +87,7 @@ def shared_memory():
     memory = SharedMemory(create=True, size=400_000_000)
     np.frombuffer(memory.buf, dtype=np.uint8)[:] = 1
     try:
-        wait()
+        linger()
     finally:
         memory.unlink()
     return 1.0
