@@ -8,9 +8,12 @@ they share. The kernel knows of all these; Python knows of its own threads alone
 
 from __future__ import annotations
 
+import ctypes
 import os
+import signal
 import sys
 import threading
+import time
 from collections import Counter
 from contextlib import suppress
 from dataclasses import dataclass
@@ -18,6 +21,12 @@ from pathlib import Path
 
 from prefect_tuner.tasks.exit_handlers import own_exit_handlers
 from prefect_tuner.tasks.process_tree import children
+
+# With the interpreter's lock held throughout, as only one thread is there in a fork.
+_libc = ctypes.PyDLL(None)
+
+_FORK_TIME = 2.0
+"""Seconds that a fork may take to end at once."""
 
 # The allocator jemalloc, which pyarrow brings along, starts its threads again in a fork.
 _SURVIVING_THREADS = frozenset({"jemalloc_bg_thd"})
@@ -51,7 +60,6 @@ class ProcessState:
     Attributes:
         threads: Its threads by name, those of Python's included.
         python_threads: How many of them Python has started.
-        blas_threads: How many of them are OpenBLAS's, which starts them again in a fork.
         descriptors: What its file descriptors lead to.
         processes: Its children.
         exit_handlers: The user's own functions that are to be called at its end.
@@ -59,18 +67,17 @@ class ProcessState:
 
     threads: Counter[str]
     python_threads: int
-    blas_threads: int
     descriptors: dict[int, str]
     processes: frozenset[int]
     exit_handlers: tuple[str, ...]
 
     @classmethod
     def of_this_process(cls) -> ProcessState:
-        """What this process has now."""
+        """What this process has now, without the threads that survive a fork."""
+        _end_threads_that_survive()
         return cls(
             _threads(),
             threading.active_count(),
-            _blas_threads(),
             _descriptors(),
             frozenset(children(os.getpid())),
             tuple(own_exit_handlers()),
@@ -111,7 +118,7 @@ def _threads_made(before: ProcessState, after: ProcessState) -> list[str]:
     for name in _SURVIVING_THREADS:
         del made[name]
     python = max(0, after.python_threads - before.python_threads)
-    native = made.total() - python - max(0, after.blas_threads - before.blas_threads)
+    native = made.total() - python
     reasons = []
     if python:
         reasons.append(f"started {_counted(python, 'thread', 'threads')}")
@@ -144,6 +151,23 @@ def _descriptors_made(before: ProcessState, after: ProcessState) -> list[str]:
     return reasons
 
 
+def _end_threads_that_survive() -> None:
+    """Fork once for nothing: OpenBLAS, for one, ends its threads before a fork.
+
+    It starts them again when they are needed, in the fork too. So those that are left are those
+    that a fork would lack.
+    """
+    pid = _libc.fork()  # `os.fork` would call functions of the user's.
+    if pid == 0:
+        _libc._exit(0)
+    deadline = time.monotonic() + _FORK_TIME
+    with suppress(ChildProcessError):  # The user's module may have the kernel reap them.
+        while os.waitpid(pid, os.WNOHANG) == (0, 0):
+            if time.monotonic() > deadline:
+                os.kill(pid, signal.SIGKILL)
+            time.sleep(0.0005)
+
+
 def _threads() -> Counter[str]:
     names: Counter[str] = Counter()
     for thread in Path("/proc/self/task").iterdir():
@@ -158,13 +182,6 @@ def _descriptors() -> dict[int, str]:
         with suppress(OSError):  # The one that was opened to list them.
             found[int(link.name)] = str(link.readlink())
     return found
-
-
-def _blas_threads() -> int:
-    from threadpoolctl import threadpool_info
-
-    pools = [pool for pool in threadpool_info() if pool["internal_api"] == "openblas"]
-    return sum(max(0, pool["num_threads"] - 1) for pool in pools)
 
 
 def _loaded_libraries() -> list[str]:

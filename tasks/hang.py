@@ -27,9 +27,10 @@ def describe_hang(pid: int, *, forked: bool) -> str:
     tree = [pid, *descendants(pid)]
     before = sum(map(_processor_time, tree))
     time.sleep(_LOOK)
-    if sum(map(_processor_time, tree)) > before or not all(map(_waits_for_lock, tree)):
+    # Processes that it has started wait for it as well, by whatever means.
+    if sum(map(_processor_time, tree)) > before or not _waits_for_lock(pid):
         return ""
-    said = "; in the end its processes used no processor and waited for a lock"
+    said = "; in the end it used no processor and waited for a lock"
     if forked:
         said += (
             ", as they do when a library's threads are missing after a fork: "

@@ -46,6 +46,10 @@ def in_a_lock_beside_work():
     threading.Thread(target=in_python, daemon=True).start()
     in_a_lock()
 
+def in_a_lock_beside_a_worker():
+    subprocess.Popen(["sleep", "1000"])
+    in_a_lock()
+
 def in_a_child():
     subprocess.run(["sleep", "1000"])
 """
@@ -77,6 +81,7 @@ def test_all_threads_are_shown(tmp_path: Path) -> None:
         "in_a_lock": True,
         "in_python": False,
         "asleep": False,
+        "in_a_lock_beside_a_worker": True,
         "in_a_lock_beside_work": False,
         "in_a_child": False,
     }.items(),

@@ -53,6 +53,19 @@ WARM: dict[str, tuple[str, str, str]] = {
         "float(fit().predict(X[:1])[0])",
         "OpenMP",
     ),
+    # A fork during the import ends OpenBLAS's threads, while those of OpenMP stay.
+    "histogram gradient boosting, and a process": (
+        (
+            "import os\n"
+            "from sklearn.ensemble import HistGradientBoostingRegressor\n"
+            "def fit(): return HistGradientBoostingRegressor(max_iter=3).fit(X, Y)\n"
+            "fit()\n"
+            "if (child := os.fork()) == 0: os._exit(0)\n"
+            "os.waitpid(child, 0)\n"
+        ),
+        "float(fit().predict(X[:1])[0])",
+        "OpenMP",
+    ),
     "a polars query": (
         (
             "import polars\n"
