@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from asyncio import CancelledError
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -173,6 +174,8 @@ def describe_error(error: BaseException) -> str:
             return "terminated from outside (SIGTERM)"
         case Pause():
             return "the flow run is to be suspended"
+        case CancelledError():
+            return "cancelled by what runs it, such as the time limit of a flow"
     return str(error) or type(error).__name__
 
 

@@ -90,6 +90,13 @@ def test_the_result_is_read_by_another_process(typed_run: str) -> None:
         ("seed", -1, "-1"),
         ("config", {"max_trials": 0}, "max_trials"),
         ("config", {"max_trails": 5}, "max_trails"),
+        # Numbers that Prefect's database would take and not give back.
+        ("seed", 2**127, str(2**127)),
+        ("config", {"max_trials": 10**25}, "max_trials"),
+        ("space", {"n": {"type": "int", "low": 0, "high": 2**70}}, "space"),
+        ("space", {"n": [1, 2**64]}, "space"),
+        ("strategy_options", {"max_iters": 10**30}, "strategy_options"),
+        ("initial_trials", [{"params": {"n": 2**70}}], "initial_trials"),
     ],
 )
 def test_the_server_refuses_a_bad_parameter(

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import mmap
 import os
 import socket
 import threading
@@ -92,7 +93,7 @@ def test_open_files_travel_with_a_frame(pair: Pair) -> None:
     os.close(reader)
 
 
-@pytest.mark.parametrize("sent", [b"", b"\0", b"\0\0\0\5", b"\0\0\0\5four"])
+@pytest.mark.parametrize("sent", [b"", b"\0", bytes(7) + b"\5", bytes(7) + b"\5four"])
 def test_a_side_that_goes_away_is_noticed(pair: Pair, sent: bytes) -> None:
     pair[0].sendall(sent)
     pair[0].close()
@@ -112,3 +113,20 @@ def test_the_time_limit_of_a_connection_is_told_from_its_end(pair: Pair) -> None
         receive_frame(pair[0])
     with pytest.raises(TimeoutError):
         send_bytes(pair[0], bytes(50_000_000))
+
+
+def test_a_frame_may_be_longer_than_four_gigabytes(pair: Pair) -> None:
+    here, there = pair
+    length = 2**32 + 5
+    # Memory that nobody has written to takes none.
+    payload: Any = mmap.mmap(-1, length, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    sender = threading.Thread(target=send_bytes, args=(here, payload))
+    sender.start()
+    chunk = bytearray(1 << 20)
+    header = there.recv(8, socket.MSG_WAITALL)
+    left = int.from_bytes(header, "big")
+    assert left == length
+    while left:
+        left -= there.recv_into(chunk, min(left, len(chunk)))
+    sender.join()
+    payload.close()
