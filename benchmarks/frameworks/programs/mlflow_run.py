@@ -3,9 +3,10 @@
 import os
 from pathlib import Path
 
+os.environ["MLFLOW_ALLOW_FILE_STORE"] = "true"
+
 
 def train(_: object) -> float:
-    os.environ["MLFLOW_ALLOW_FILE_STORE"] = "true"
     import mlflow
 
     mlflow.set_tracking_uri(f"file://{os.environ['KEPT_IN']}/{os.getpid()}")
