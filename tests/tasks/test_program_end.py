@@ -26,7 +26,7 @@ def isolation(request: pytest.FixtureRequest) -> str:
 
 
 PROGRAM = """
-import atexit, gzip, os, pathlib, tempfile, threading, time, weakref, zipfile
+import atexit, gzip, logging.handlers, os, pathlib, tempfile, threading, time, weakref, zipfile
 
 HERE = pathlib.Path(os.environ["HERE"])
 KEPT = []
@@ -57,6 +57,9 @@ def train(params):
     threading.Thread(target=in_thread).start()
     folder = tempfile.TemporaryDirectory(dir=HERE, prefix="temporary-")
     KEPT.append(folder)
+    file = logging.FileHandler(HERE / "held back by a handler")
+    KEPT.append(logging.handlers.MemoryHandler(100, target=file))
+    KEPT[-1].handle(logging.makeLogRecord({"msg": "logged"}))
     print("no end of line", end="")
     return 1.0
 """
@@ -87,7 +90,13 @@ def test_what_a_plain_run_keeps_a_trial_keeps(
     assert run.lines == ["no end of line"]
     kept = what_is_left(trial)
     assert kept.keys() == what_is_left(plain).keys()
-    assert set(kept) >= {"thread", "exit handler", "finalizer", "finalized cycle"}
+    assert set(kept) >= {
+        "thread",
+        "exit handler",
+        "finalizer",
+        "finalized cycle",
+        "held back by a handler",
+    }
     for name, content in what_is_left(plain).items():
         if name not in ("archive", "compressed"):  # They hold the time.
             assert kept[name] == content, name
