@@ -59,7 +59,7 @@ def train(params):
     KEPT.append(folder)
     file = logging.FileHandler(HERE / "held back by a handler")
     KEPT.append(logging.handlers.MemoryHandler(100, target=file))
-    KEPT[-1].handle(logging.makeLogRecord({"msg": "logged"}))
+    KEPT[-1].handle(logging.makeLogRecord({"msg": "logged", "levelno": 20}))
     print("no end of line", end="")
     return 1.0
 """
