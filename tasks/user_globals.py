@@ -49,6 +49,7 @@ class UserGlobals:
         Args:
             namespaces: Further namespaces of the user's.
         """
+        gc.collect()  # As the interpreter does, while its finalizers still find all that they use.
         known = [id(namespace) for namespace, _ in self._held]
         made: list[Namespace] = []
         if self._latest_module != _latest_module():
