@@ -170,6 +170,35 @@ def objective_label(objective: object) -> str:
     return f"{named.__module__}:{named.__qualname__}{' (instance)' if is_instance else ''}"
 
 
+def _what_cannot_travel(objective: object) -> str:
+    """The name of the first variable that a function uses and that cannot be pickled, or empty."""
+    import cloudpickle
+
+    while isinstance(objective, functools.partial):
+        objective = objective.func
+    with suppress(TypeError, ValueError):  # It is none that was written in Python.
+        variables = inspect.getclosurevars(getattr(objective, "train", objective))  # type: ignore[arg-type]
+        for name, value in {**variables.nonlocals, **variables.globals}.items():
+            try:
+                cloudpickle.dumps(value)
+            except Exception:  # noqa: BLE001 - a user's `__reduce__` may raise anything
+                return name
+    return ""
+
+
+def _own_path(objective: object) -> str:
+    """The path by which a function of the script that runs can be imported; empty for others."""
+    main = sys.modules["__main__"]
+    name = getattr(objective, "__qualname__", "")
+    if getattr(objective, "__module__", "") != "__main__" or not name.isidentifier():
+        return ""
+    spec: ModuleSpec | None = getattr(main, "__spec__", None)
+    file = getattr(main, "__file__", None)
+    if spec is not None:
+        return f"{spec.name}:{name}"
+    return f"{Path(file).name}:{name}" if file else ""
+
+
 def _pickle(objective: object, name: str) -> tuple[bytes, bytes]:
     """The objective, and what the modules define whose parts of it travel by value."""
     import cloudpickle
@@ -188,10 +217,12 @@ def _pickle(objective: object, name: str) -> tuple[bytes, bytes]:
         found = [module_by_value(each, cloudpickle.dump) for each in by_value]
         return pickled, cloudpickle.dumps(found) if found else b""
     except Exception as error:
+        culprit = _what_cannot_travel(objective)
+        named = f"{culprit!r}, which it uses," if culprit else "it, or something it refers to,"
         raise ObjectiveNotFound(
-            f"objective {name!r}: cannot be sent to the trials' process ({shown_error(error)}); "
-            "it, or something it refers to, cannot be pickled: give its path, "
-            '"package.module:attribute"'
+            f"objective {name!r}: cannot be sent to the trials' process: {named} cannot be pickled "
+            f"({shown_error(error)}); give its path, such as "
+            f'"{_own_path(objective) or "package.module:attribute"}", and trials import it'
         ) from error
     finally:
         for each in registered:

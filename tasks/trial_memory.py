@@ -7,12 +7,22 @@ figure is the same however many trials run.
 
 from __future__ import annotations
 
+import ctypes
+import platform
+import sys
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from typing import Any, Self
 
 from prefect_tuner.tasks.process_tree import descendants, is_marked, read_file
+
+_KCMP = {"x86_64": 312, "aarch64": 272}
+"""The number of the system call that compares what two processes hold, see `kcmp(2)`."""
+
+_KCMP_VM = 1
+
+_libc = ctypes.CDLL(None) if sys.platform == "linux" else None
 
 
 @dataclass(frozen=True)
@@ -67,11 +77,28 @@ def memory_added(pid: int, before: ProcessMemory, above: int) -> int:
 
 def _added_by_child(pid: int) -> int:
     """What a process adds to its parent: a program all that it has, a fork what it wrote to."""
+    if _has_its_parents_memory(pid):
+        return 0
     if is_marked(pid):
         proportional = _figures(pid, b"Pss_Anon:", b"Pss_Shmem:")
         if proportional:
             return proportional
     return _figures(pid, b"Private_Dirty:")
+
+
+def _has_its_parents_memory(pid: int) -> bool:
+    """Whether a process is on its way to run a program, in the memory of the one that starts it.
+
+    That is how `subprocess` and others start programs (`vfork(2)`): no page is copied.
+    """
+    with suppress(OSError, IndexError, ValueError):  # It has ended.
+        parent = int(read_file(f"/proc/{pid}/stat").rpartition(b")")[2].split()[1])
+        if (number := _KCMP.get(platform.machine())) and _libc is not None:
+            order: int = _libc.syscall(number, parent, pid, _KCMP_VM)
+            if order >= 0:  # Otherwise this kernel does not tell.
+                return order == 0
+        return read_file(f"/proc/{parent}/statm") == read_file(f"/proc/{pid}/statm")
+    return False
 
 
 def _held(pid: int) -> int:

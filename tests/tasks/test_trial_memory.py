@@ -14,7 +14,7 @@ from tests.tasks.modules import launched, write_module
 MB = 1_000_000
 
 LARGE_IMPORT = """
-import multiprocessing, os, subprocess, sys, time
+import multiprocessing, os, subprocess, sys, tempfile, time
 import numpy as np
 from multiprocessing.shared_memory import SharedMemory
 
@@ -83,6 +83,17 @@ def program_that_shares_with_forks():
     subprocess.run([sys.executable, "-c", code])
     return 1.0
 
+def starts_a_program():
+    # Opening the pipe, on its way to the program, the new process waits in the memory of this one.
+    pipe = tempfile.mktemp()
+    os.mkfifo(pipe)
+    opens = subprocess.Popen(["sh", "-c", f"sleep 0.5; : > {pipe}"])
+    action = (os.POSIX_SPAWN_OPEN, 3, pipe, os.O_RDONLY, 0)
+    os.waitpid(os.posix_spawn("/bin/true", ["true"], os.environ, file_actions=[action]), 0)
+    opens.wait()
+    os.unlink(pipe)
+    return 1.0
+
 def shared_memory():
     memory = SharedMemory(create=True, size=400_000_000)
     np.frombuffer(memory.buf, dtype=np.uint8)[:] = 1
@@ -99,6 +110,7 @@ WITHIN = (
     "adds_little",
     "shares_with_forks",
     "program_that_shares_with_forks",
+    "starts_a_program",
 )
 BEYOND = (
     "adds_much",
