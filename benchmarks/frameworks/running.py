@@ -128,7 +128,7 @@ def run_in_trials(
     imports: Import,
     isolation: Isolation = "auto",
     *,
-    count: int = 4,
+    count: int = 3,
     timeout: float = 120.0,
     pause: float = 0.0,
 ) -> Trials:

@@ -26,15 +26,15 @@ HEADER = (
     "| | | | first | later | first | later | |"
 )
 
+_SPARE_TIME = 2.0
+"""Seconds for which a process that has imported ahead waits for its trial."""
+
 
 def main() -> None:
     """Measure, and print or write the table."""
     parser = argparse.ArgumentParser(description="What runs in a trial.")
     parser.add_argument("programs", nargs="*", help="of programs/ (default: all)")
     parser.add_argument("--write", type=Path, metavar="FILE", help="the page to renew")
-    parser.add_argument(
-        "--pause", type=float, default=5.0, help="seconds between two trials (default: 5)"
-    )
     options = parser.parse_args()
     chosen = [each for each in PROGRAMS if not options.programs or each.name in options.programs]
     lines = [
@@ -46,7 +46,7 @@ def main() -> None:
         print(line, flush=True)
     wrong = 0
     for program in chosen:
-        row, is_same = _row(program, options.pause)
+        row, is_same = _row(program)
         wrong += not is_same
         lines.append(row)
         print(row, flush=True)
@@ -61,9 +61,10 @@ def main() -> None:
         )
 
 
-def _row(program: Program, pause: float) -> tuple[str, bool]:
+def _row(program: Program) -> tuple[str, bool]:
     plain = [run_plainly(program) for _ in range(2)]  # The first one fills the caches.
     seconds, value, kept = min(plain)
+    pause = seconds + _SPARE_TIME
     trials = {each: run_in_trials(program, each, pause=pause) for each in program.imports}
     faults = [fault for each in trials.values() if (fault := _fault(each, value, kept))]
     cells = [
