@@ -7,6 +7,7 @@ import inspect
 import os
 import sys
 import uuid
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from importlib.machinery import ModuleSpec
@@ -170,17 +171,15 @@ def objective_label(objective: object) -> str:
     return f"{named.__module__}:{named.__qualname__}{' (instance)' if is_instance else ''}"
 
 
-def _what_cannot_travel(objective: object) -> str:
+def _what_cannot_travel(objective: object, dumps: Callable[[Any], bytes]) -> str:
     """The name of the first variable that a function uses and that cannot be pickled, or empty."""
-    import cloudpickle
-
     while isinstance(objective, functools.partial):
         objective = objective.func
     with suppress(TypeError, ValueError):  # It is none that was written in Python.
         variables = inspect.getclosurevars(getattr(objective, "train", objective))  # type: ignore[arg-type]
         for name, value in {**variables.nonlocals, **variables.globals}.items():
             try:
-                cloudpickle.dumps(value)
+                dumps(value)
             except Exception:  # noqa: BLE001 - a user's `__reduce__` may raise anything
                 return name
     return ""
@@ -217,7 +216,7 @@ def _pickle(objective: object, name: str) -> tuple[bytes, bytes]:
         found = [module_by_value(each, cloudpickle.dump) for each in by_value]
         return pickled, cloudpickle.dumps(found) if found else b""
     except Exception as error:
-        culprit = _what_cannot_travel(objective)
+        culprit = _what_cannot_travel(objective, cloudpickle.dumps)
         named = f"{culprit!r}, which it uses," if culprit else "it, or something it refers to,"
         raise ObjectiveNotFound(
             f"objective {name!r}: cannot be sent to the trials' process: {named} cannot be pickled "

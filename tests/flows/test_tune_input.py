@@ -152,7 +152,9 @@ def test_an_objective_that_cannot_travel_says_what_to_do() -> None:
         with lock:
             return 0.5
 
-    with pytest.raises(ObjectiveNotFound, match=r'give its path, "package.module:attribute"'):
+    with pytest.raises(
+        ObjectiveNotFound, match=r"'lock', which it uses, cannot be pickled .* give its path"
+    ):
         tune(train, X)
 
 

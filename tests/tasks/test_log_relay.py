@@ -4,7 +4,7 @@ import logging
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from prefect_tuner.tasks.log_relay import (
@@ -169,7 +169,7 @@ def test_the_log_of_a_program_that_prints_much_never_goes_quiet() -> None:
     assert program.shown() == sorted(program.shown())
 
 
-@UNHURRIED
+@settings(UNHURRIED, max_examples=25)
 @given(st.lists(st.tuples(st.integers(0, 400), st.integers(0, 500)), max_size=10))
 def test_however_it_prints_the_rate_and_the_total_are_bounded_and_nothing_is_lost_uncounted(
     phases: list[tuple[int, int]],
