@@ -46,7 +46,7 @@ types: $(INSTALLED) ## Check types alone
 benchmark: $(INSTALLED) ## Measure what a trial costs
 	@$(VENV)/bin/python benchmarks/overhead.py
 
-frameworks: $(FRAMEWORKS)/$(HAS_PACKAGE) ## Try PyTorch, TensorFlow and others in trials (2 GB)
+frameworks: $(FRAMEWORKS)/$(HAS_PACKAGE) ## Try PyTorch, TensorFlow and others in trials (5 GB)
 	@$(FRAMEWORKS)/bin/python -m pytest tests/frameworks
 	@$(FRAMEWORKS)/bin/python -m benchmarks.frameworks.table --write docs/what_runs_in_a_trial.md
 
@@ -93,7 +93,7 @@ $(INSTALLED): $(LOCKED) pyproject.toml
 	@touch $(INSTALLED)
 
 $(FRAMEWORKS)/$(HAS_PACKAGE): requirements.lock benchmarks/frameworks/requirements.txt pyproject.toml
-	@echo 'Making $(FRAMEWORKS): 2 GB, many minutes, and once only ...'
+	@echo 'Making $(FRAMEWORKS): 5 GB, many minutes, and once only ...'
 	@rm -rf $(FRAMEWORKS)
 	@"$(PYTHON)" -m venv $(FRAMEWORKS)
 	@$(FRAMEWORKS_PIP) --requirement requirements.lock
