@@ -79,6 +79,10 @@ def record_exit_handlers() -> None:
         _unregister(function)
         _handlers[:] = [handler for handler in _handlers if handler != function]
 
+    # Some have registered already, as they do when they are loaded; `atexit` does not tell which.
+    for home, name in sorted(_OF_EACH_PROCESS):
+        with suppress(KeyError, AttributeError):
+            _handlers.append(_Handler(attrgetter(name)(sys.modules[home]), (), {}))
     # Whoever imports the module's functions afterwards gets these.
     vars(atexit).update(register=register, unregister=unregister)
 
@@ -93,8 +97,6 @@ def leave_parents_exit_handlers() -> None:
     kept = [handler for handler in _handlers if handler.belongs_to_each_process]
     atexit._clear()
     _handlers[:] = kept
-    for function in _registered_before():
-        _register(function)
     for handler in kept:
         _register(handler)
     # The same for finalizers, which one handler calls: a temporary folder made during the import.
@@ -112,20 +114,6 @@ def on_exit_handler(listener: Callable[[str], object]) -> None:
     """Have a function told the name of each handler before it is called."""
     global _listener  # noqa: PLW0603 - there is one program, and one end of it
     _listener = listener
-
-
-def _registered_before() -> list[Callable[[], object]]:
-    """Handlers of each process that were registered before it was remembered who registers what."""
-    remembered = [handler.function for handler in _handlers]
-    found: list[Callable[[], object]] = []
-    for home, name in sorted(_OF_EACH_PROCESS):
-        try:
-            function = attrgetter(name)(sys.modules[home])
-        except (KeyError, AttributeError):
-            continue  # It is not loaded, and registers itself when it is.
-        if function not in remembered:
-            found.append(function)
-    return found
 
 
 def _leave_parents_processes() -> None:

@@ -205,8 +205,7 @@ class ForkServer:
             try:
                 ours.close()
                 self._close_in_fork(foreign)
-                is_loaded = self._trials.loaded is not None
-                inherited = Inherited(parent, theirs, self._trials.load, is_loaded, self._held)
+                inherited = Inherited(parent, theirs, self._trials.load, self._held)
                 become_trial(inherited, dict(place), ahead=ahead)
             except BaseException:  # noqa: BLE001 - whatever it is, it must not get any further
                 traceback.print_exc()

@@ -37,14 +37,12 @@ class Inherited:
         parent: The parent's process number.
         handover: On which the trial comes.
         load: Returns the objective.
-        is_loaded: Whether the parent has loaded it.
-        held: What the user's modules hold in the parent.
+        held: What the user's modules hold in the parent, which may have loaded it.
     """
 
     parent: int
     handover: socket.socket
     load: Callable[[], LoadedObjective]
-    is_loaded: bool
     held: UserGlobals
 
 
@@ -57,11 +55,11 @@ def become_trial(inherited: Inherited, environment: Mapping[str, str], *, ahead:
         ahead: Whether to load the objective before the trial comes.
     """
     _leave_parent(inherited.parent)
-    prepared = prepare_trial_process(inherited.held, is_loaded=inherited.is_loaded)
+    prepared = prepare_trial_process(inherited.held)
     os.environ.update(environment)
     load = inherited.load
     printed: int | None = None
-    if ahead and not inherited.is_loaded:
+    if ahead and not inherited.held.is_import_shared:
         printed = os.memfd_create("printed")
         for descriptor in (1, 2):
             os.dup2(printed, descriptor)

@@ -49,12 +49,11 @@ class PreparedProcess:
     held: UserGlobals
 
 
-def prepare_trial_process(held: UserGlobals, *, is_loaded: bool) -> PreparedProcess:
+def prepare_trial_process(held: UserGlobals) -> PreparedProcess:
     """Do what can be done in a trial's process before it is known which trial it will be.
 
     Args:
         held: What the user's modules hold that is not the trial's own.
-        is_loaded: Whether the process's parent has loaded the objective.
     """
     for stream in (sys.stdout, sys.stderr):
         with suppress(Exception):  # A module may have replaced it while it was imported.
@@ -65,7 +64,7 @@ def prepare_trial_process(held: UserGlobals, *, is_loaded: bool) -> PreparedProc
     faulthandler.enable(file=2)
     logging.captureWarnings(True)
     seed_python_and_numpy(0)  # For the kernel: memory that was written to is copied by now.
-    if is_loaded:  # A module may set up logging for itself, and what it holds is the trial's own.
+    if held.is_import_shared:  # Otherwise a module may still set up logging for itself.
         _rehearse(held)
     return PreparedProcess(TrialNotes(), held)
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import gc
 import io
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from types import FunctionType, ModuleType
 from typing import Any, TypeAlias, final
@@ -25,6 +25,8 @@ Namespace: TypeAlias = dict[str, Any]
 # of every object there is takes many times as long; to ask objects for their class wakes some up.
 _FILE = io.FileIO.__mro__[-2]
 
+_NOTHING: dict[str, int] = {}
+
 
 @final
 class UserGlobals:
@@ -33,9 +35,13 @@ class UserGlobals:
     Args:
         namespaces: Further namespaces of the user's.
         is_import_shared: Whether what is held now belongs to others, too, and is left alone.
+
+    Attributes:
+        is_import_shared: As above.
     """
 
     def __init__(self, namespaces: Iterable[Namespace] = (), *, is_import_shared: bool) -> None:
+        self.is_import_shared = is_import_shared
         self._known_modules = set(sys.modules) if is_import_shared else set[str]()
         self._latest_module = _latest_module() if is_import_shared else None
         self._held: list[tuple[Namespace, dict[str, int]]] = []
@@ -50,19 +56,27 @@ class UserGlobals:
             namespaces: Further namespaces of the user's.
         """
         gc.collect()  # As the interpreter does, while its finalizers still find all that they use.
+        for namespace, name in list(self.made_since(namespaces)):
+            namespace[name] = None
+        gc.collect()
+        _flush_files()
+
+    def made_since(self, namespaces: Iterable[Namespace] = ()) -> Iterator[tuple[Namespace, str]]:
+        """The names of what was made since, each with the namespace that it is in.
+
+        Args:
+            namespaces: Further namespaces of the user's.
+        """
         known = [id(namespace) for namespace, _ in self._held]
         made: list[Namespace] = []
         if self._latest_module != _latest_module():
             made = _users_among(set(sys.modules) - self._known_modules)
-        for namespace in [*made, *(each for each in namespaces if id(each) not in known)]:
-            self._held.append((namespace, {}))
-        for namespace, before in self._held:
+        made += [each for each in namespaces if id(each) not in known]
+        for namespace, before in [*self._held, *((each, _NOTHING) for each in made)]:
             # The latest first: what finalizes it may need what was there before.
             for name in reversed(list(namespace)):
                 if _is_given_up(name, namespace[name], before):
-                    namespace[name] = None
-        gc.collect()
-        _flush_files()
+                    yield namespace, name
 
 
 def _is_given_up(name: str, value: Any, before: dict[str, int]) -> bool:

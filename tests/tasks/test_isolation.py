@@ -13,7 +13,7 @@ from prefect_tuner import Outcome
 from prefect_tuner.tasks.process_tree import children
 from tests.polling import eventually
 from tests.tasks.attempts import attempt, fork_server_of, launcher_for
-from tests.tasks.modules import launched, notes, write_module
+from tests.tasks.modules import launched, notes, run_once, write_module
 
 IS_FRESH = """
 import os
@@ -115,6 +115,26 @@ def test_numeric_libraries_with_threads_that_survive_are_imported_once(tmp_path:
     with launched(module, environment={"OPENBLAS_NUM_THREADS": "3"}) as launcher:
         assert attempt(launcher).report.metric == 0.0
     assert launcher.notes == []
+
+
+def test_what_a_module_renews_in_each_fork_is_there_for_the_trial(tmp_path: Path) -> None:
+    module = write_module(
+        tmp_path,
+        """
+        import os
+
+        def renew():
+            global of
+            of = os.getpid()
+
+        renew()
+        os.register_at_fork(after_in_child=renew)
+
+        def train(params):
+            return float(of == os.getpid())
+        """,
+    )
+    assert run_once(module, settings={"isolation": "fork"}).report.metric == 1.0
 
 
 def test_both_ways_can_be_forced(tmp_path: Path) -> None:
