@@ -4,19 +4,16 @@
 PYTHON ?= python3
 UV ?= uv
 
-VENV := .venv
+# The frameworks that `make frameworks` tries are too large for everybody's environment.
+VENV := $(if $(filter frameworks,$(MAKECMDGOALS)),.venv-frameworks,.venv)
 RUN := $(VENV)/bin/python -m
 PIP := PIP_DISABLE_PIP_VERSION_CHECK=1 $(RUN) pip install --quiet --quiet
 
 # Each is written when its step is done, so that a step that was cut short is done again.
 LOCKED := $(VENV)/has-the-lock
 # The installation knows this folder by its full path: moved or copied, it is made anew.
-HAS_PACKAGE := has-the-package-$(shell pwd | cksum | cut -d ' ' -f 1)
-INSTALLED := $(VENV)/$(HAS_PACKAGE)
-
-# The frameworks that `make frameworks` tries are too large for everybody's environment.
-FRAMEWORKS := .venv-frameworks
-FRAMEWORKS_PIP := PIP_DISABLE_PIP_VERSION_CHECK=1 $(FRAMEWORKS)/bin/python -m pip install -qq
+INSTALLED := $(VENV)/has-the-package-$(shell pwd | cksum | cut -d ' ' -f 1)
+FRAMEWORKS := $(VENV)/has-the-frameworks
 
 VERSION := import sys; print("%d.%d.%d" % tuple(sys.version_info[:3]))
 
@@ -46,9 +43,9 @@ types: $(INSTALLED) ## Check types alone
 benchmark: $(INSTALLED) ## Measure what a trial costs
 	@$(VENV)/bin/python benchmarks/overhead.py
 
-frameworks: $(FRAMEWORKS)/$(HAS_PACKAGE) ## Try PyTorch, TensorFlow and others in trials (5 GB)
-	@$(FRAMEWORKS)/bin/python -m pytest tests/frameworks
-	@$(FRAMEWORKS)/bin/python -m benchmarks.frameworks.table --write docs/what_runs_in_a_trial.md
+frameworks: $(FRAMEWORKS) ## Try PyTorch, TensorFlow and others in trials (5 GB)
+	@$(RUN) pytest tests/frameworks
+	@$(RUN) benchmarks.frameworks.table --write docs/what_runs_in_a_trial.md
 
 lock: ## Renew requirements.lock (needs uv)
 	@command -v "$(UV)" >/dev/null || { \
@@ -62,7 +59,7 @@ lock: ## Renew requirements.lock (needs uv)
 	@mv requirements.new requirements.lock
 
 clean: ## Remove the environment and whatever was generated
-	@rm -rf $(VENV) $(FRAMEWORKS) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	@rm -rf .venv .venv-frameworks build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # A Python that is named on the command line is the one that is used, whatever .venv was made with.
@@ -92,11 +89,7 @@ $(INSTALLED): $(LOCKED) pyproject.toml
 	@$(PIP) --no-deps --no-build-isolation --editable .
 	@touch $(INSTALLED)
 
-$(FRAMEWORKS)/$(HAS_PACKAGE): requirements.lock benchmarks/frameworks/requirements.txt pyproject.toml
-	@echo 'Making $(FRAMEWORKS): 5 GB, many minutes, and once only ...'
-	@rm -rf $(FRAMEWORKS)
-	@"$(PYTHON)" -m venv $(FRAMEWORKS)
-	@$(FRAMEWORKS_PIP) --requirement requirements.lock
-	@$(FRAMEWORKS_PIP) --constraint requirements.lock --requirement benchmarks/frameworks/requirements.txt
-	@$(FRAMEWORKS_PIP) --no-deps --no-build-isolation --editable .
-	@touch $@
+$(FRAMEWORKS): $(INSTALLED) benchmarks/frameworks/requirements.txt
+	@echo 'Installing the frameworks: 5 GB, many minutes, and once only ...'
+	@$(PIP) --constraint requirements.lock --requirement benchmarks/frameworks/requirements.txt
+	@touch $(FRAMEWORKS)

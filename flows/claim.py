@@ -10,6 +10,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Self
 
+from prefect_tuner.tasks.process_tree import stat_fields
+
 LEASE = 60.0
 """Seconds after which a holder on another machine that has not renewed its claim is dead."""
 
@@ -104,8 +106,7 @@ def utc_now() -> str:
 def _started(pid: int) -> int | None:
     """When a process was started, in ticks; None when there is none, or a dead one."""
     try:
-        stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
+        fields = stat_fields(pid)
     except OSError:
         return None
-    fields = stat.rpartition(")")[2].split()  # The name before may hold spaces and brackets.
-    return None if fields[0] in {"Z", "X"} else int(fields[19])
+    return None if fields[0] in {b"Z", b"X"} else int(fields[19])

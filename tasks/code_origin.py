@@ -37,8 +37,7 @@ def origin_of(function: Any) -> Origin:
         assert origin_of(lambda: None) is Origin.OWN
         ```
     """
-    while isinstance(function, functools.partial):
-        function = function.func
+    function = innermost(function)
     function = getattr(function, "__func__", function)
     file = getattr(getattr(function, "__code__", None), "co_filename", "")
     if Path(file).is_absolute() and Path(file).exists():
@@ -46,6 +45,13 @@ def origin_of(function: Any) -> Origin:
     if not isinstance(function, type) and not hasattr(function, "__module__"):
         function = type(function)
     return _origin_by_module(function)
+
+
+def innermost(function: Any) -> Any:
+    """The function that partial ones call in the end; any other as it is."""
+    while isinstance(function, functools.partial):
+        function = function.func
+    return function
 
 
 def _origin_by_module(function: Any) -> Origin:

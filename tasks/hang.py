@@ -7,7 +7,7 @@ import platform
 import time
 from contextlib import suppress
 
-from prefect_tuner.tasks.process_tree import descendants, read_file
+from prefect_tuner.tasks.process_tree import descendants, read_file, stat_fields
 
 _LOOK = 0.15
 """Seconds in which a process that works would have used some of a processor: the kernel counts in
@@ -42,18 +42,16 @@ def describe_hang(pid: int, *, forked: bool) -> str:
 def _processor_time(pid: int) -> int:
     """Hundredths of a second, those of children that have ended included."""
     with suppress(OSError, IndexError, ValueError):
-        fields = read_file(f"/proc/{pid}/stat").rpartition(b")")[2].split()
-        return sum(map(int, fields[11:15]))
+        return sum(map(int, stat_fields(pid)[11:15]))
     return 0
 
 
 def _waits_for_lock(pid: int) -> bool:
     """Whether all threads of a process wait for each other, or for nobody."""
-    try:
+    with suppress(OSError):  # It has ended.
         threads = os.listdir(f"/proc/{pid}/task")  # noqa: PTH208 - as elsewhere
         return all(_is_in_lock(pid, thread) for thread in threads)
-    except OSError:
-        return True  # It has ended, and is waited for by nobody of these.
+    return False
 
 
 def _is_in_lock(pid: int, thread: str) -> bool:

@@ -120,9 +120,14 @@ class Launcher:
         self._shared: ForkServerProcess | None = None
 
     @property
+    def is_fresh(self) -> bool:
+        """Whether each trial loads the objective itself, as is known once it was loaded."""
+        return bool(self._is_fresh)
+
+    @property
     def start_timeout(self) -> float:
         """Seconds from the start of a trial's process to the call of the objective."""
-        return _START_TIMEOUT + (self._load_timeout if self._is_fresh else 0.0)
+        return _START_TIMEOUT + (self._load_timeout if self.is_fresh else 0.0)
 
     def load(self) -> None:
         """Load the objective, so that the first trial starts as fast as the others.
@@ -177,7 +182,7 @@ class Launcher:
         finally:
             for _, theirs in pairs:
                 os.close(theirs)
-        return TrialPipes(order.trial, slot, not self._is_fresh, *(ours for ours, _ in pairs))
+        return TrialPipes(order.trial, slot, not self.is_fresh, *(ours for ours, _ in pairs))
 
     def send_signal(self, trial: str, number: int) -> None:
         """Send a signal to all processes of a running trial."""

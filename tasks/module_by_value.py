@@ -7,7 +7,6 @@ joblib, would not find it. So what the module defines travels along, and stands 
 
 from __future__ import annotations
 
-import functools
 import io
 import sys
 from collections.abc import Callable
@@ -16,6 +15,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import FunctionType, MethodType, ModuleType
 from typing import Any, TypeAlias
+
+from prefect_tuner.tasks.code_origin import innermost
 
 DEFINITION_LIMIT = 4_000_000
 """Bytes of one definition with all that it refers to; a larger one is left behind."""
@@ -52,7 +53,7 @@ class ModuleByValue:
         Returns:
             The globals of the objective's functions; None where they are not of this module.
         """
-        function = _function_of(objective)
+        function = function_of(objective)
         belongs = getattr(function, "__module__", None) == self.name
         own: dict[str, Any] = getattr(function, "__globals__", {}) if belongs else {}
         module = ModuleType(self.name)
@@ -119,9 +120,9 @@ class _LimitedBuffer(io.RawIOBase):
         return b"".join(self._chunks)
 
 
-def _function_of(objective: object) -> Any:
-    while isinstance(objective, functools.partial):
-        objective = objective.func
+def function_of(objective: object) -> Any:
+    """The function or method that an objective calls: its own, its `train`, or its `__call__`."""
+    objective = innermost(objective)
     train = getattr(objective, "train", None)
     function = train if callable(train) else objective
     if not isinstance(function, type) and not hasattr(function, "__name__"):

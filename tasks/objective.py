@@ -20,7 +20,8 @@ from prefect_tuner.parameters import Params
 from prefect_tuner.redaction import redacted, shown_error
 from prefect_tuner.space import SearchSpace
 from prefect_tuner.tasks.allowed_objectives import check_allowed
-from prefect_tuner.tasks.module_by_value import module_by_value
+from prefect_tuner.tasks.code_origin import innermost
+from prefect_tuner.tasks.module_by_value import function_of, module_by_value
 from prefect_tuner.tasks.objective_import import options_left_out, undecorated
 
 
@@ -173,10 +174,8 @@ def objective_label(objective: object) -> str:
 
 def _what_cannot_travel(objective: object, dumps: Callable[[Any], bytes]) -> str:
     """The name of the first variable that a function uses and that cannot be pickled, or empty."""
-    while isinstance(objective, functools.partial):
-        objective = objective.func
     with suppress(TypeError, ValueError):  # It is none that was written in Python.
-        variables = inspect.getclosurevars(getattr(objective, "train", objective))  # type: ignore[arg-type]
+        variables = inspect.getclosurevars(function_of(objective))
         for name, value in {**variables.nonlocals, **variables.globals}.items():
             try:
                 dumps(value)
@@ -229,8 +228,7 @@ def _pickle(objective: object, name: str) -> tuple[bytes, bytes]:
 
 
 def _defining_module(objective: object) -> ModuleType | None:
-    while isinstance(objective, functools.partial):
-        objective = objective.func
+    objective = innermost(objective)
     return inspect.getmodule(objective if hasattr(objective, "__module__") else type(objective))
 
 

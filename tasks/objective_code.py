@@ -9,7 +9,6 @@ read, not imported. What is not seen: data, and what is looked up by a name made
 from __future__ import annotations
 
 import ast
-import functools
 import inspect
 import sys
 import textwrap
@@ -18,7 +17,7 @@ from pathlib import Path
 from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
-from prefect_tuner.tasks.code_origin import Origin, origin_of, origin_of_file
+from prefect_tuner.tasks.code_origin import Origin, innermost, origin_of, origin_of_file
 from prefect_tuner.tasks.objective_import import undecorated
 from prefect_tuner.tasks.static_code import (
     MOST_DEFINITIONS,
@@ -141,9 +140,7 @@ def _names_in(code: CodeType) -> set[str]:
 
 
 def _function_in(objective: object) -> Any:
-    objective = undecorated(objective)
-    while isinstance(objective, functools.partial):
-        objective = objective.func
+    objective = innermost(undecorated(objective))
     if not isinstance(objective, type | FunctionType) and not inspect.ismethod(objective):
         objective = type(objective)
     return getattr(objective, "__func__", objective)

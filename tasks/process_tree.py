@@ -82,6 +82,16 @@ def is_marked(pid: int, trial: str = "") -> bool:
     return False
 
 
+def stat_fields(pid: int) -> list[bytes]:
+    """What the kernel says of a process: its state, its parent and so on, see `proc_pid_stat(5)`.
+
+    Raises:
+        OSError: There is none.
+    """
+    # The name, which goes before, may hold spaces and brackets.
+    return read_file(f"/proc/{pid}/stat").rpartition(b")")[2].split()
+
+
 def describe_process(pid: int) -> str:
     """A process below this one for a message: its number, and what it runs."""
     try:

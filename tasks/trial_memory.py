@@ -9,20 +9,19 @@ from __future__ import annotations
 
 import ctypes
 import platform
-import sys
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from typing import Any, Self
 
-from prefect_tuner.tasks.process_tree import descendants, is_marked, read_file
+from prefect_tuner.tasks.process_tree import descendants, is_marked, read_file, stat_fields
 
 _KCMP = {"x86_64": 312, "aarch64": 272}
 """The number of the system call that compares what two processes hold, see `kcmp(2)`."""
 
 _KCMP_VM = 1
 
-_libc = ctypes.CDLL(None) if sys.platform == "linux" else None
+_libc = ctypes.CDLL(None)
 
 
 @dataclass(frozen=True)
@@ -92,8 +91,8 @@ def _has_its_parents_memory(pid: int) -> bool:
     That is how `subprocess` and others start programs (`vfork(2)`): no page is copied.
     """
     with suppress(OSError, IndexError, ValueError):  # It has ended.
-        parent = int(read_file(f"/proc/{pid}/stat").rpartition(b")")[2].split()[1])
-        if (number := _KCMP.get(platform.machine())) and _libc is not None:
+        parent = int(stat_fields(pid)[1])
+        if number := _KCMP.get(platform.machine()):
             order: int = _libc.syscall(number, parent, pid, _KCMP_VM)
             if order >= 0:  # Otherwise this kernel does not tell.
                 return order == 0

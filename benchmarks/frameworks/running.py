@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import re
+import runpy
 import subprocess
 import sys
 import tempfile
@@ -21,13 +21,12 @@ from prefect_tuner.flows.launch_settings import launch_settings
 from prefect_tuner.tasks.attempt import run_attempt
 from prefect_tuner.tasks.attempt_report import AttemptReport, TrialLimits
 from prefect_tuner.tasks.attempt_request import AttemptRequest
-from prefect_tuner.tasks.launcher import Launcher
+from prefect_tuner.tasks.launcher import Isolation, Launcher
 from prefect_tuner.tasks.objective import describe_objective
 
 FOLDER = Path(__file__).with_name("programs")
 
 Import = Literal["warm", "lazy"]
-Isolation = Literal["auto", "fork", "fresh"]
 
 
 @dataclass(frozen=True)
@@ -76,21 +75,16 @@ class Trials:
     """What came of a program's trials, one after the other.
 
     Attributes:
-        notes: What the study's log says of how they are started.
+        are_fresh: Whether each imported the program itself, rather than being forked.
         reports: What came of each.
         seconds: What each took, from its start until its process was gone.
         kept: What each left behind on disk.
     """
 
-    notes: list[str]
+    are_fresh: bool
     reports: list[AttemptReport]
     seconds: list[float]
     kept: list[str]
-
-    @property
-    def are_forked(self) -> bool:
-        """Whether they were forks of a process that had imported the program."""
-        return not any(note.startswith("Each trial imports") for note in self.notes)
 
     @property
     def first(self) -> float:
@@ -161,8 +155,7 @@ def run_in_trials(
                 seconds.append(time.monotonic() - began)
         finally:
             launcher.stop()
-        notes = [note for _, note in launcher.notes]
-        return Trials(notes, reports, seconds, _kept(program, folder))
+        return Trials(launcher.is_fresh, reports, seconds, _kept(program, folder))
 
 
 @contextmanager
@@ -173,10 +166,5 @@ def _kept_in() -> Iterator[Path]:
 
 def _kept(program: Program, folder: Path) -> list[str]:
     """What each run has left in its folder, in a few words."""
-    spec = importlib.util.spec_from_file_location(program.name, program.file)
-    if spec is None or spec.loader is None:
-        raise RuntimeError(f"{program.file} cannot be imported")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    describe = getattr(module, "kept", None)
+    describe = runpy.run_path(str(program.file)).get("kept")
     return [describe(each) for each in sorted(folder.iterdir())] if describe else []

@@ -81,7 +81,7 @@ def _row(program: Program) -> tuple[str, bool]:
 def _times(trials: Trials | None) -> tuple[str, str]:
     if trials is None:
         return "", ""
-    how = "forked" if trials.are_forked else "fresh"
+    how = "fresh" if trials.are_fresh else "forked"
     return f"{trials.first:.2f}", f"{trials.later:.2f}, {how}"
 
 

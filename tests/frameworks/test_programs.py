@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from functools import cache
 from pathlib import Path
 
@@ -11,21 +10,18 @@ import pytest
 from benchmarks.frameworks.running import (
     PROGRAMS,
     Import,
-    Isolation,
     Program,
     run_in_trials,
     run_plainly,
 )
 from prefect_tuner import Outcome
+from prefect_tuner.tasks.launcher import Isolation
+from tests.tasks.attempts import in_shared_memory
 from tests.tasks.modules import run_once, write_module
 
 CASES = [(program, each) for program in PROGRAMS for each in program.imports]
 
 plainly = cache(run_plainly)
-
-
-def shared_memory() -> set[str]:
-    return set(os.listdir("/dev/shm"))  # noqa: PTH208
 
 
 @pytest.mark.parametrize(
@@ -36,11 +32,11 @@ def test_a_trial_gives_what_the_program_gives(
     program: Program, imports: Import, isolation: Isolation
 ) -> None:
     _, metric, kept = plainly(program)
-    before = shared_memory()
+    before = in_shared_memory()
     trials = run_in_trials(program, imports, isolation, count=2)
     assert [report.metric for report in trials.reports] == [metric, metric], trials.reports
     assert set(trials.kept) == set(kept)
-    assert shared_memory() <= before
+    assert in_shared_memory() <= before
 
 
 SEEDED = {

@@ -200,3 +200,8 @@ def _command_line(pid: int) -> str:
         return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode()[:200]
     except OSError:
         return "(ended)"
+
+
+def in_shared_memory() -> set[str]:
+    """What lies in shared memory now."""
+    return set(os.listdir("/dev/shm"))  # noqa: PTH208

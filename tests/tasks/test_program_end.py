@@ -13,7 +13,13 @@ import pytest
 
 from prefect_tuner import Outcome
 from prefect_tuner.tasks.launcher import Launcher
-from tests.tasks.attempts import InBackground, assert_gone, attempt, launcher_for
+from tests.tasks.attempts import (
+    InBackground,
+    assert_gone,
+    attempt,
+    in_shared_memory,
+    launcher_for,
+)
 from tests.tasks.modules import launched, run_once, write_module
 
 GRACE = 10.0
@@ -329,7 +335,7 @@ def test_a_stopped_study_does_not_wait_for_the_end_of_a_program(tmp_path: Path) 
 @pytest.fixture
 def shared_memory() -> set[str]:
     """What lies in shared memory before the test."""
-    return set(os.listdir("/dev/shm"))  # noqa: PTH208
+    return in_shared_memory()
 
 
 @pytest.mark.skipif(not Path("/dev/shm").is_dir(), reason="there is no /dev/shm")
@@ -355,7 +361,7 @@ def test_trials_leave_nothing_in_shared_memory(
             run = attempt(launcher, grace=GRACE)
             assert run.report.metric == 400_000
             assert not any("cut off" in line for line in run.lines), run.lines
-    assert set(os.listdir("/dev/shm")) <= shared_memory  # noqa: PTH208
+    assert in_shared_memory() <= shared_memory
 
 
 @pytest.mark.skipif(not Path("/dev/shm").is_dir(), reason="there is no /dev/shm")
@@ -373,7 +379,7 @@ def test_an_import_that_leaves_a_pool_leaves_nothing_in_shared_memory(
     )
     with launched(module) as launcher:
         assert attempt(launcher, grace=GRACE, timeout=30).report.metric == 3.0
-    assert set(os.listdir("/dev/shm")) <= shared_memory  # noqa: PTH208
+    assert in_shared_memory() <= shared_memory
 
 
 def test_a_no_op_leaves_no_more_than_its_own_process(faults: Launcher) -> None:
