@@ -27,6 +27,7 @@ from prefect_tuner.redaction import shown_error
 from prefect_tuner.tasks.exit_handlers import record_exit_handlers
 from prefect_tuner.tasks.fork_safety import ProcessState, reasons_against_fork
 from prefect_tuner.tasks.fork_server import ForkServer, ServedTrials
+from prefect_tuner.tasks.log_records import watch_log_records
 from prefect_tuner.tasks.objective import ObjectiveSpec
 from prefect_tuner.tasks.objective_loading import LoadedObjective, load_objective
 from prefect_tuner.tasks.objective_traceback import format_traceback
@@ -64,6 +65,7 @@ def main(descriptor: int) -> None:
             os.chdir(spec.directory)
             import_module("numpy.random")  # Loaded lazily by numpy, and seeded in each trial.
             record_exit_handlers()
+            watch_log_records()
             before = ProcessState.of_this_process()
             with _dying_with(connection):
                 loaded = None if in_each_trial else load_objective(spec)

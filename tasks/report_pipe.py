@@ -16,16 +16,12 @@ Each is an object with a key `type`:
 from __future__ import annotations
 
 import json
-import logging
 import os
-import sys
 import threading
 from contextlib import suppress
 from typing import Any
 
 from prefect_tuner.tasks.wire import ConnectionClosed, read_frame
-
-_CHATTY = ("httpx", "httpcore")
 
 LOG_TEXT_LIMIT = 3_000
 """Characters of one log line."""
@@ -69,61 +65,3 @@ class ReportPipe:
         else:  # Processes that the objective forked would tear each other's lines, and ours.
             with suppress(OSError):
                 os.write(2, f"{text}\n".encode(errors="replace"))
-
-
-class ReportHandler(logging.Handler):
-    """Sends log records to the supervisor, except for those that are printed anyway.
-
-    Args:
-        pipe: Where to.
-    """
-
-    def __init__(self, pipe: ReportPipe) -> None:
-        super().__init__()
-        self._pipe = pipe
-
-    def emit(self, record: logging.LogRecord) -> None:
-        """Send one record."""
-        try:
-            if not _is_printed(record):
-                self._pipe.log(record.levelno, f"{record.name}: {self.format(record)}")
-        except Exception:  # noqa: BLE001 - logging never hurts the objective
-            self.handleError(record)
-
-
-def report_log_records(pipe: ReportPipe) -> None:
-    """Send what is logged to the supervisor, instead of to the terminal; files are kept.
-
-    Where nobody has chosen what is logged, it is all from INFO on, but for the requests of
-    libraries that tell of each.
-    """
-    root = logging.getLogger()
-    others = [
-        each
-        for each in root.handlers
-        if not is_console_handler(each) and not isinstance(each, ReportHandler)
-    ]
-    if root.level == logging.WARNING and not others:  # Python's default.
-        root.setLevel(logging.INFO)
-        for name in _CHATTY:
-            if logging.getLogger(name).level == logging.NOTSET:
-                logging.getLogger(name).setLevel(logging.WARNING)
-    root.handlers = [*others, ReportHandler(pipe)]
-
-
-def is_console_handler(handler: logging.Handler) -> bool:
-    """Whether a handler prints to a standard stream."""
-    if not isinstance(handler, logging.StreamHandler):
-        return False
-    standard = (sys.stdout, sys.stderr, sys.__stdout__, sys.__stderr__)
-    return any(handler.stream is stream for stream in standard)
-
-
-def _is_printed(record: logging.LogRecord) -> bool:
-    """Whether a logger on the way to the root prints the record, which is in the log then."""
-    logger: logging.Logger | None = logging.getLogger(record.name)
-    while logger is not None and logger.parent is not None and logger.propagate:
-        if any(is_console_handler(h) and record.levelno >= h.level for h in logger.handlers):
-            return True
-        logger = logger.parent
-    return False

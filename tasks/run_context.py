@@ -14,11 +14,8 @@ from types import ModuleType
 from typing import Any, final
 
 from prefect_tuner.tasks.after_import import call_after_import
-from prefect_tuner.tasks.report_pipe import (
-    ReportPipe,
-    is_console_handler,
-    report_log_records,
-)
+from prefect_tuner.tasks.log_records import is_console_handler, report_log_records
+from prefect_tuner.tasks.report_pipe import ReportPipe
 
 _RUN_LOGGERS = ("prefect.flow_runs", "prefect.task_runs")
 

@@ -18,12 +18,13 @@ from typing import Any, NoReturn
 
 from prefect_tuner.extra_value import KEPT
 from prefect_tuner.tasks.attempt_request import StartOrder
+from prefect_tuner.tasks.log_records import report_log_records, report_warnings
 from prefect_tuner.tasks.metric import InvalidMetric, Returned, read_metric
 from prefect_tuner.tasks.objective_loading import LoadedObjective
 from prefect_tuner.tasks.objective_traceback import format_traceback
 from prefect_tuner.tasks.process_tree import children
 from prefect_tuner.tasks.program_end import end_program, flush_output, rehearse_end, show_uncaught
-from prefect_tuner.tasks.report_pipe import LOG_TEXT_LIMIT, ReportPipe, report_log_records
+from prefect_tuner.tasks.report_pipe import LOG_TEXT_LIMIT, ReportPipe
 from prefect_tuner.tasks.run_context import TrialRunContext
 from prefect_tuner.tasks.seeding import seed_generators, seed_python_and_numpy
 from prefect_tuner.tasks.trial_context import TrialContext
@@ -62,7 +63,6 @@ def prepare_trial_process(held: UserGlobals) -> PreparedProcess:
             )
     # A segmentation fault then leaves its Python traceback in the trial's log.
     faulthandler.enable(file=2)
-    logging.captureWarnings(True)
     seed_python_and_numpy(0)  # For the kernel: memory that was written to is copied by now.
     if held.is_import_shared:  # Otherwise a module may still set up logging for itself.
         _rehearse(held)
@@ -179,6 +179,7 @@ class _Trial:
 
     def _call(self) -> Returned:
         self._objective = objective = self._load()
+        report_warnings(self._pipe)
         report_log_records(self._pipe)  # Not before: a module may set up logging for itself.
         self._run_context.enter_when_needed()
         seed_generators(self._order.request.seed)
