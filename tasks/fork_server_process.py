@@ -172,5 +172,6 @@ class ForkServerProcess:
 def _header(
     objective: ObjectiveSpec, places: Sequence[Mapping[str, str]], load_in_each_trial: bool
 ) -> dict[str, Any]:
-    data = {key: value for key, value in vars(objective).items() if not isinstance(value, bytes)}
+    binary = (bytes, bytearray)
+    data = {key: value for key, value in vars(objective).items() if not isinstance(value, binary)}
     return {**data, "places": list(places), "load_in_each_trial": load_in_each_trial}

@@ -7,7 +7,6 @@ import inspect
 import os
 import sys
 import uuid
-from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from importlib.machinery import ModuleSpec
@@ -17,11 +16,10 @@ from typing import Any, Protocol, runtime_checkable
 
 from prefect_tuner.errors import InvalidConfiguration, ObjectiveNotFound
 from prefect_tuner.parameters import Params
-from prefect_tuner.redaction import redacted, shown_error
+from prefect_tuner.redaction import redacted
 from prefect_tuner.space import SearchSpace
 from prefect_tuner.tasks.allowed_objectives import check_allowed
 from prefect_tuner.tasks.code_origin import innermost
-from prefect_tuner.tasks.module_by_value import function_of, module_by_value
 from prefect_tuner.tasks.objective_import import options_left_out, undecorated
 
 
@@ -172,18 +170,6 @@ def objective_label(objective: object) -> str:
     return f"{named.__module__}:{named.__qualname__}{' (instance)' if is_instance else ''}"
 
 
-def _what_cannot_travel(objective: object, dumps: Callable[[Any], bytes]) -> str:
-    """The name of the first variable that a function uses and that cannot be pickled, or empty."""
-    with suppress(TypeError, ValueError):  # It is none that was written in Python.
-        variables = inspect.getclosurevars(function_of(objective))
-        for name, value in {**variables.nonlocals, **variables.globals}.items():
-            try:
-                dumps(value)
-            except Exception:  # noqa: BLE001 - a user's `__reduce__` may raise anything
-                return name
-    return ""
-
-
 def _own_path(objective: object) -> str:
     """The path by which a function of the script that runs can be imported; empty for others."""
     main = sys.modules["__main__"]
@@ -197,34 +183,37 @@ def _own_path(objective: object) -> str:
     return f"{Path(file).name}:{name}" if file else ""
 
 
-def _pickle(objective: object, name: str) -> tuple[bytes, bytes]:
-    """The objective, and what the modules define whose parts of it travel by value."""
+def _pickle(objective: object, name: str) -> tuple[bytes | bytearray, bytes]:
+    """The objective, and what is needed of the modules whose parts of it travel by value."""
     import cloudpickle
 
+    from prefect_tuner.tasks.module_by_value import CannotTravel, pack
+
     module = _defining_module(objective)
-    unknown = [module] if module is not None and not _importable(module) else []
+    main = sys.modules["__main__"]
+    unknown = [main]
     known = cloudpickle.list_registry_pickle_by_value()
-    registered = [each for each in unknown if each.__name__ not in known]
+    if module is not None and module is not main and not _importable(module):
+        unknown.append(module)
+        if module.__name__ not in known:
+            cloudpickle.register_pickle_by_value(module)
     try:
-        for each in registered:
-            cloudpickle.register_pickle_by_value(each)
-        pickled: bytes = cloudpickle.dumps(objective)
-        by_value = set(unknown)
-        if b"__main__" in pickled:  # Its own, or that of an argument bound to it.
-            by_value.add(sys.modules["__main__"])
-        found = [module_by_value(each, cloudpickle.dump) for each in by_value]
-        return pickled, cloudpickle.dumps(found) if found else b""
-    except Exception as error:
-        culprit = _what_cannot_travel(objective, cloudpickle.dumps)
-        named = f"{culprit!r}, which it uses," if culprit else "it, or something it refers to,"
-        raise ObjectiveNotFound(
-            f"objective {name!r}: cannot be sent to the trials' process: {named} cannot be pickled "
-            f"({shown_error(error)}); give its path, such as "
-            f'"{_own_path(objective) or "package.module:attribute"}", and trials import it'
-        ) from error
+        pickled, luggage = pack(objective, unknown)
+        return pickled, cloudpickle.dumps(luggage) if luggage.modules else b""
+    except CannotTravel as error:
+        raise ObjectiveNotFound(_cannot_be_sent(objective, name, str(error))) from error
     finally:
-        for each in registered:
-            cloudpickle.unregister_pickle_by_value(each)
+        for each in unknown[1:]:
+            if each.__name__ not in known:
+                cloudpickle.unregister_pickle_by_value(each)
+
+
+def _cannot_be_sent(objective: object, name: str, reason: str) -> str:
+    return (
+        f"objective {name!r}: cannot be sent to the trials' process: {reason}; give its path, such "
+        "as "
+        f'"{_own_path(objective) or "package.module:attribute"}", and trials import it'
+    )
 
 
 def _defining_module(objective: object) -> ModuleType | None:

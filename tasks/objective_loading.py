@@ -10,7 +10,6 @@ from typing import Any
 
 from prefect_tuner.errors import ObjectiveNotFound
 from prefect_tuner.redaction import shown_error
-from prefect_tuner.tasks.module_by_value import ModuleByValue
 from prefect_tuner.tasks.objective import ObjectiveSpec
 from prefect_tuner.tasks.objective_call import ObjectiveCall, objective_call
 from prefect_tuner.tasks.objective_import import (
@@ -44,9 +43,13 @@ def load_objective(spec: ObjectiveSpec) -> LoadedObjective:
     """
     sys.argv[:] = spec.argv or [spec.path.rpartition(":")[0]]
     namespaces: list[dict[str, Any]] = []
+    warnings: list[str] = []
     with importing(spec.path or spec.name):
-        found = import_objective(spec.path) if spec.path else _unpickle(spec, namespaces)
-    warnings = options_left_out(found, spec.name)
+        if spec.path:
+            found = import_objective(spec.path)
+        else:
+            found = _unpickle(spec, namespaces, warnings)
+    warnings += options_left_out(found, spec.name)
     objective = undecorated(found)
     if inspect.isclass(objective) and hasattr(objective, "train"):
         try:
@@ -68,20 +71,26 @@ def load_objective(spec: ObjectiveSpec) -> LoadedObjective:
     return LoadedObjective(call, namespaces, warnings)
 
 
-def _unpickle(spec: ObjectiveSpec, namespaces: list[dict[str, Any]]) -> Any:
+def _unpickle(spec: ObjectiveSpec, namespaces: list[dict[str, Any]], warnings: list[str]) -> Any:
     import pickle
 
     # The bytes were made by the flow's own process for this one and are never stored.
+    def load(data: bytes | bytearray) -> Any:
+        return pickle.loads(data)  # noqa: S301
+
+    if spec.modules:  # Costly, and often not needed.
+        from prefect_tuner.tasks.module_by_value import CannotTravel
+        from prefect_tuner.tasks.module_standing_in import unpack
     try:
-        objective = pickle.loads(spec.pickled)  # noqa: S301
-        modules: list[ModuleByValue] = pickle.loads(spec.modules) if spec.modules else []  # noqa: S301
-        for module in modules:
-            own = module.install(objective, pickle.loads)
-            if own is not None:
-                namespaces.append(own)
+        if not spec.modules:
+            return load(spec.pickled)
+        objective, standing = unpack(spec.pickled, load(spec.modules), load)
     except (Exception, SystemExit) as error:
+        told = spec.modules and isinstance(error, CannotTravel)
         raise ObjectiveNotFound(
             f"objective {spec.name!r}: cannot be loaded in the trials' process: "
-            f"{shown_error(error)}"
+            f"{error if told else shown_error(error)}"
         ) from error
+    namespaces += standing.namespaces
+    warnings += standing.warnings
     return objective

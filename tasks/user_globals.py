@@ -96,11 +96,9 @@ def _users_among(names: Iterable[str]) -> list[Namespace]:
 def _is_the_users(name: str, module: ModuleType) -> bool:
     if name.partition(".")[0] == "prefect_tuner":
         return False
-    if name in (
-        "__main__",
-        "__mp_main__",
-    ):  # Run by `-m`, it is this package's; otherwise it stands for a script.
-        return module.__spec__ is None
+    if name in ("__main__", "__mp_main__"):  # This package's own program, or a user's script.
+        spec = module.__spec__
+        return spec is None or spec.name.partition(".")[0] != "prefect_tuner"
     file = getattr(module, "__file__", None)
     return isinstance(file, str) and origin_of_file(file) is Origin.OWN
 

@@ -1,0 +1,214 @@
+"""Pickling of what belongs to modules that another process cannot import by their names.
+
+Functions and classes of such a module travel by value, as `cloudpickle` has it, with three
+differences. Their globals are those of the module that stands for theirs in the other process.
+Where that module has a function or a class already, it is taken instead. And what they use of their
+module's globals does not travel with each of them, but is told to the caller.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import inspect
+import pickle
+import sys
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from operator import attrgetter
+from types import CodeType, FunctionType, ModuleType
+from typing import Any, TypeAlias
+
+import cloudpickle
+
+Name: TypeAlias = tuple[str, str]
+"""The name of a module, and a name in it."""
+
+_CACHED = type(functools.cache(abs))
+_PLAIN_CONSTANTS = (int, float, complex, str, bytes, bool, type(None))
+
+
+class ModulePickler(cloudpickle.Pickler):  # type: ignore[misc]
+    """Pickles objects that refer to what belongs to some modules.
+
+    Args:
+        file: Is written to.
+        modules: Those modules.
+        whole: The names of the functions and classes of theirs that are written down. The others
+            are looked up in the other process.
+
+    Attributes:
+        used: The names in these modules that are needed, after something was pickled.
+        met: The names of those of the modules that are needed.
+    """
+
+    def __init__(
+        self,
+        file: Any,
+        modules: Iterable[ModuleType],
+        whole: Iterable[Name] = (),
+    ) -> None:
+        super().__init__(file, protocol=pickle.HIGHEST_PROTOCOL)
+        self.used: set[Name] = set()
+        self.met: set[str] = set()
+        self._modules = {module.__name__: module for module in modules}
+        self._whole = frozenset(whole)
+        for name, module in self._modules.items():
+            self.globals_ref[id(vars(module))] = _Globals(name)
+
+    def reducer_override(self, obj: Any) -> Any:
+        """Say how an object is pickled; see `pickle.Pickler.reducer_override`."""
+        if isinstance(obj, ModuleType):
+            if self._modules.get(obj.__name__) is not obj:
+                return NotImplemented
+            self.met.add(obj.__name__)
+            return _module, (obj.__name__,)
+        path = definition_path(obj, self._modules)
+        if path is None:
+            return self._without_globals(obj, super().reducer_override(obj))
+        module, qualname = path
+        root = (module, qualname.partition(".")[0])
+        self.used.add(root)
+        self.met.add(module)
+        reduced = self._reduced_whole(obj) if root in self._whole else None
+        if reduced is None:
+            return _found, path
+        make, arguments, state, setter = reduced
+        made = (*path, code_mark(obj), make, arguments)
+        return _found_or_made, made, (state, setter), None, None, _set_if_made
+
+    def _reduced_whole(self, obj: Any) -> tuple[Any, Any, Any, Any] | None:
+        """What to make an object by, and to set its state by; None where that cannot be told."""
+        reduced = _reduce_cached(obj) or super().reducer_override(obj)
+        if reduced is NotImplemented:
+            reduced = obj.__reduce_ex__(pickle.HIGHEST_PROTOCOL)
+        reduced = self._without_globals(obj, reduced)
+        if not isinstance(reduced, tuple):
+            return None
+        make, arguments, state, items, pairs, setter = (*reduced, *[None] * 4)[:6]
+        return None if items or pairs else (make, arguments, state, setter)
+
+    def _without_globals(self, obj: Any, reduced: Any) -> Any:
+        """Take the globals that a function uses out of what `cloudpickle` writes down of it."""
+        if not isinstance(obj, FunctionType) or not isinstance(reduced, tuple):
+            return reduced
+        for home, module in self._modules.items():
+            if obj.__globals__ is vars(module):
+                self.met.add(home)
+                slots = reduced[2][1]
+                self.used |= {(home, name) for name in slots["__globals__"]}
+                slots["__globals__"] = {}
+        return reduced
+
+
+def definition_path(obj: Any, modules: Mapping[str, ModuleType]) -> Name | None:
+    """Where a function, a class or the like is found in its module; None for all else.
+
+    Args:
+        obj: Whatever it is.
+        modules: By their names.
+    """
+    qualname = getattr(obj, "__qualname__", None)
+    home = getattr(obj, "__module__", None)
+    if not isinstance(qualname, str) or not isinstance(home, str):
+        return None
+    module = modules.get(home)
+    return (home, qualname) if module and _lookup(module, qualname) is obj else None
+
+
+def code_mark(obj: Any) -> str:
+    """Tells the code of a function or a class from that of another; empty for other objects."""
+    try:
+        obj = inspect.unwrap(obj)
+    except ValueError:  # It goes round in circles.
+        return ""
+    if isinstance(obj, type):
+        functions = {k: v for k, v in vars(obj).items() if isinstance(v, FunctionType)}
+        code: object = [(name, _code_parts(functions[name].__code__)) for name in sorted(functions)]
+    elif isinstance(obj, FunctionType):
+        code = _code_parts(obj.__code__)
+    else:
+        return ""
+    return hashlib.blake2b(repr(code).encode(), digest_size=16).hexdigest()
+
+
+def _code_parts(code: CodeType) -> list[object]:
+    constants = [
+        _code_parts(each) if isinstance(each, CodeType) else each
+        for each in code.co_consts
+        if isinstance(each, (CodeType, *_PLAIN_CONSTANTS))
+    ]
+    return [code.co_name, code.co_firstlineno, code.co_code, code.co_names, constants]
+
+
+def _lookup(module: ModuleType, qualname: str) -> Any:
+    first, *rest = qualname.split(".")
+    found = vars(module).get(first)
+    for name in rest:
+        found = getattr(found, name, None)
+    return found
+
+
+@dataclass(frozen=True)
+class _Globals:
+    """Stands for the globals of a module."""
+
+    module: str
+
+    def __reduce__(self) -> tuple[Callable[[str], dict[str, Any]], tuple[str]]:
+        return _globals, (self.module,)
+
+
+# What follows is called by the names that are in the pickles, in the process that loads them.
+
+_made: set[int] = set()
+
+
+def _module(name: str) -> ModuleType:
+    return sys.modules[name]
+
+
+def _globals(module: str) -> dict[str, Any]:
+    return vars(sys.modules[module])
+
+
+def _found(module: str, qualname: str) -> Any:
+    return attrgetter(qualname)(sys.modules[module])
+
+
+def _found_or_made(
+    module: str, qualname: str, mark: str, make: Callable[..., Any], arguments: tuple[Any, ...]
+) -> Any:
+    found = _lookup(sys.modules[module], qualname)
+    if found is not None and code_mark(found) == mark:
+        return found
+    made = make(*arguments)
+    _made.add(id(made))
+    return made
+
+
+def _set_if_made(obj: Any, given: tuple[Any, Callable[[Any, Any], object] | None]) -> None:
+    state, setter = given
+    if id(obj) not in _made:
+        return
+    _made.discard(id(obj))
+    if setter is not None:
+        setter(obj, state)
+    elif hasattr(obj, "__setstate__"):
+        obj.__setstate__(state)
+    elif state is not None:
+        plain, slots = state if isinstance(state, tuple) and len(state) == 2 else (state, {})
+        vars(obj).update(plain or {})
+        for name, value in (slots or {}).items():
+            setattr(obj, name, value)
+
+
+def _reduce_cached(obj: Any) -> tuple[Any, ...] | None:
+    """A function with a cache, which `pickle` would look up by its name."""
+    if not isinstance(obj, _CACHED):
+        return None
+    return _cached, (obj.__wrapped__, obj.cache_parameters()), None
+
+
+def _cached(function: Callable[..., Any], parameters: dict[str, Any]) -> Any:
+    return functools.lru_cache(**parameters)(function)
