@@ -261,8 +261,8 @@ class Launcher:
         isolation = self.settings.isolation
         first_place = self._slots.environment(0) if isolation != "fork" else {}
         server = self._new_server(load_in_each_trial=False, environment=first_place)
-        if self.settings.note:
-            self.notes.append((logging.INFO, self.settings.note))
+        said = (self.settings.note, self._objective.note)
+        self.notes += [(logging.INFO, note) for note in said if note]
         warnings = [*self._objective.warnings, *server.warnings]
         self.notes += [(logging.WARNING, warning) for warning in warnings]
         named = f"the objective {self._objective.name!r}"

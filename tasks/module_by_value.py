@@ -56,7 +56,7 @@ class ModuleOutline:
     run_as: str
     search: list[str]
     is_rerunnable: bool
-    spares: dict[str, bytearray] = field(default_factory=dict, repr=False)
+    spares: dict[str, bytes] = field(repr=False)
 
 
 @dataclass(frozen=True)

@@ -14,12 +14,15 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, Protocol, runtime_checkable
 
+import cloudpickle
+
 from prefect_tuner.errors import InvalidConfiguration, ObjectiveNotFound
 from prefect_tuner.parameters import Params
 from prefect_tuner.redaction import redacted
 from prefect_tuner.space import SearchSpace
 from prefect_tuner.tasks.allowed_objectives import check_allowed
 from prefect_tuner.tasks.code_origin import innermost
+from prefect_tuner.tasks.module_by_value import CannotTravel, Luggage, pack
 from prefect_tuner.tasks.objective_import import options_left_out, undecorated
 
 
@@ -58,6 +61,7 @@ class ObjectiveSpec:
         parameters: The names in the search space; empty where that is not known.
         conditional: Those of them that not every trial has.
         warnings: What the user should know of it, a sentence each.
+        note: What the log says of it, a sentence; or empty.
         key: Identifies the processes started for this objective.
     """
 
@@ -71,6 +75,7 @@ class ObjectiveSpec:
     parameters: tuple[str, ...] = ()
     conditional: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+    note: str = ""
     key: str = field(default_factory=lambda: uuid.uuid4().hex, repr=False)
 
 
@@ -131,7 +136,7 @@ def describe_objective(objective: object, space: SearchSpace | None = None) -> O
         )
     function = undecorated(objective)
     name = getattr(function, "__qualname__", type(function).__qualname__)
-    pickled, modules = _pickle(function, name)
+    pickled, modules, note = _pickle(function, name)
     return ObjectiveSpec(
         name=name,
         pickled=pickled,
@@ -142,6 +147,7 @@ def describe_objective(objective: object, space: SearchSpace | None = None) -> O
         parameters=names,
         conditional=conditional,
         warnings=tuple(options_left_out(objective, name)),
+        note=note,
     )
 
 
@@ -183,12 +189,8 @@ def _own_path(objective: object) -> str:
     return f"{Path(file).name}:{name}" if file else ""
 
 
-def _pickle(objective: object, name: str) -> tuple[bytes | bytearray, bytes]:
-    """The objective, and what is needed of the modules whose parts of it travel by value."""
-    import cloudpickle
-
-    from prefect_tuner.tasks.module_by_value import CannotTravel, pack
-
+def _pickle(objective: object, name: str) -> tuple[bytes | bytearray, bytes, str]:
+    """The objective, what is needed of the modules that travel with it, and what to say of them."""
     module = _defining_module(objective)
     main = sys.modules["__main__"]
     unknown = [main]
@@ -199,13 +201,32 @@ def _pickle(objective: object, name: str) -> tuple[bytes | bytearray, bytes]:
             cloudpickle.register_pickle_by_value(module)
     try:
         pickled, luggage = pack(objective, unknown)
-        return pickled, cloudpickle.dumps(luggage) if luggage.modules else b""
+        modules = cloudpickle.dumps(luggage) if luggage.modules else b""
+        return pickled, modules, _what_is_not_there(luggage)
     except CannotTravel as error:
         raise ObjectiveNotFound(_cannot_be_sent(objective, name, str(error))) from error
     finally:
         for each in unknown[1:]:
             if each.__name__ not in known:
                 cloudpickle.unregister_pickle_by_value(each)
+
+
+def _what_is_not_there(luggage: Luggage) -> str:
+    """That trials do not have all that the program has set up, where that is so."""
+    for module in luggage.modules:
+        if not module.is_rerunnable:
+            home = repr(Path(module.file).name) if module.file else "the notebook"
+            remedy = (
+                'With `if __name__ == "__main__":` around the call, its other lines are run for '
+                "the trials, too"
+                if module.file
+                else "Set up in the objective what it needs"
+            )
+            return (
+                f"Trials have of {home} what the objective uses, but not what it has set up "
+                f"elsewhere, such as options of libraries. {remedy}"
+            )
+    return ""
 
 
 def _cannot_be_sent(objective: object, name: str, reason: str) -> str:

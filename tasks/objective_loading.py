@@ -10,6 +10,8 @@ from typing import Any
 
 from prefect_tuner.errors import ObjectiveNotFound
 from prefect_tuner.redaction import shown_error
+from prefect_tuner.tasks.module_by_value import CannotTravel
+from prefect_tuner.tasks.module_standing_in import unpack
 from prefect_tuner.tasks.objective import ObjectiveSpec
 from prefect_tuner.tasks.objective_call import ObjectiveCall, objective_call
 from prefect_tuner.tasks.objective_import import (
@@ -78,18 +80,14 @@ def _unpickle(spec: ObjectiveSpec, namespaces: list[dict[str, Any]], warnings: l
     def load(data: bytes | bytearray) -> Any:
         return pickle.loads(data)  # noqa: S301
 
-    if spec.modules:  # Costly, and often not needed.
-        from prefect_tuner.tasks.module_by_value import CannotTravel
-        from prefect_tuner.tasks.module_standing_in import unpack
     try:
         if not spec.modules:
             return load(spec.pickled)
         objective, standing = unpack(spec.pickled, load(spec.modules), load)
     except (Exception, SystemExit) as error:
-        told = spec.modules and isinstance(error, CannotTravel)
         raise ObjectiveNotFound(
             f"objective {spec.name!r}: cannot be loaded in the trials' process: "
-            f"{error if told else shown_error(error)}"
+            f"{error if isinstance(error, CannotTravel) else shown_error(error)}"
         ) from error
     namespaces += standing.namespaces
     warnings += standing.warnings

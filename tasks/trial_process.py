@@ -87,7 +87,11 @@ def run_trial_process(
     pipe = ReportPipe(report)
     terminated = threading.Event()
 
-    def terminate(*_: object) -> NoReturn:
+    def terminate(*_: object) -> None:
+        if os.getpid() != process:  # It came to a fork of the objective's own, just made.
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
+            os.kill(os.getpid(), signal.SIGTERM)
+            return
         terminated.set()
         raise TrialTerminated
 
@@ -211,7 +215,7 @@ def _rehearse(held: UserGlobals) -> None:
     rehearse_end(held)
 
 
-def _reset_termination(ours: Callable[..., NoReturn]) -> None:
+def _reset_termination(ours: Callable[..., None]) -> None:
     """SIGTERM ends a process that the objective forks, as it ends any other."""
     if signal.getsignal(signal.SIGTERM) is ours:
         signal.signal(signal.SIGTERM, signal.SIG_DFL)

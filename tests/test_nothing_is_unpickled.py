@@ -24,7 +24,7 @@ FILES = [
 ]
 READS_THE_SOCKET = ("tasks/objective_loading.py", "_unpickle")
 WRITES_TO_THE_SOCKET = {
-    ("tasks/objective.py", "_pickle"),
+    ("tasks/objective.py", ""),
     ("tasks/module_by_value.py", ""),
     ("tasks/module_pickling.py", ""),
 }

@@ -13,6 +13,7 @@ from prefect_tuner import Outcome
 from prefect_tuner.tasks import supervision
 from prefect_tuner.tasks.launcher import TERMINATION_GRACE, Launcher
 from tests.tasks.attempts import InBackground, assert_gone, attempt, fork_server_of
+from tests.tasks.modules import run_once, write_module
 
 MB = 10**6
 
@@ -271,3 +272,25 @@ def test_the_next_trial_works_after_the_fork_server_was_killed(faults: Launcher)
     assert report.message == "the fork server that watched over the trial's process was killed"
     assert_gone(pids)
     assert attempt(faults, "fine").report.metric == 1.5
+
+
+def test_a_process_that_is_terminated_just_after_its_fork_ends(tmp_path: Path) -> None:
+    # As `multiprocessing.Pool` does with workers that it has no use for any more.
+    module = write_module(
+        tmp_path,
+        """
+        import os, signal
+        TERMINATED = []
+        os.register_at_fork(
+            after_in_child=lambda: TERMINATED and os.kill(os.getpid(), signal.SIGTERM)
+        )
+        def train(params):
+            TERMINATED.append(True)
+            pid = os.fork()
+            if pid == 0:
+                os._exit(7)
+            return float(os.WTERMSIG(os.waitpid(pid, 0)[1]))
+        """,
+    )
+    run = run_once(module)
+    assert (run.report.metric, run.log) == (float(signal.SIGTERM), [])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pickle
 import subprocess
@@ -77,13 +78,35 @@ USES: dict[str, str] = {
         "return float(sum(joblib.Parallel(2)(joblib.delayed(work)(i) for i in (1, 2))))"
     ),
     "reads its arguments": "return float(sys.argv[1])",
+    "evaluates a text": "return float(eval('WIDTH') + globals()['WIDTH'])",
+    "looks itself up": "return float(getattr(sys.modules[__name__], 'WIDTH'))",
+    "has one set of variables": (
+        "globals()['bump']()\n    bump()\n    return float(COUNT + looked_up())"
+    ),
+    "changes what others see": "Counter.count += 1\n    return float(count() + bump())",
+    "has a cache": "return float(cached(3) + cached(3) + cached.cache_info().hits)",
+    "dispatches": "return float(measured(3) + measured('three'))",
+    "has a registry": "return float(Base.known['Derived']().k + len(Base.known))",
+    "has members of an enumeration": "return float(KIND is Kind.GOOD) + Kind.BAD.value",
+    "has an object of its own": (
+        "return float(isinstance(OBJECT, Scale)) + pickle.loads(pickle.dumps(OBJECT)).k"
+    ),
+    "has objects that belong together": "return float(HOLDER['scale'] is OBJECT)",
+    "knows what main has made of a class": "return float(Counter.step)",
+    "knows what main has made of a function": "return float(count.factor)",
+    "knows what main has imported": "return float(fractions.Fraction(1, 2))",
+    "has annotations": "return float(len(Point(1, 2).__dataclass_fields__))",
     "knows its file": "return float(len(pathlib.Path(__file__).name))",
     "knows what main has made": "return float(SETTINGS['k'])",
 }
 
+NEEDS_A_MAIN_GUARD = ("uses a spawned executor", "dispatches")
+
 SCRIPT = """
-import multiprocessing, pathlib, pickle, sys
+import functools, multiprocessing, pathlib, pickle, sys
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from enum import Enum
 
 import joblib
 
@@ -98,17 +121,68 @@ class Other:
 class Unused:
     k = 7
 
+class Counter:
+    count = 0
+    step = 1
+
+class Base:
+    known = {{}}
+    def __init_subclass__(cls): Base.known[cls.__name__] = cls
+
+class Derived(Base):
+    k = 3
+
+class Kind(Enum):
+    GOOD = 1
+    BAD = 2
+
+@dataclass
+class Point:
+    x: int
+    y: int = 0
+
 def work(i): return i * 2
+
+COUNT = 0
+def bump():
+    global COUNT
+    COUNT += 1
+    return COUNT
+
+def count(): return Counter.count
+def looked_up(): return getattr(sys.modules[__name__], "COUNT")
+
+@functools.lru_cache(maxsize=7)
+def cached(i): return i + 1
+
+@functools.singledispatch
+def measured(value): return value
+@measured.register
+def _(value: str): return len(value)
 
 def train(params):
     {use}
 
 SETTINGS = {{}}
+OBJECT = Scale(5)
+HOLDER = {{"scale": OBJECT}}
+WIDTH = 0
+KIND = None
 
-if __name__ == "__main__":
+{guard}
+    import fractions
+    WIDTH = 11
+    KIND = Kind.GOOD
     SETTINGS["k"] = 5
+    OBJECT.k = 6
+    Counter.step = 8
+    count.factor = 9
     pathlib.Path("other.pickle").write_bytes(pickle.dumps(Other(6)))
-    print(train({{}}))
+    counted, Counter.count, Derived.k = COUNT, Counter.count, Derived.k
+    plain = train({{}})
+    COUNT, Counter.count = counted, 0
+    cached.cache_clear()
+    print(plain)
     run_trial(train, isolation=sys.argv[2])
 """
 
@@ -116,10 +190,220 @@ if __name__ == "__main__":
 @pytest.mark.parametrize("isolation", ["fork", "fresh"])
 @pytest.mark.parametrize("use", USES)
 def test_what_a_script_does_its_trial_does(tmp_path: Path, use: str, isolation: str) -> None:
-    told = run_script(tmp_path, SCRIPT.format(use=USES[use]), "9", isolation)
+    script = SCRIPT.format(use=USES[use], guard='if __name__ == "__main__":')
+    told = run_script(tmp_path, script, "9", isolation)
     assert told.returncode == 0, told.stderr
     plain, trial = told.stdout.splitlines()[-2:]
     assert trial == f'[{plain}, "", []]'
+
+
+@pytest.mark.parametrize("use", [use for use in USES if use not in NEEDS_A_MAIN_GUARD])
+def test_what_a_script_without_a_main_guard_does_its_trial_does(tmp_path: Path, use: str) -> None:
+    told = run_script(tmp_path, SCRIPT.format(use=USES[use], guard="if True:"), "9", "fork")
+    assert told.returncode == 0, told.stderr
+    plain, trial = told.stdout.splitlines()[-2:]
+    assert trial == f'[{plain}, "", []]'
+
+
+def test_who_has_no_main_guard_is_told_what_trials_do_not_have(tmp_path: Path) -> None:
+    told = run_script(
+        tmp_path,
+        """
+        from runner import run_trial
+        from prefect_tuner.tasks.objective import describe_objective
+
+        def train(params): return 1.0
+
+        print(describe_objective(train).note)
+        """,
+    )
+    assert "Trials have of 'script.py' what the objective uses, but not what it" in told.stdout
+    assert "With `if __name__" in told.stdout
+
+
+SETS_UP = {
+    "the precision": ("decimal.getcontext().prec = 3", "decimal.Decimal(1) / 3"),
+    "what numpy does of errors": ("numpy.seterr(all='raise')", "numpy.geterr()"),
+    "filters of warnings": (
+        "warnings.filterwarnings('error', 'mine')",
+        "[f[0] for f in warnings.filters if f[1] and f[1].pattern == 'mine']",
+    ),
+    "the recursion limit": ("sys.setrecursionlimit(4321)", "sys.getrecursionlimit()"),
+    "options": ("sklearn.set_config(assume_finite=True)", "sklearn.get_config()['assume_finite']"),
+    "what a library knows": (
+        "copyreg.pickle(complex, lambda c: (complex, (c.real, 7)))",
+        "pickle.loads(pickle.dumps(1j))",
+    ),
+    "another module": ("numpy.of_mine = 3", "numpy.of_mine"),
+    "the environment": ("os.environ['OF_MINE'] = 'x'", "os.environ['OF_MINE']"),
+}
+"""What a script sets up, and what tells of it."""
+
+
+@pytest.mark.parametrize("isolation", ["fork", "fresh"])
+def test_what_a_script_sets_up_elsewhere_is_there(tmp_path: Path, isolation: str) -> None:
+    told = run_script(
+        tmp_path,
+        "import copyreg, decimal, os, pickle, sys, warnings, numpy, sklearn\n"
+        "from runner import run_trial\n"
+        + "\n".join(code for code, _ in SETS_UP.values())
+        + "\ndef told():\n    return ["
+        + ", ".join(f"str({shown})" for _, shown in SETS_UP.values())
+        + "]\ndef train(params):\n    print(told())\n    return 1.0\n"
+        "if __name__ == '__main__':\n"
+        "    print(told())\n    run_trial(train, isolation=sys.argv[1])\n",
+        isolation,
+    )
+    assert told.returncode == 0, told.stderr
+    plain, trial = told.stdout.splitlines()
+    metric, _, (printed,) = json.loads(trial)
+    assert metric == 1.0
+    assert printed == plain
+
+
+def test_a_script_that_is_run_as_a_module_finds_its_package(tmp_path: Path) -> None:
+    package = tmp_path / "package"
+    package.mkdir()
+    (package / "__init__.py").write_text("")
+    (package / "neighbour.py").write_text("K = 3\n")
+    (tmp_path / "runner.py").write_text(RUNNER)
+    for guard in ('if __name__ == "__main__":', "if True:"):
+        (package / "script.py").write_text(
+            textwrap.dedent(
+                f"""
+                import multiprocessing
+                from runner import run_trial
+
+                def work(i):
+                    from .neighbour import K
+                    return K * i
+
+                def train(params):
+                    if {guard!r} == "if True:":
+                        return float(work(2))
+                    with multiprocessing.get_context("spawn").Pool(1) as pool:
+                        return float(pool.map(work, [2])[0])
+
+                {guard}
+                    run_trial(train)
+                """
+            )
+        )
+        told = subprocess.run(
+            [sys.executable, "-m", "package.script"],
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=True,
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+        )
+        assert told.stdout == '[6.0, "", []]\n'
+
+
+def test_functions_that_are_made_by_the_script_use_its_variables(tmp_path: Path) -> None:
+    told = run_script(
+        tmp_path,
+        """
+        import functools, threading
+        from runner import run_trial
+
+        LOCK = threading.Lock()
+        SCALE = None
+
+        class Model:
+            def __init__(self, k): self.k = k
+            def train(self, params): return float(isinstance(self, Model)) * self.k * SCALE
+
+        def made(factor):
+            def train(params):
+                with LOCK:
+                    return float(SCALE * factor)
+            return train
+
+        if __name__ == "__main__":
+            SCALE = 2
+            class Late(Model):
+                def train(self, params): return super().train(params) + 1
+            run_trial(made(3))
+            run_trial(lambda params: float(SCALE * 4))
+            run_trial(functools.partial(made(5)))
+            run_trial(Model(6))
+            run_trial(Late(6).train)
+        """,
+    )
+    metrics = [json.loads(line)[0] for line in told.stdout.splitlines()]
+    assert metrics == [6.0, 8.0, 10.0, 12.0, 13.0], told.stderr + told.stdout
+
+
+def test_what_cannot_travel_and_is_made_by_main_is_named(tmp_path: Path) -> None:
+    told = run_script(
+        tmp_path,
+        """
+        import threading
+        from runner import run_trial
+
+        LOCK = None
+
+        def train(params):
+            with LOCK:
+                return 1.0
+
+        if __name__ == "__main__":
+            LOCK = threading.Lock()
+            run_trial(train)
+        """,
+    )
+    assert "'LOCK', which it uses, cannot be pickled" in told.stdout
+
+
+def test_a_script_that_cannot_be_run_again_is_told_of_what_is_not_there(tmp_path: Path) -> None:
+    told = run_script(
+        tmp_path,
+        """
+        import os
+        os.mkdir("results")
+        from runner import run_trial
+
+        def train(params): return float(os.path.isdir("results"))
+
+        if __name__ == "__main__":
+            from prefect_tuner.tasks.launcher import Launcher
+            from prefect_tuner.tasks.objective import describe_objective
+            launcher = Launcher(describe_objective(train))
+            launcher.load()
+            print(launcher.notes)
+            launcher.stop()
+            run_trial(train)
+        """,
+    )
+    notes, trial = told.stdout.splitlines()
+    assert "script.py' cannot be run in the process of the trials (FileExistsError" in notes
+    assert trial == '[1.0, "", []]', told.stderr
+
+
+def test_a_function_that_was_changed_since_it_was_imported_is_what_is_called(
+    tmp_path: Path,
+) -> None:
+    told = run_script(
+        tmp_path,
+        """
+        import pathlib
+        from runner import run_trial
+
+        def helper(): return 1.0
+        def train(params): return helper()
+
+        if __name__ == "__main__":
+            text = pathlib.Path(__file__).read_text()
+            pathlib.Path(__file__).write_text(text.replace("return 1.0", "return 2.0"))
+            run_trial(train)
+            def helper(): return 3.0
+            run_trial(train)
+        """,
+    )
+    metrics = [json.loads(line)[0] for line in told.stdout.splitlines()]
+    assert metrics == [1.0, 3.0], told.stderr
 
 
 def test_an_object_of_a_script_bound_to_a_function_of_a_module(tmp_path: Path) -> None:
