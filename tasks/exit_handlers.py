@@ -15,7 +15,7 @@ from contextlib import suppress
 from operator import attrgetter
 from typing import Any, TypeVar, final
 
-from prefect_tuner.tasks.code_origin import Origin, origin_of
+from prefect_tuner.tasks.code_origin import Origin, innermost, origin_of, origin_of_file
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 
@@ -29,6 +29,20 @@ _OF_EACH_PROCESS = frozenset(
     }
 )
 
+# Functions of the standard library that take away what was made, such as a temporary folder.
+_RELEASERS = frozenset(
+    {
+        ("shutil", "rmtree"),
+        ("posix", "remove"),
+        ("posix", "rmdir"),
+        ("posix", "unlink"),
+        ("pathlib", "Path.rmdir"),
+        ("pathlib", "Path.unlink"),
+        ("tempfile", "TemporaryDirectory.cleanup"),
+        ("tempfile", "TemporaryDirectory._cleanup"),
+    }
+)
+
 _register, _unregister = atexit.register, atexit.unregister
 _handlers: list[_Handler] = []
 _listener: Callable[[str], object] = lambda _: None  # noqa: E731
@@ -38,8 +52,11 @@ _listener: Callable[[str], object] = lambda _: None  # noqa: E731
 class _Handler:
     """A registered function; equal to it, so that `atexit.unregister` finds it."""
 
-    def __init__(self, function: Callable[..., Any], args: Any, kwargs: Any) -> None:
+    def __init__(
+        self, function: Callable[..., Any], args: Any, kwargs: Any, *, is_users: bool = False
+    ) -> None:
         self.function, self.args, self.kwargs = function, args, kwargs
+        self.is_users = is_users
 
     def __call__(self) -> None:
         _listener(self.name)
@@ -53,24 +70,29 @@ class _Handler:
 
     @property
     def name(self) -> str:
-        module = getattr(self.function, "__module__", None)
-        name = getattr(self.function, "__qualname__", type(self.function).__qualname__)
-        return f"{module}.{name}" if module else str(name)
+        return _name_of(self.function)
 
     @property
     def belongs_to_each_process(self) -> bool:
         """Whether a fork has to call it as well, though its parent has registered it."""
-        home = getattr(self.function, "__module__", "")
-        if (home, getattr(self.function, "__qualname__", "")) in _OF_EACH_PROCESS:
+        if _path_of(self.function) in _OF_EACH_PROCESS:
             return True
         return origin_of(self.function) is Origin.INSTALLED
+
+    @property
+    def needs_users_state(self) -> bool:
+        """Whether it may look at what the user's program has made until the end."""
+        origin = origin_of(self.function)
+        is_pythons = origin is Origin.STANDARD and _path_of(self.function) not in _RELEASERS
+        return origin is Origin.OWN or (self.is_users and is_pythons)
 
 
 def record_exit_handlers() -> None:
     """From now on, remember who registers what. Called before the objective is imported."""
 
     def register(function: _F, *args: Any, **kwargs: Any) -> _F:
-        handler = _Handler(function, args, kwargs)
+        caller = sys._getframe(1).f_code.co_filename
+        handler = _Handler(function, args, kwargs, is_users=origin_of_file(caller) is Origin.OWN)
         _register(handler)
         _handlers.append(handler)
         return function
@@ -88,8 +110,13 @@ def record_exit_handlers() -> None:
 
 
 def own_exit_handlers() -> list[str]:
-    """Names of the user's own functions that are to be called at the end."""
-    return [each.name for each in _handlers if origin_of(each.function) is Origin.OWN]
+    """Names of what the user has registered to be called at the end, with what is there then."""
+    functions = [each.function for each in _handlers if each.needs_users_state]
+    for finalizer in list(getattr(weakref.finalize, "_registry", ())):
+        found = finalizer.peek()
+        if found is not None and finalizer.atexit and origin_of(found[1]) is Origin.OWN:
+            functions.append(found[1])
+    return list(map(_name_of, functions))
 
 
 def leave_parents_exit_handlers() -> None:
@@ -103,6 +130,18 @@ def leave_parents_exit_handlers() -> None:
     for finalizer in list(getattr(weakref.finalize, "_registry", ())):
         finalizer.atexit = False
     _leave_parents_processes()
+
+
+def _path_of(function: Callable[..., Any]) -> tuple[str, str]:
+    function = innermost(function)
+    home = getattr(function, "__module__", None)
+    return str(home), str(getattr(function, "__qualname__", ""))
+
+
+def _name_of(function: Callable[..., Any]) -> str:
+    module = getattr(function, "__module__", None)
+    name = getattr(function, "__qualname__", type(function).__qualname__)
+    return f"{module}.{name}" if module else str(name)
 
 
 def run_exit_handlers() -> None:

@@ -9,16 +9,20 @@ they share. The kernel knows of all these; Python knows of its own threads alone
 from __future__ import annotations
 
 import ctypes
+import gc
 import os
 import signal
 import sys
 import threading
 import time
 from collections import Counter
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from types import FunctionType
 
+from prefect_tuner.tasks.code_origin import Origin, origin_of
 from prefect_tuner.tasks.exit_handlers import own_exit_handlers
 from prefect_tuner.tasks.process_tree import children
 
@@ -63,6 +67,8 @@ class ProcessState:
         descriptors: What its file descriptors lead to.
         processes: Its children.
         exit_handlers: The user's own functions that are to be called at its end.
+        finalized: The user's own classes that have objects with a method `__del__`.
+        shared_memory: Mappings that are shared with forks and have no name.
     """
 
     threads: Counter[str]
@@ -70,6 +76,8 @@ class ProcessState:
     descriptors: dict[int, str]
     processes: frozenset[int]
     exit_handlers: tuple[str, ...]
+    finalized: tuple[str, ...]
+    shared_memory: frozenset[str]
 
     @classmethod
     def of_this_process(cls) -> ProcessState:
@@ -81,6 +89,8 @@ class ProcessState:
             _descriptors(),
             frozenset(children(os.getpid())),
             tuple(own_exit_handlers()),
+            tuple(_finalized_classes()),
+            frozenset(_nameless_shared_memory()),
         )
 
 
@@ -107,6 +117,11 @@ def reasons_against_fork(before: ProcessState, after: ProcessState) -> list[str]
     registered = [each for each in after.exit_handlers if each not in before.exit_handlers]
     if registered:
         reasons.append(f"registered {registered[0]} to be called at the end of the program")
+    finalized = [each for each in after.finalized if each not in before.finalized]
+    if finalized:
+        reasons.append(f"made an object of {finalized[0]}, which has a method __del__,")
+    if after.shared_memory - before.shared_memory:
+        reasons.append("mapped memory that is shared with forks")
     numba = sys.modules.get("numba.np.ufunc.parallel")
     if numba is not None and getattr(numba, "_is_initialized", False):
         reasons.append("ran numba's parallel code, which ends a process that is forked")
@@ -166,6 +181,21 @@ def _end_threads_that_survive() -> None:
             if time.monotonic() > deadline:
                 os.kill(pid, signal.SIGKILL)
             time.sleep(0.0005)
+
+
+def _finalized_classes() -> Iterator[str]:
+    for kind in set(map(type, gc.get_objects())):
+        method = getattr(kind, "__del__", None)
+        if isinstance(method, FunctionType) and origin_of(method) is Origin.OWN:
+            yield f"{kind.__module__}.{kind.__qualname__}"
+
+
+def _nameless_shared_memory() -> Iterator[str]:
+    """Where such memory is mapped, by `mmap(-1, ...)` for one: `/dev/zero` for the kernel."""
+    for line in Path("/proc/self/maps").read_text().splitlines():
+        place, access, *_ = line.split()
+        if access.endswith("s") and ("/dev/zero" in line or "/dev/shm/" in line):  # noqa: S108
+            yield place
 
 
 def _threads() -> Counter[str]:

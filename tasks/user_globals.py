@@ -13,7 +13,7 @@ import io
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from types import FunctionType, ModuleType
+from types import AsyncGeneratorType, CoroutineType, FunctionType, GeneratorType, ModuleType
 from typing import Any, TypeAlias, final
 
 from prefect_tuner.tasks.code_origin import Origin, origin_of_file
@@ -24,6 +24,21 @@ Namespace: TypeAlias = dict[str, Any]
 # The base of all files, those written in Python included. To ask `io.IOBase`, which is abstract,
 # of every object there is takes many times as long; to ask objects for their class wakes some up.
 _FILE = io.FileIO.__mro__[-2]
+
+_RUNNING = (GeneratorType, CoroutineType, AsyncGeneratorType)
+
+# Whose objects stand for processes and connections, which end with this one, in their order.
+_OF_PROCESSES = frozenset(
+    {
+        "_multiprocessing",
+        "_socket",
+        "asyncio",
+        "concurrent",
+        "multiprocessing",
+        "socket",
+        "subprocess",
+    }
+)
 
 _NOTHING: dict[str, int] = {}
 
@@ -59,7 +74,9 @@ class UserGlobals:
         for namespace, name in list(self.made_since(namespaces)):
             namespace[name] = None
         gc.collect()
-        _flush_files()
+        if not self.is_import_shared:
+            gc.unfreeze()  # What the import has made is the trial's own, too.
+        _finalize_the_rest()
 
     def made_since(self, namespaces: Iterable[Namespace] = ()) -> Iterator[tuple[Namespace, str]]:
         """The names of what was made since, each with the namespace that it is in.
@@ -113,10 +130,42 @@ def _identities(namespace: Namespace) -> dict[str, int]:
     return {name: id(value) for name, value in namespace.items()}
 
 
-def _flush_files() -> None:
-    """Write what is in the buffers of files that are still open, the outermost layer first."""
-    files: list[Any] = [each for each in gc.get_objects() if issubclass(type(each), _FILE)]
-    for file in sorted(files, key=lambda file: not isinstance(file, io.TextIOBase)):
-        with suppress(Exception):
-            if not file.closed:
-                file.flush()
+def _finalize_the_rest() -> None:
+    """Do what is done when an object is deleted, for those that are still there.
+
+    In a fork, these are what was made in it: what its parent has made is frozen for the garbage
+    collector, which does not tell of it. It may be held by anything that the import has made, and
+    by modules of packages.
+    """
+    standard = _standard_streams()
+    found = [each for each in gc.get_objects() if hasattr(type(each), "__del__")]
+    found.reverse()  # What finalizes the latest may need what was there before.
+    for each in sorted(found, key=_layer):
+        if _is_of_processes(type(each)) or any(each is stream for stream in standard):
+            continue
+        with suppress(BaseException):  # Nobody is there who could be told.
+            type(each).__del__(each)
+
+
+def _is_of_processes(kind: type) -> bool:
+    homes = {base.__module__.partition(".")[0] for base in kind.__mro__}
+    return issubclass(kind, _RUNNING) or not homes.isdisjoint(_OF_PROCESSES)
+
+
+def _layer(found: object) -> int:
+    """What writes into another comes before it: the text of a file before its buffer."""
+    kind = type(found)
+    if not issubclass(kind, _FILE):
+        return 0
+    if issubclass(kind, io.TextIOWrapper):
+        return 1
+    if kind.__module__ != "_io":  # Such as `gzip.GzipFile`.
+        return 2
+    return 4 if issubclass(kind, io.FileIO) else 3
+
+
+def _standard_streams() -> list[object]:
+    streams: list[Any] = [sys.stdin, sys.stdout, sys.stderr]
+    streams += [sys.__stdin__, sys.__stdout__, sys.__stderr__]
+    buffers = [getattr(stream, "buffer", None) for stream in streams]
+    return [*streams, *buffers, *(getattr(buffer, "raw", None) for buffer in buffers)]

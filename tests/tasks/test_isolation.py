@@ -45,6 +45,28 @@ MAKES: dict[str, tuple[str, str]] = {
         "import atexit\n@atexit.register\ndef save(): pass\n",
         "registered training.save to be called",
     ),
+    "a handler of Python's": (
+        (
+            "import atexit, cProfile\nPROFILE = cProfile.Profile()\n"
+            "atexit.register(PROFILE.dump_stats, __file__ + '.prof')\n"
+        ),
+        "registered cProfile.Profile.dump_stats to be called",
+    ),
+    "a finalizer": (
+        (
+            "import weakref\nclass Run: pass\nRUN = Run()\ndef save(): pass\n"
+            "weakref.finalize(RUN, save)\n"
+        ),
+        "registered training.save to be called",
+    ),
+    "an object that is finalized": (
+        "class Run:\n    def __del__(self): pass\nRUNS = [Run()]\n",
+        "made an object of training.Run, which has a method __del__,",
+    ),
+    "shared memory": (
+        "import mmap\nSHARED = mmap.mmap(-1, 8)\n",
+        "mapped memory that is shared with forks",
+    ),
     "a database": (
         (
             "import sqlite3\nDATABASE = sqlite3.connect(__file__ + '.db')\n"
@@ -90,6 +112,10 @@ SURVIVES = {
     ),
     "a process that has ended": "import subprocess\nsubprocess.run(['true'], check=True)\n",
     "random bytes": "import os\nNOISE = open('/dev/urandom', 'rb')\n",
+    "handlers that clear away": (
+        "import atexit, os, pathlib, shutil\natexit.register(shutil.rmtree, 'none', True)\n"
+        "atexit.register(pathlib.Path('none').unlink, missing_ok=True)\n"
+    ),
     "a handler that was taken back": (
         "import atexit\ndef save(): pass\natexit.register(save)\natexit.unregister(save)\n"
     ),
