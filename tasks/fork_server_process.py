@@ -55,8 +55,7 @@ class ForkServerProcess:
         self._connection, theirs = socket.socketpair()
         with theirs:
             self._process = subprocess.Popen(
-                # `-P`: what lies in the working directory must not hide the standard library.
-                [sys.executable, "-P", "-m", _PROGRAM, str(theirs.fileno())],
+                [*_interpreter(), "-m", _PROGRAM, str(theirs.fileno())],
                 stdin=subprocess.DEVNULL,
                 env={**os.environ, **environment},
                 pass_fds=[theirs.fileno()],
@@ -167,6 +166,13 @@ class ForkServerProcess:
     def _has_ended(self) -> bool:
         flags = os.WEXITED | os.WNOHANG | os.WNOWAIT
         return os.waitid(os.P_PID, self._process.pid, flags) is not None
+
+
+def _interpreter() -> list[str]:
+    """Python with the options of this process, such as `-O`, `-W error` and `-X utf8`."""
+    options: list[str] = subprocess._args_from_interpreter_flags()  # type: ignore[attr-defined]
+    # `-P`: what lies in the working directory must not hide the standard library.
+    return [sys.executable, *options, "-P"]
 
 
 def _header(

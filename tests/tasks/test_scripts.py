@@ -8,6 +8,7 @@ import pickle
 import subprocess
 import sys
 import textwrap
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -36,11 +37,13 @@ def run_trial(objective, **settings):
 """What a script needs to run an objective of its own as a trial."""
 
 
-def run_script(folder: Path, code: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+def run_script(
+    folder: Path, code: str, *arguments: str, options: Sequence[str] = ()
+) -> subprocess.CompletedProcess[str]:
     (folder / "runner.py").write_text(RUNNER)
     (folder / "script.py").write_text(textwrap.dedent(code))
     return subprocess.run(
-        [sys.executable, "script.py", *arguments],
+        [sys.executable, *options, "script.py", *arguments],
         cwd=folder,
         capture_output=True,
         text=True,
@@ -259,6 +262,40 @@ def test_what_a_script_sets_up_elsewhere_is_there(tmp_path: Path, isolation: str
     metric, _, (printed,) = json.loads(trial)
     assert metric == 1.0
     assert printed == plain
+
+
+@pytest.mark.parametrize("isolation", ["fork", "fresh"])
+def test_options_of_the_interpreter_are_those_of_the_script(tmp_path: Path, isolation: str) -> None:
+    told = run_script(
+        tmp_path,
+        """
+        import sys, warnings
+        from runner import run_trial
+
+        def told():
+            try:
+                warnings.warn("mine", UserWarning)
+                warned = ""
+            except UserWarning:
+                warned = "raised"
+            utf8, optimize = sys.flags.utf8_mode, sys.flags.optimize
+            return [__debug__, optimize, utf8, warned, sys._xoptions.get("utf8")]
+
+        def train(params):
+            print(told())
+            assert False, "which is left out"
+            return 1.0
+
+        if __name__ == "__main__":
+            print(told())
+            run_trial(train, isolation=sys.argv[1])
+        """,
+        isolation,
+        options=["-O", "-W", "error::UserWarning", "-X", "utf8"],
+    )
+    plain, trial = told.stdout.splitlines()
+    assert plain == "[False, 1, 1, 'raised', True]"
+    assert json.loads(trial) == [1.0, "", [plain]], told.stderr
 
 
 def test_a_script_that_is_run_as_a_module_finds_its_package(tmp_path: Path) -> None:
