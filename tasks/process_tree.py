@@ -16,6 +16,8 @@ TRIAL_MARK = "PREFECT_TUNER_TRIAL"
 
 _READ_SIZE = 1 << 16
 _COMMAND_LENGTH = 100
+_TRACKER = b"resource_tracker import main"
+_KILLING_ROUNDS = 100
 
 
 def children(pid: int) -> list[int]:
@@ -57,6 +59,43 @@ def kill_tree(pid: int, number: int) -> None:
     for stray in set(strays) - group:
         with suppress(ProcessLookupError, PermissionError):
             os.kill(stray, number)
+
+
+def kill_sparing_trackers(pid: int) -> None:
+    """Kill a process and its descendants, all but those that clean up behind them.
+
+    The resource trackers of `multiprocessing` and loky take away what lies in shared memory when
+    the last process that they serve is gone, and then end themselves.
+
+    Args:
+        pid: The process. It must not have been reaped, lest its number be another's.
+    """
+    spared = set(filter(is_tracker, descendants(pid)))
+    if not spared:
+        kill_tree(pid, signal.SIGKILL)
+        return
+    for _ in range(_KILLING_ROUNDS):  # What is left may start others meanwhile.
+        found = [each for each in descendants(pid) if each not in spared and not _is_zombie(each)]
+        if not found:
+            break
+        for each in found:
+            with suppress(ProcessLookupError, PermissionError):
+                os.kill(each, signal.SIGKILL)
+    with suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGKILL)
+
+
+def is_tracker(pid: int) -> bool:
+    """Whether a process cleans up behind others, for `multiprocessing` or loky."""
+    with suppress(OSError):
+        return _TRACKER in read_file(f"/proc/{pid}/cmdline")
+    return False
+
+
+def _is_zombie(pid: int) -> bool:
+    with suppress(OSError, IndexError):
+        return stat_fields(pid)[0] == b"Z"
+    return True
 
 
 def process_group(pid: int) -> int:

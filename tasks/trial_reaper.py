@@ -19,6 +19,8 @@ from prefect_tuner.tasks.process_tree import (
     children,
     describe_process,
     is_marked,
+    is_tracker,
+    kill_sparing_trackers,
     kill_tree,
     main_children,
     process_group,
@@ -79,7 +81,10 @@ class TrialReaper:
         """Send a signal to all processes of a trial, or of all trials."""
         for pid, trial in self._running.items():
             if trial.name and name in (trial.name, None):
-                kill_tree(pid, number)
+                if number == signal.SIGKILL:
+                    kill_sparing_trackers(pid)
+                else:
+                    kill_tree(pid, number)
         for trial in self._lingering:
             if name in (trial.name, None) and number == signal.SIGKILL:
                 trial.cut_off = [describe_process(stray) for stray in sorted(trial.strays)]
@@ -158,11 +163,15 @@ class TrialReaper:
     def _take_end(self, pid: int, trial: _Trial, *, in_order: bool) -> None:
         left = self._left_by(pid)
         if not in_order:
-            with suppress(ProcessLookupError):
-                os.killpg(pid, signal.SIGKILL)
+            # They end when the others are gone, or by the next signal.
+            trackers = list(filter(is_tracker, left))
+            if not trackers:
+                with suppress(ProcessLookupError):
+                    os.killpg(pid, signal.SIGKILL)
             for stray in left:
-                kill_tree(stray, signal.SIGKILL)
-            left = []
+                if stray not in trackers:
+                    kill_sparing_trackers(stray)
+            left = trackers
         _, trial.ended = os.waitpid(pid, 0)
         del self._running[pid]
         trial.strays = set(left)

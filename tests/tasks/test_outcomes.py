@@ -294,3 +294,35 @@ def test_a_process_that_is_terminated_just_after_its_fork_ends(tmp_path: Path) -
     )
     run = run_once(module)
     assert (run.report.metric, run.log) == (float(signal.SIGTERM), [])
+
+
+@pytest.mark.skipif(not Path("/dev/shm").is_dir(), reason="there is no /dev/shm")
+@pytest.mark.parametrize("end", ["timeout", "memory", "crash"])
+def test_a_trial_that_is_killed_leaves_nothing_in_shared_memory(tmp_path: Path, end: str) -> None:
+    module = write_module(
+        tmp_path,
+        """
+        import os, signal, sys, time
+        import numpy as np
+        from multiprocessing import get_context, shared_memory
+
+        def work(i):
+            time.sleep(60)
+
+        def train(params):
+            own = shared_memory.SharedMemory(create=True, size=80_000)
+            print("segment", own.name, flush=True)
+            pool = get_context("spawn").Pool(1)
+            pool.apply_async(work, (1,))
+            if params["end"] == "crash":
+                os.kill(os.getpid(), signal.SIGKILL)
+            if params["end"] == "memory":
+                kept = np.ones(30_000_000)
+            time.sleep(60)
+        """,
+    )
+    limits = {"timeout": {"timeout": 1.0}, "memory": {"memory": 100 * MB}, "crash": {}}
+    run = run_once(module, end=end, **limits[end])
+    assert run.report.outcome in (Outcome.TIMED_OUT, Outcome.OUT_OF_MEMORY, Outcome.CRASHED)
+    (name,) = [line.removeprefix("segment ") for line in run.lines if "segment" in line]
+    assert not (Path("/dev/shm") / name).exists()
