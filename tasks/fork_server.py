@@ -89,6 +89,7 @@ class ForkServer:
         namespaces = [] if loaded is None else loaded.namespaces
         self._held = UserGlobals(namespaces, is_import_shared=loaded is not None)
         self._spares: list[_Spare] = []
+        self._loading: list[socket.socket] = []
         self._more: int | None = None
         self._wanted = self._wanted_spares()
         self._failed: set[tuple[tuple[str, str], ...]] = set()
@@ -115,15 +116,15 @@ class ForkServer:
                         self._reap()
                     if self._connection in sources:
                         self._obey()
-                    elif missing is not None:
+                    elif missing is not None and not self._is_one_loading():
                         with suppress(OSError):  # A trial that needs one is told why there is none.
                             self._spares.append(self._fork(missing))
             except ConnectionClosed:
                 pass
             finally:
                 signal.set_wakeup_fd(-1)
-                for spare in self._spares:
-                    spare.handover.close()
+                for connection in self._handovers():
+                    connection.close()
                 self._reaper.send_signal(None, signal.SIGKILL)
                 self._reaper.await_spares(_SPARE_EXIT)
                 self._reaper.kill_trials()
@@ -148,8 +149,12 @@ class ForkServer:
         else:
             self._reaper.assign(spare.pid, order["trial"], status)
             # If it was killed, it is reaped as such.
-            with suppress(ConnectionClosed), spare.handover:
+            with suppress(ConnectionClosed):
                 send_frame(spare.handover, order, [report, output])
+            if self._trials.loaded is None:
+                self._loading.append(spare.handover)
+            else:
+                spare.handover.close()
         self._more = order["request"]["more"]
         self._wanted = self._wanted_spares()
         self._failed.clear()
@@ -162,6 +167,22 @@ class ForkServer:
                 self._spares.remove(spare)
                 return spare
         return None
+
+    def _is_one_loading(self) -> bool:
+        """Whether a trial waits for its imports, which another process would slow down."""
+        for connection in list(self._loading):
+            try:
+                connection.recv(1, socket.MSG_DONTWAIT)
+            except BlockingIOError:
+                continue
+            except OSError:  # It is gone.
+                pass
+            self._loading.remove(connection)
+            connection.close()
+        return bool(self._loading)
+
+    def _handovers(self) -> list[socket.socket]:
+        return [*(spare.handover for spare in self._spares), *self._loading]
 
     def _wanted_spares(self) -> Counter[tuple[tuple[str, str], ...]]:
         """How many processes are to wait for their trials, by what they are made for."""
@@ -222,8 +243,8 @@ class ForkServer:
         for descriptor in (*foreign, *self._reaper.statuses):
             os.close(descriptor)
         self._connection.close()
-        for spare in self._spares:
-            spare.handover.close()
+        for connection in self._handovers():
+            connection.close()
 
     def _reap(self) -> None:
         ended = self._reaper.reap()

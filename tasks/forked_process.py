@@ -65,8 +65,7 @@ def become_trial(inherited: Inherited, environment: Mapping[str, str], *, ahead:
             os.dup2(printed, descriptor)
         load = _loaded_ahead(inherited)
     try:
-        with inherited.handover as handover:
-            data, (report, output) = receive_frame(handover, descriptors=2)
+        data, (report, output) = receive_frame(inherited.handover, descriptors=2)
     except ConnectionClosed:
         if printed is not None:  # What was imported may have something to clear away.
             end_program(lambda _: None, prepared.held, [])
@@ -75,7 +74,15 @@ def become_trial(inherited: Inherited, environment: Mapping[str, str], *, ahead:
     os.environ.update(order.environment)
     os.environ[TRIAL_MARK] = order.trial
     _redirect_output(output, printed)
-    run_trial_process(load, order, report, prepared)
+
+    def load_and_tell() -> LoadedObjective:
+        try:
+            return load()
+        finally:
+            with inherited.handover as handover, suppress(OSError):
+                handover.send(b".", socket.MSG_NOSIGNAL)
+
+    run_trial_process(load_and_tell, order, report, prepared)
 
 
 def _loaded_ahead(inherited: Inherited) -> Callable[[], LoadedObjective]:
