@@ -108,8 +108,10 @@ def definition_path(obj: Any, modules: Mapping[str, ModuleType]) -> Name | None:
         obj: Whatever it is.
         modules: By their names.
     """
-    qualname = getattr(obj, "__qualname__", None)
-    home = getattr(obj, "__module__", None)
+    try:
+        qualname, home = getattr(obj, "__qualname__", None), getattr(obj, "__module__", None)
+    except Exception:  # noqa: BLE001 - a user's `__getattr__` may raise anything
+        return None
     if not isinstance(qualname, str) or not isinstance(home, str):
         return None
     module = modules.get(home)

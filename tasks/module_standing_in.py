@@ -17,14 +17,9 @@ from types import ModuleType
 from typing import Any, TypeAlias
 
 from prefect_tuner.redaction import shown_error
-from prefect_tuner.tasks.module_by_value import (
-    Luggage,
-    ModuleOutline,
-    Place,
-    Travelled,
-    digest,
-)
+from prefect_tuner.tasks.module_by_value import Luggage, ModuleOutline
 from prefect_tuner.tasks.script_source import MAIN, run_again
+from prefect_tuner.tasks.used_objects import Place, Travelled, digest
 
 
 @dataclass(frozen=True)

@@ -194,11 +194,12 @@ def _pickle(objective: object, name: str) -> tuple[bytes | bytearray, bytes, str
     module = _defining_module(objective)
     main = sys.modules["__main__"]
     unknown = [main]
-    known = cloudpickle.list_registry_pickle_by_value()
     if module is not None and module is not main and not _importable(module):
         unknown.append(module)
-        if module.__name__ not in known:
-            cloudpickle.register_pickle_by_value(module)
+    known = {"__main__", *cloudpickle.list_registry_pickle_by_value()}
+    registered = [each for each in unknown if each.__name__ not in known]
+    for each in registered:
+        cloudpickle.register_pickle_by_value(each)
     try:
         pickled, luggage = pack(objective, unknown)
         modules = cloudpickle.dumps(luggage) if luggage.modules else b""
@@ -206,9 +207,8 @@ def _pickle(objective: object, name: str) -> tuple[bytes | bytearray, bytes, str
     except CannotTravel as error:
         raise ObjectiveNotFound(_cannot_be_sent(objective, name, str(error))) from error
     finally:
-        for each in unknown[1:]:
-            if each.__name__ not in known:
-                cloudpickle.unregister_pickle_by_value(each)
+        for each in registered:
+            cloudpickle.unregister_pickle_by_value(each)
 
 
 def _what_is_not_there(luggage: Luggage) -> str:

@@ -25,7 +25,7 @@ FILES = [
 READS_THE_SOCKET = ("tasks/objective_loading.py", "_unpickle")
 WRITES_TO_THE_SOCKET = {
     ("tasks/objective.py", ""),
-    ("tasks/module_by_value.py", ""),
+    ("tasks/used_objects.py", ""),
     ("tasks/module_pickling.py", ""),
 }
 WRITES_TO_A_DIGEST = ("tasks/bound_state.py", "")

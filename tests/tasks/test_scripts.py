@@ -582,3 +582,25 @@ def test_a_nested_study_in_a_trial_is_no_import(tmp_path: Path) -> None:
         """,
     )
     assert run_once(module).report.metric == 1.0
+
+
+def test_a_process_that_the_script_has_spawned_may_tune(tmp_path: Path) -> None:
+    told = run_script(
+        tmp_path,
+        """
+        import multiprocessing
+        from runner import run_trial
+
+        K = 3
+
+        def work(params): return float(K)
+        def train(params): return work(params)
+        def tune(): run_trial(train)
+
+        if __name__ == "__main__":
+            process = multiprocessing.get_context("spawn").Process(target=tune)
+            process.start()
+            process.join()
+        """,
+    )
+    assert told.stdout == '[3.0, "", []]\n', told.stderr
