@@ -16,6 +16,7 @@ from benchmarks.frameworks.running import (
 )
 from prefect_tuner import Outcome
 from prefect_tuner.tasks.launcher import Isolation
+from tests.polling import eventually
 from tests.tasks.attempts import in_shared_memory
 from tests.tasks.modules import run_once, write_module
 
@@ -36,6 +37,11 @@ def test_a_trial_gives_what_the_program_gives(
     trials = run_in_trials(program, imports, isolation, count=2)
     assert [report.metric for report in trials.reports] == [metric, metric], trials.reports
     assert set(trials.kept) == set(kept)
+    eventually(lambda: _assert_no_more_than(before))
+
+
+def _assert_no_more_than(before: set[str]) -> None:
+    # What else runs on this machine may have something there for a while.
     assert in_shared_memory() <= before
 
 
