@@ -31,7 +31,12 @@ from prefect_tuner.tasks.log_records import watch_log_records
 from prefect_tuner.tasks.objective import ObjectiveSpec
 from prefect_tuner.tasks.objective_loading import LoadedObjective, load_objective
 from prefect_tuner.tasks.objective_traceback import format_traceback
-from prefect_tuner.tasks.process_tree import children, kill_tree
+from prefect_tuner.tasks.process_tree import (
+    children,
+    is_tracker,
+    kill_sparing_trackers,
+    kill_tree,
+)
 from prefect_tuner.tasks.program_end import end_program, flush_output
 from prefect_tuner.tasks.user_globals import UserGlobals
 from prefect_tuner.tasks.wire import ConnectionClosed, receive_bytes, receive_frame, send_frame
@@ -105,7 +110,7 @@ def _end() -> NoReturn:
 
     with suppress(BaseException):
         # Native code that holds the interpreter does not hear the signal.
-        faulthandler.dump_traceback_later(2 * _EXIT_SECONDS, exit=True, file=_nowhere())
+        faulthandler.dump_traceback_later(3 * _EXIT_SECONDS, exit=True, file=_nowhere())
         signal.signal(signal.SIGALRM, give_up)
         signal.setitimer(signal.ITIMER_REAL, _EXIT_SECONDS)
         with suppress(Exception):
@@ -114,9 +119,22 @@ def _end() -> NoReturn:
         os.closerange(3, os.sysconf("SC_OPEN_MAX"))
         while True:  # Until there is no child to wait for.
             os.wait()
+    _kill_started()
+    with suppress(BaseException):  # Trackers end when all is closed that they have to do with.
+        signal.setitimer(signal.ITIMER_REAL, _EXIT_SECONDS)
+        os.closerange(3, os.sysconf("SC_OPEN_MAX"))
+        while True:
+            os.wait()
     for pid in children(os.getpid()):
         kill_tree(pid, signal.SIGKILL)
     os._exit(0)
+
+
+def _kill_started() -> None:
+    """Kill what the objective's module has started, but for those that clean up behind it."""
+    for pid in children(os.getpid()):
+        if not is_tracker(pid):
+            kill_sparing_trackers(pid)
 
 
 def _nowhere() -> int:
@@ -135,8 +153,7 @@ def _describe(loaded: LoadedObjective | None, before: ProcessState) -> dict[str,
 
 
 def _refuse(connection: socket.socket, message: str, cause: BaseException | None) -> None:
-    for pid in children(os.getpid()):  # What its module has started already.
-        kill_tree(pid, signal.SIGKILL)
+    _kill_started()
     details = format_traceback(cause) if cause is not None else ""
     send_frame(connection, {"error": message, "traceback": details})
 

@@ -22,7 +22,7 @@ from prefect_tuner.tasks.process_tree import describe_exit, kill_tree
 from prefect_tuner.tasks.wire import ConnectionClosed, receive_frame, send_bytes, send_frame
 
 _PROGRAM = "prefect_tuner.tasks.fork_server_main"
-_EXIT_TIMEOUT = 3.0
+_EXIT_TIMEOUT = 4.0
 _EXIT_POLL = 0.005
 _WAIT = 0.5  # Seconds.
 

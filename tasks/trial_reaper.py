@@ -26,6 +26,9 @@ from prefect_tuner.tasks.process_tree import (
     process_group,
 )
 
+_TRACKERS_TIME = 1.0
+"""Seconds for those that clean up behind processes that were killed."""
+
 _LOOK = 0.01
 """Seconds between two looks at processes that are to end."""
 
@@ -40,6 +43,7 @@ class _Trial:
         ended: The exit status of its process; None while that runs.
         strays: What its process has left behind.
         cut_off: Descriptions of those of them that were killed.
+        spares_trackers_until: When those that clean up behind it are killed as well.
     """
 
     name: str = ""
@@ -47,6 +51,7 @@ class _Trial:
     ended: int | None = None
     strays: set[int] = field(default_factory=set)
     cut_off: list[str] = field(default_factory=list)
+    spares_trackers_until: float | None = None
 
 
 class TrialReaper:
@@ -87,9 +92,7 @@ class TrialReaper:
                     kill_tree(pid, number)
         for trial in self._lingering:
             if name in (trial.name, None) and number == signal.SIGKILL:
-                trial.cut_off = [describe_process(stray) for stray in sorted(trial.strays)]
-                for stray in trial.strays:
-                    kill_tree(stray, number)
+                self._kill_strays(trial)
 
     def send_signal_to_process(self, name: str, number: int) -> None:
         """Send a signal to the process of a trial, and to none that it has started."""
@@ -135,14 +138,33 @@ class TrialReaper:
     def kill_trials(self) -> None:
         """Kill all that trials have started, and reap it."""
         for pid in self._running:
-            kill_tree(pid, signal.SIGKILL)
+            kill_sparing_trackers(pid)
+        until = time.monotonic() + _TRACKERS_TIME
         with suppress(ChildProcessError):
             while self._running or self._lingering or self._unclaimed():
                 self.send_signal(None, signal.SIGKILL)
                 for orphan in self._unclaimed():
                     kill_tree(orphan, signal.SIGKILL)
-                os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOWAIT)
+                if time.monotonic() < until and self._only_trackers_left():
+                    time.sleep(_LOOK)
+                else:
+                    os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOWAIT)
                 self.reap()
+
+    def _kill_strays(self, trial: _Trial) -> None:
+        """Kill what a trial has left; what cleans up behind it after a while, if it has to be."""
+        now = time.monotonic()
+        trial.spares_trackers_until = trial.spares_trackers_until or now + _TRACKERS_TIME
+        spared: set[int] = set()
+        if now < trial.spares_trackers_until:
+            spared = set(filter(is_tracker, trial.strays))
+        trial.cut_off += [describe_process(stray) for stray in sorted(trial.strays - spared)]
+        for stray in trial.strays - spared:
+            kill_sparing_trackers(stray)
+
+    def _only_trackers_left(self) -> bool:
+        strays = set[int]().union(*(trial.strays for trial in self._lingering))
+        return not self._running and bool(strays) and all(map(is_tracker, strays))
 
     def _spares_left(self) -> bool:
         trials = [*self._running.values(), *self._lingering]
