@@ -28,7 +28,7 @@ tune: $(INSTALLED) ## Tune a real model on real data
 	@$(RUN) prefect_tuner.flows.command_line run deployments/digits.yaml
 
 test: $(INSTALLED) ## Run the whole test suite
-	@$(RUN) pytest --numprocesses 2 --dist loadscope --no-loadscope-reorder
+	@$(RUN) pytest --numprocesses 3 --dist loadscope --no-loadscope-reorder
 
 check: lint types ## Check style and types
 

@@ -67,15 +67,15 @@ def run_twice(attempts: list[list[float]], ask: Ask) -> dict[float, TuningResult
     return pipeline()
 
 
-@pytest.mark.parametrize("named", [True, False])
 @pytest.mark.parametrize(
-    "attempts",
+    ("attempts", "named"),
     [
-        [[10.0, 20.0, 30.0], [30.0, 10.0, 20.0]],
-        [[10.0, 20.0], [20.0]],
-        [[20.0], [10.0, 20.0]],
+        ([[10.0, 20.0, 30.0], [30.0, 10.0, 20.0]], True),
+        ([[10.0, 20.0, 30.0], [30.0, 10.0, 20.0]], False),
+        ([[10.0, 20.0], [20.0]], False),
+        ([[20.0], [10.0, 20.0]], True),
     ],
-    ids=["in another order", "with the first left out", "with a new one before"],
+    ids=["in another order, named", "in another order", "the first left out", "a new one before"],
 )
 def test_a_retried_parent_gets_what_it_asks_for(
     tmp_path: Path, attempts: list[list[float]], named: bool

@@ -106,7 +106,7 @@ USES: dict[str, str] = {
 NEEDS_A_MAIN_GUARD = ("uses a spawned executor", "dispatches")
 
 SCRIPT = """
-import functools, multiprocessing, pathlib, pickle, sys
+import functools, json, multiprocessing, pathlib, pickle, sys
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from enum import Enum
@@ -163,8 +163,7 @@ def measured(value): return value
 @measured.register
 def _(value: str): return len(value)
 
-def train(params):
-    {use}
+{trains}
 
 SETTINGS = {{}}
 OBJECT = Scale(5)
@@ -181,30 +180,38 @@ KIND = None
     Counter.step = 8
     count.factor = 9
     pathlib.Path("other.pickle").write_bytes(pickle.dumps(Other(6)))
-    counted, Counter.count, Derived.k = COUNT, Counter.count, Derived.k
-    plain = train({{}})
-    COUNT, Counter.count = counted, 0
-    cached.cache_clear()
-    print(plain)
-    run_trial(train, isolation=sys.argv[2])
+    for train in TRAINS:
+        plain = train({{}})
+        COUNT = Counter.count = 0
+        cached.cache_clear()
+        print(json.dumps(plain))
+        run_trial(train, isolation=sys.argv[2])
 """
 
 
-@pytest.mark.parametrize("isolation", ["fork", "fresh"])
+@pytest.fixture(scope="module", params=["fork", "fresh", "without a main guard"])
+def told(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, tuple[str, str]]:
+    """By what a script does: what that gives when it is called, and what its trial tells."""
+    is_guarded = request.param in ("fork", "fresh")
+    uses = [use for use in USES if is_guarded or use not in NEEDS_A_MAIN_GUARD]
+    trains = [f"def train_{i}(params):\n    {USES[use]}\n" for i, use in enumerate(uses)]
+    trains.append(f"TRAINS = [{', '.join(f'train_{i}' for i in range(len(uses)))}]")
+    guard = 'if __name__ == "__main__":' if is_guarded else "if True:"
+    script = SCRIPT.format(trains="\n".join(trains), guard=guard)
+    isolation = request.param if is_guarded else "fork"
+    done = run_script(tmp_path_factory.mktemp("script"), script, "9", isolation)
+    assert done.returncode == 0, done.stderr
+    lines = done.stdout.splitlines()
+    return dict(zip(uses, zip(lines[::2], lines[1::2], strict=True), strict=True))
+
+
 @pytest.mark.parametrize("use", USES)
-def test_what_a_script_does_its_trial_does(tmp_path: Path, use: str, isolation: str) -> None:
-    script = SCRIPT.format(use=USES[use], guard='if __name__ == "__main__":')
-    told = run_script(tmp_path, script, "9", isolation)
-    assert told.returncode == 0, told.stderr
-    plain, trial = told.stdout.splitlines()[-2:]
-    assert trial == f'[{plain}, "", []]'
-
-
-@pytest.mark.parametrize("use", [use for use in USES if use not in NEEDS_A_MAIN_GUARD])
-def test_what_a_script_without_a_main_guard_does_its_trial_does(tmp_path: Path, use: str) -> None:
-    told = run_script(tmp_path, SCRIPT.format(use=USES[use], guard="if True:"), "9", "fork")
-    assert told.returncode == 0, told.stderr
-    plain, trial = told.stdout.splitlines()[-2:]
+def test_what_a_script_does_its_trial_does(told: dict[str, tuple[str, str]], use: str) -> None:
+    if use not in told:
+        pytest.skip("it needs a main guard")
+    plain, trial = told[use]
     assert trial == f'[{plain}, "", []]'
 
 
