@@ -1,8 +1,8 @@
 """Strategies that learn from the history find better candidates than random search.
 
 12 studies by `gp` and 20 by `tpe`, which is cheap, of 40 trials on each of 9 functions, two of them
-conditional, paired by seed; one-sided Wilcoxon signed-rank test, p < 0.01 on every one. `sobol` and `grid` do not learn from results, and
-are not held to this.
+conditional, paired by seed; one-sided Wilcoxon signed-rank test, p < 0.01 on every one. `sobol` and
+`grid` do not learn from results, and are not held to this.
 """
 
 from __future__ import annotations
