@@ -138,18 +138,22 @@ def _finalize_the_rest() -> None:
     by modules of packages.
     """
     standard = _standard_streams()
-    found = [each for each in gc.get_objects() if hasattr(type(each), "__del__")]
+    objects = gc.get_objects()
+    kinds = {kind for kind in set(map(type, objects)) if _is_finalized_here(kind)}
+    found = [each for each in objects if type(each) in kinds]
     found.reverse()  # What finalizes the latest may need what was there before.
     for each in sorted(found, key=_layer):
-        if _is_of_processes(type(each)) or any(each is stream for stream in standard):
+        if any(each is stream for stream in standard):
             continue
         with suppress(BaseException):  # Nobody is there who could be told.
             type(each).__del__(each)
 
 
-def _is_of_processes(kind: type) -> bool:
-    homes = {base.__module__.partition(".")[0] for base in kind.__mro__}
-    return issubclass(kind, _RUNNING) or not homes.isdisjoint(_OF_PROCESSES)
+def _is_finalized_here(kind: type) -> bool:
+    bases = kind.__mro__
+    if not any("__del__" in vars(base) for base in bases) or issubclass(kind, _RUNNING):
+        return False
+    return _OF_PROCESSES.isdisjoint(str(base.__module__).partition(".")[0] for base in bases)
 
 
 def _layer(found: object) -> int:
