@@ -63,8 +63,8 @@ def main(descriptor: int) -> None:
         header, _ = receive_frame(connection)
         places = header.pop("places")
         in_each_trial = header.pop("load_in_each_trial")
-        pickled, modules = (receive_bytes(connection)[0] for _ in range(2))
-        spec = ObjectiveSpec(pickled=pickled, modules=modules, **header)
+        pickled, modules, options = (receive_bytes(connection)[0] for _ in range(3))
+        spec = ObjectiveSpec(pickled=pickled, modules=modules, options=options, **header)
         sys.path[:] = spec.sys_path
         try:
             os.chdir(spec.directory)
@@ -85,7 +85,12 @@ def main(descriptor: int) -> None:
         else:
             reply = _describe(loaded, before)
             load = partial(load_objective, spec) if loaded is None else lambda: loaded
-            del pickled, modules, spec  # What it was loaded from may be as large as its data.
+            del (
+                pickled,
+                modules,
+                options,
+                spec,
+            )  # What it was loaded from may be as large as its data.
             server = ForkServer(connection, ServedTrials(load, loaded, places))
             gc.collect()
             gc.freeze()  # Collections in the trials then leave the shared pages alone.

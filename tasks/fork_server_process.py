@@ -86,7 +86,7 @@ class ForkServerProcess:
         deadline = time.monotonic() + timeout
         try:
             send_frame(self._connection, _header(objective, places, load_in_each_trial))
-            for data in (objective.pickled, objective.modules):
+            for data in (objective.pickled, objective.modules, objective.options):
                 send_bytes(self._connection, data)
             reply = self._receive_reply(deadline)
         except TimeoutError:

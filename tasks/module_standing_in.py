@@ -78,7 +78,7 @@ def _stand_in(outline: ModuleOutline, load: Load) -> tuple[ModuleType, str]:
             warning = (
                 f"{outline.file!r} cannot be run in the process of the trials "
                 f"({shown_error(error)}): they have what the objective uses of it, but not what "
-                "it sets up elsewhere, such as options of libraries"
+                "else it sets up, such as handlers of logs and registered classes"
             )
     _find_spares(module, outline, load)
     return module, warning

@@ -22,6 +22,7 @@ from prefect_tuner.redaction import redacted
 from prefect_tuner.space import SearchSpace
 from prefect_tuner.tasks.allowed_objectives import check_allowed
 from prefect_tuner.tasks.code_origin import innermost
+from prefect_tuner.tasks.library_options import library_options
 from prefect_tuner.tasks.module_by_value import CannotTravel, Luggage, pack
 from prefect_tuner.tasks.objective_import import options_left_out, undecorated
 
@@ -55,6 +56,8 @@ class ObjectiveSpec:
         path: `"package.module:attribute"` or `"path/to/file.py:attribute"`, or empty.
         pickled: The objective itself, by cloudpickle, where there is no path.
         modules: What its modules define that cannot be imported, by cloudpickle.
+        options: Those of the libraries that this process has loaded, pickled, for an objective that
+            is part of it.
         sys_path: Where modules are looked for.
         directory: The working directory, to which the path of a file is relative.
         argv: The arguments of the program, for an objective that is part of it.
@@ -69,6 +72,7 @@ class ObjectiveSpec:
     path: str = ""
     pickled: bytes | bytearray = field(default=b"", repr=False)
     modules: bytes | bytearray = field(default=b"", repr=False)
+    options: bytes | bytearray = field(default=b"", repr=False)
     sys_path: tuple[str, ...] = field(default=(), repr=False)
     directory: str = ""
     argv: tuple[str, ...] = field(default=(), repr=False)
@@ -141,6 +145,7 @@ def describe_objective(objective: object, space: SearchSpace | None = None) -> O
         name=name,
         pickled=pickled,
         modules=modules,
+        options=library_options(),
         sys_path=sys_path,
         directory=directory,
         argv=tuple(sys.argv),
@@ -223,8 +228,8 @@ def _what_is_not_there(luggage: Luggage) -> str:
                 else "Set up in the objective what it needs"
             )
             return (
-                f"Trials have of {home} what the objective uses, but not what it has set up "
-                f"elsewhere, such as options of libraries. {remedy}"
+                f"Trials have of {home} what the objective uses, but not what else it has set up, "
+                f"such as handlers of logs and registered classes. {remedy}"
             )
     return ""
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from prefect_tuner.errors import ObjectiveNotFound
 from prefect_tuner.redaction import shown_error
+from prefect_tuner.tasks.library_options import set_library_options
 from prefect_tuner.tasks.module_by_value import CannotTravel
 from prefect_tuner.tasks.module_standing_in import unpack
 from prefect_tuner.tasks.objective import ObjectiveSpec
@@ -82,13 +83,15 @@ def _unpickle(spec: ObjectiveSpec, namespaces: list[dict[str, Any]], warnings: l
 
     try:
         if not spec.modules:
-            return load(spec.pickled)
-        objective, standing = unpack(spec.pickled, load(spec.modules), load)
+            objective = load(spec.pickled)
+        else:
+            objective, standing = unpack(spec.pickled, load(spec.modules), load)
+            namespaces += standing.namespaces
+            warnings += standing.warnings
+        set_library_options(spec.options, load)
+        return objective
     except (Exception, SystemExit) as error:
         raise ObjectiveNotFound(
             f"objective {spec.name!r}: cannot be loaded in the trials' process: "
             f"{error if isinstance(error, CannotTravel) else shown_error(error)}"
         ) from error
-    namespaces += standing.namespaces
-    warnings += standing.warnings
-    return objective

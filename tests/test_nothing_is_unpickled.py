@@ -27,6 +27,7 @@ WRITES_TO_THE_SOCKET = {
     ("tasks/objective.py", ""),
     ("tasks/used_objects.py", ""),
     ("tasks/module_pickling.py", ""),
+    ("tasks/library_options.py", ""),
 }
 WRITES_TO_A_DIGEST = ("tasks/bound_state.py", "")
 RUNS_THE_USERS_SCRIPT = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from functools import cache
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from prefect_tuner.tasks.launcher import Isolation
 from tests.polling import eventually
 from tests.tasks.attempts import in_shared_memory
 from tests.tasks.modules import run_once, write_module
+from tests.tasks.scripts import run_script
 
 CASES = [(program, each) for program in PROGRAMS for each in program.imports]
 
@@ -61,6 +63,31 @@ def test_the_trials_seed_is_the_frameworks(tmp_path: Path, framework: str, impor
     drawn = [run_once(module, timeout=120, seed=seed).report.metric for seed in (3, 4, 3)]
     assert None not in drawn
     assert drawn[0] == drawn[2] != drawn[1]
+
+
+OPTIONS = {
+    "torch": ("torch.set_default_dtype(torch.float64)", "torch.zeros(1).dtype"),
+    "jax": ("jax.config.update('jax_enable_x64', True)", "jax.numpy.ones(1).dtype"),
+    "keras": ("keras.config.set_floatx('float64')", "keras.ops.ones(1).dtype"),
+}
+
+
+@pytest.mark.parametrize("guard", ['if __name__ == "__main__":', "if True:"])
+@pytest.mark.parametrize("framework", OPTIONS)
+def test_what_a_framework_computes_in_is_what_the_script_says(
+    tmp_path: Path, framework: str, guard: str
+) -> None:
+    sets, told = OPTIONS[framework]
+    done = run_script(
+        tmp_path,
+        f"import {framework}\nfrom runner import run_trial\n"
+        f"def train(params):\n    print({told})\n    return 1.0\n"
+        f"{guard}\n    {sets}\n    train({{}})\n    run_trial(train)\n",
+    )
+    plain, trial = done.stdout.splitlines()
+    assert "float64" in plain
+    metric, _, lines = json.loads(trial)  # Some tell of more.
+    assert (metric, lines[-1]) == (1.0, plain), done.stderr
 
 
 def test_a_fork_that_hangs_says_what_to_set(tmp_path: Path) -> None:

@@ -8,50 +8,12 @@ import pickle
 import subprocess
 import sys
 import textwrap
-from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
 from tests.tasks.modules import run_once, write_module
-
-RUNNER = """
-import json, sys
-
-def run_trial(objective, **settings):
-    from prefect_tuner.tasks.attempt import run_attempt
-    from prefect_tuner.tasks.attempt_report import TrialLimits
-    from prefect_tuner.tasks.attempt_request import AttemptRequest
-    from prefect_tuner.tasks.launcher import Launcher, LaunchSettings
-    from prefect_tuner.tasks.objective import describe_objective
-
-    launcher = Launcher(describe_objective(objective), LaunchSettings(**settings))
-    lines = []
-    try:
-        request = AttemptRequest("script", 0, {"x": 2}, 0)
-        report = run_attempt(launcher, request, TrialLimits(60.0), lambda _, t: lines.append(t))
-    finally:
-        launcher.stop()
-    print(json.dumps([report.metric, report.message, lines]))
-"""
-"""What a script needs to run an objective of its own as a trial."""
-
-
-def run_script(
-    folder: Path, code: str, *arguments: str, options: Sequence[str] = ()
-) -> subprocess.CompletedProcess[str]:
-    (folder / "runner.py").write_text(RUNNER)
-    (folder / "script.py").write_text(textwrap.dedent(code))
-    return subprocess.run(
-        [sys.executable, *options, "script.py", *arguments],
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        timeout=100,
-        check=False,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
-    )
-
+from tests.tasks.scripts import RUNNER, run_script
 
 USES: dict[str, str] = {
     "pickles an object": "return float(pickle.loads(pickle.dumps(Scale(3))).k)",
@@ -227,7 +189,7 @@ def test_who_has_no_main_guard_is_told_what_trials_do_not_have(tmp_path: Path) -
         print(describe_objective(train).note)
         """,
     )
-    assert "Trials have of 'script.py' what the objective uses, but not what it" in told.stdout
+    assert "Trials have of 'script.py' what the objective uses, but not what else" in told.stdout
     assert "With `if __name__" in told.stdout
 
 
@@ -266,6 +228,48 @@ def test_what_a_script_sets_up_elsewhere_is_there(tmp_path: Path, isolation: str
     )
     assert told.returncode == 0, told.stderr
     plain, trial = told.stdout.splitlines()
+    metric, _, (printed,) = json.loads(trial)
+    assert metric == 1.0
+    assert printed == plain
+
+
+OPTIONS = {
+    "decimal.getcontext().prec = 3": "decimal.getcontext().prec",
+    "numpy.seterr(over='raise')": "numpy.geterr()",
+    "warnings.filterwarnings('error', 'mine')": "warned()",
+    "sys.setrecursionlimit(4321)": "sys.getrecursionlimit()",
+    "sklearn.set_config(assume_finite=True)": "sklearn.get_config()['assume_finite']",
+    "pandas.set_option('display.precision', 3)": "pandas.get_option('display.precision')",
+    "pandas.options.mode.chained_assignment = None": "pandas.options.mode.chained_assignment",
+}
+"""Options that are set, and what tells of them."""
+
+
+@pytest.mark.parametrize("where", ["in main", "without a main guard", "around a module's function"])
+@pytest.mark.parametrize("isolation", ["fork", "fresh"])
+def test_options_of_libraries_are_there_wherever_they_were_set(
+    tmp_path: Path, isolation: str, where: str
+) -> None:
+    imports = "import decimal, sys, warnings, numpy, pandas, sklearn\n"
+    (tmp_path / "training.py").write_text(
+        f"{imports}def warned():\n    try:\n        warnings.warn('mine')\n"
+        "    except UserWarning:\n        return 'raised'\n"
+        "def told():\n    return ["
+        + ", ".join(f"str({shown})" for shown in OPTIONS.values())
+        + "]\ndef train(params):\n    print(told())\n    return 1.0\n"
+    )
+    own = "" if "module" in where else "def train(params):\n    print(told())\n    return 1.0\n"
+    told = run_script(
+        tmp_path,
+        f"{imports}from runner import run_trial\nfrom training import told, train\n{own}"
+        + ("if True:\n" if "without" in where else "if __name__ == '__main__':\n")
+        + "".join(f"    {code}\n" for code in OPTIONS)
+        + "    print(told())\n    run_trial(train, isolation=sys.argv[1])\n",
+        isolation,
+    )
+    assert told.returncode == 0, told.stderr
+    plain, trial = told.stdout.splitlines()
+    assert "raised" in plain
     metric, _, (printed,) = json.loads(trial)
     assert metric == 1.0
     assert printed == plain

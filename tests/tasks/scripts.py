@@ -1,0 +1,47 @@
+"""Scripts that run objectives of their own as trials, without Prefect."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import textwrap
+from collections.abc import Sequence
+from pathlib import Path
+
+RUNNER = """
+import json, sys
+
+def run_trial(objective, **settings):
+    from prefect_tuner.tasks.attempt import run_attempt
+    from prefect_tuner.tasks.attempt_report import TrialLimits
+    from prefect_tuner.tasks.attempt_request import AttemptRequest
+    from prefect_tuner.tasks.launcher import Launcher, LaunchSettings
+    from prefect_tuner.tasks.objective import describe_objective
+
+    launcher = Launcher(describe_objective(objective), LaunchSettings(**settings))
+    lines = []
+    try:
+        request = AttemptRequest("script", 0, {"x": 2}, 0)
+        report = run_attempt(launcher, request, TrialLimits(60.0), lambda _, t: lines.append(t))
+    finally:
+        launcher.stop()
+    print(json.dumps([report.metric, report.message, lines]))
+"""
+"""What a script needs to run an objective of its own as a trial."""
+
+
+def run_script(
+    folder: Path, code: str, *arguments: str, options: Sequence[str] = ()
+) -> subprocess.CompletedProcess[str]:
+    (folder / "runner.py").write_text(RUNNER)
+    (folder / "script.py").write_text(textwrap.dedent(code))
+    return subprocess.run(
+        [sys.executable, *options, "script.py", *arguments],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=100,
+        check=False,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+    )
