@@ -53,10 +53,7 @@ def main(descriptor: int) -> None:
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the flow's to handle.
     faulthandler.enable()
-    # Python 3.12 and later count the threads of numpy's native libraries, which survive a fork,
-    # and JAX warns of forks whether it has started its own or not.
-    for message in ("This process .* is multi-threaded", r"os\.fork\(\) was called"):
-        warnings.filterwarnings("ignore", message)
+    _ignore_warnings_of_forks()
     connection = socket.socket(fileno=descriptor)
     connection.set_inheritable(False)
     with suppress(ConnectionClosed):
@@ -83,6 +80,7 @@ def main(descriptor: int) -> None:
                 error,
             )
         else:
+            _ignore_warnings_of_forks()  # It may have brought filters of its own.
             reply = _describe(loaded, before)
             load = partial(load_objective, spec) if loaded is None else lambda: loaded
             del (
@@ -97,6 +95,13 @@ def main(descriptor: int) -> None:
             send_frame(connection, reply)
             server.serve()
     _end()
+
+
+def _ignore_warnings_of_forks() -> None:
+    # Python 3.12 and later count the threads of numpy's native libraries, which survive a fork,
+    # and JAX warns of forks whether it has started its own or not.
+    for message in ("This process .* is multi-threaded", r"os\.fork\(\) was called"):
+        warnings.filterwarnings("ignore", message)
 
 
 class _Overtime(BaseException):

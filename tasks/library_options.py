@@ -8,19 +8,23 @@ what is printed; a library that is not loaded has none.
 
 from __future__ import annotations
 
+import functools
 import pickle
 import sys
+import warnings
 from collections.abc import Callable
 from contextlib import suppress
-from functools import partial
 from operator import attrgetter
 from types import ModuleType
-from typing import Any, TypeAlias
+from typing import Any, ParamSpec, TypeAlias, TypeVar
 
 from prefect_tuner.tasks.after_import import call_after_import
 
 Load: TypeAlias = Callable[[bytes | bytearray], Any]
 """Unpickles an object."""
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 _Get: TypeAlias = Callable[[Any], Any]
 _Set: TypeAlias = Callable[[Any, Any], object]
@@ -65,7 +69,7 @@ def set_library_options(pickled: bytes | bytearray, load: Load) -> None:
         ```
     """
     for library, values in load(pickled).items():
-        call_after_import(library, partial(_set, library, values, load))
+        call_after_import(library, functools.partial(_set, library, values, load))
 
 
 def _set(library: str, pickled: bytes, load: Load, module: ModuleType) -> None:
@@ -75,6 +79,18 @@ def _set(library: str, pickled: bytes, load: Load, module: ModuleType) -> None:
             with suppress(Exception):
                 if get(module) != value:
                     write(module, value)
+
+
+def _without_warnings(function: Callable[P, T]) -> Callable[P, T]:
+    """Have a function say nothing of options that are there only to be deprecated."""
+
+    @functools.wraps(function)
+    def quiet(*args: P.args, **kwargs: P.kwargs) -> T:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return function(*args, **kwargs)
+
+    return quiet
 
 
 def _call(getter: str, setter: str) -> tuple[_Get, _Set]:
@@ -97,6 +113,7 @@ def _jax(name: str) -> tuple[_Get, _Set]:
     return attrgetter(f"config.{name}"), lambda jax, value: jax.config.update(name, value)
 
 
+@_without_warnings
 def _pandas_options(pandas: Any) -> dict[str, Any]:
     found: dict[str, Any] = {}
     homes = [("", pandas.options)]
@@ -112,6 +129,7 @@ def _pandas_options(pandas: Any) -> dict[str, Any]:
     return found
 
 
+@_without_warnings
 def _set_pandas_options(pandas: Any, options: dict[str, Any]) -> None:
     before = _pandas_options(pandas)
     for name, value in options.items():
@@ -119,25 +137,14 @@ def _set_pandas_options(pandas: Any, options: dict[str, Any]) -> None:
             pandas.set_option(name, value)
 
 
-def _warning_filters(warnings: Any) -> list[tuple[Any, ...]]:
-    return [
-        (
-            action,
-            getattr(message, "pattern", message),
-            category,
-            getattr(module, "pattern", module),
-            line,
-        )
-        for action, message, category, module, line in warnings.filters
-    ]
+def _warning_filters(module: Any) -> list[tuple[Any, ...]]:
+    return [tuple(getattr(part, "pattern", part) for part in each) for each in module.filters]
 
 
-def _set_warning_filters(warnings: Any, filters: list[tuple[Any, ...]]) -> None:
-    """Put those that are new in their order before the others."""
-    known = _warning_filters(warnings)
-    for action, message, category, module, line in reversed(filters):
-        if (action, message, category, module, line) not in known:
-            warnings.filterwarnings(action, message or "", category, module or "", line)
+def _set_warning_filters(module: Any, filters: list[tuple[Any, ...]]) -> None:
+    """Put them in their order before those that this process has beside them."""
+    for action, message, category, where, line in reversed(filters):
+        module.filterwarnings(action, message or "", category, where or "", line)
 
 
 _LIBRARIES: dict[str, dict[str, tuple[_Get, _Set]]] = {

@@ -237,6 +237,8 @@ OPTIONS = {
     "decimal.getcontext().prec = 3": "decimal.getcontext().prec",
     "numpy.seterr(over='raise')": "numpy.geterr()",
     "warnings.filterwarnings('error', 'mine')": "warned()",
+    "warnings.filterwarnings('ignore')": "warned()",
+    "warnings.filterwarnings('error', 'mine', UserWarning)": "warned()",
     "sys.setrecursionlimit(4321)": "sys.getrecursionlimit()",
     "sklearn.set_config(assume_finite=True)": "sklearn.get_config()['assume_finite']",
     "pandas.set_option('display.precision', 3)": "pandas.get_option('display.precision')",
