@@ -48,9 +48,6 @@ def report_log_records(pipe: ReportPipe) -> None:
     root = logging.root
     if root.level == logging.WARNING:  # Python's default.
         root.setLevel(_UNCHOSEN)
-        for name in _CHATTY:
-            if logging.getLogger(name).level == logging.NOTSET:
-                logging.getLogger(name).setLevel(logging.WARNING)
 
 
 def report_warnings(pipe: ReportPipe) -> None:
@@ -107,6 +104,8 @@ def _call_handlers(logger: logging.Logger, record: logging.LogRecord) -> None:
     # In a plain run, where nobody has chosen a level, there is no such record for handlers.
     is_extra = _has_unchosen_level(logger) and record.levelno < logging.WARNING
     is_reported = _is_reported(chain, record, is_extra=is_extra)
+    if is_extra and record.name.partition(".")[0] in _CHATTY:
+        return
     if not is_extra:
         for each in chain:
             for handler in each.handlers:

@@ -9,6 +9,7 @@ values that its variables have by now.
 from __future__ import annotations
 
 import inspect
+import os
 import sys
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
@@ -22,6 +23,9 @@ from prefect_tuner.tasks.code_origin import innermost
 from prefect_tuner.tasks.module_pickling import Name, definition_path
 from prefect_tuner.tasks.script_source import is_rerunnable
 from prefect_tuner.tasks.used_objects import LeftBehind, Place, UsedObjects, type_name
+
+# Of these, one is like another, or known by its name.
+_ALIKE = ("_thread.", "threading.", "_io.", "_queue.", "queue.")
 
 SPARE_LIMIT = 4_000_000
 """Bytes of a definition with all that it refers to, where the objective does not use it; a larger
@@ -41,6 +45,9 @@ class ModuleOutline:
         run_as: The name under which `python -m` has found it; empty where it was not run so.
         search: Where its submodules are looked for, if it is a package.
         is_rerunnable: Whether its source may be run again.
+        names: All that it holds; some of what it has defined may have been deleted.
+        written: The files that the process has open to write to. Run again, the module must not
+            empty them.
         spares: Pickles of what it defines and the objective does not use, by name: most of it is
             never asked for, and some would import what no trial needs.
     """
@@ -50,6 +57,8 @@ class ModuleOutline:
     run_as: str
     search: list[str]
     is_rerunnable: bool
+    names: frozenset[str]
+    written: list[str]
     spares: dict[str, bytes] = field(repr=False)
 
 
@@ -70,6 +79,15 @@ class Luggage:
     modules: list[ModuleOutline]
     digests: dict[Place, bytes]
     left: dict[Name, LeftBehind]
+
+    def unknown_states(self) -> list[str]:
+        """What is there, but as its module makes it, which may not be as it was."""
+        compared = {place[:2] for place in self.digests if place[2]}
+        return [
+            name
+            for (home, name), left in self.left.items()
+            if (home, name) not in compared and not left.kind.startswith(_ALIKE)
+        ]
 
     def check_found(self) -> None:
         """Check that what was left behind is in the modules of this process.
@@ -158,8 +176,25 @@ def _outline(
         run_as=spec.name if spec is not None and module.__name__ == "__main__" else "",
         search=list(getattr(module, "__path__", [])),
         is_rerunnable=is_rerunnable(module),
+        names=frozenset(vars(module)),
+        written=_files_written(),
         spares=_spares(module, modules, used),
     )
+
+
+def _files_written() -> list[str]:
+    found = []
+    with suppress(OSError):
+        for link in Path("/proc/self/fd").iterdir():
+            with suppress(OSError):
+                target = str(link.readlink())
+                flags = Path("/proc/self/fdinfo", link.name).read_text().split("flags:")[1]
+                if (
+                    target.startswith("/")
+                    and int(flags.split()[0], 8) & os.O_ACCMODE != os.O_RDONLY
+                ):
+                    found.append(target)
+    return [target for target in found if Path(target).is_file()]
 
 
 def _spares(

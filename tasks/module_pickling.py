@@ -11,10 +11,13 @@ from __future__ import annotations
 import functools
 import hashlib
 import inspect
+import io
 import pickle
 import sys
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
+from enum import Enum
 from operator import attrgetter
 from types import CodeType, FunctionType, ModuleType
 from typing import Any, TypeAlias
@@ -119,11 +122,13 @@ def definition_path(obj: Any, modules: Mapping[str, ModuleType]) -> Name | None:
 
 
 def code_mark(obj: Any) -> str:
-    """Tells the code of a function or a class from that of another; empty for other objects."""
-    try:
-        obj = inspect.unwrap(obj)
-    except ValueError:  # It goes round in circles.
-        return ""
+    """Tells the code of a function or a class from that of another.
+
+    Of other objects, such as a function with a cache, it is that of what they wrap, if anything.
+    """
+    if not isinstance(obj, type | FunctionType):
+        with suppress(ValueError):  # It goes round in circles.
+            obj = inspect.unwrap(obj)
     if isinstance(obj, type):
         functions = {k: v for k, v in vars(obj).items() if isinstance(v, FunctionType)}
         code: object = [(name, _code_parts(functions[name].__code__)) for name in sorted(functions)]
@@ -161,9 +166,29 @@ class _Globals:
         return _globals, (self.module,)
 
 
+@dataclass(frozen=True)
+class Placed:
+    """Something that its module has as soon as it is loaded, unless it has one of that name."""
+
+    module: str
+    name: str
+    value: Any
+
+    def __reduce__(self) -> tuple[Callable[..., Any], tuple[str, str, Any]]:
+        return _place, (self.module, self.name, self.value)
+
+
 # What follows is called by the names that are in the pickles, in the process that loads them.
 
+standing: set[str] = set()
+"""The names of the modules that stand for those of another process in this one."""
+
 _made: set[int] = set()
+_NONE = object()
+
+
+def _place(module: str, name: str, value: Any) -> Any:
+    return vars(sys.modules[module]).setdefault(name, value)
 
 
 def _module(name: str) -> ModuleType:
@@ -192,6 +217,7 @@ def _found_or_made(
 def _set_if_made(obj: Any, given: tuple[Any, Callable[[Any, Any], object] | None]) -> None:
     state, setter = given
     if id(obj) not in _made:
+        _update(obj, state)
         return
     _made.discard(id(obj))
     if setter is not None:
@@ -203,6 +229,37 @@ def _set_if_made(obj: Any, given: tuple[Any, Callable[[Any, Any], object] | None
         vars(obj).update(plain or {})
         for name, value in (slots or {}).items():
             setattr(obj, name, value)
+
+
+def _update(obj: Any, state: Any) -> None:
+    """Give a function or a class what was changed of it since it was defined."""
+    with suppress(Exception):
+        if isinstance(obj, FunctionType):
+            attributes, slots = state
+            for name, value in attributes.items():
+                _set_if_other(obj, name, value)
+            _set_if_other(obj, "__defaults__", slots["__defaults__"])
+            _set_if_other(obj, "__kwdefaults__", slots["__kwdefaults__"])
+            for cell, other in zip(obj.__closure__ or (), slots["__closure__"] or (), strict=True):
+                _set_if_other(cell, "cell_contents", other.cell_contents)
+        elif isinstance(obj, type) and not issubclass(obj, Enum):
+            for name, value in state[0].items():
+                if not name.startswith("__") and name != "_abc_impl":
+                    _set_if_other(obj, name, value)
+
+
+def _set_if_other(obj: Any, name: str, value: Any) -> None:
+    before = vars(obj).get(name, _NONE) if isinstance(obj, type) else getattr(obj, name, _NONE)
+    with suppress(Exception):
+        if before is not value and (before is _NONE or _pickled(before) != _pickled(value)):
+            setattr(obj, name, value)
+
+
+def _pickled(value: object) -> bytes:
+    buffer = io.BytesIO()
+    homes = [module for module in map(sys.modules.get, standing) if module is not None]
+    ModulePickler(buffer, homes).dump(value)
+    return buffer.getvalue()
 
 
 def _reduce_cached(obj: Any) -> tuple[Any, ...] | None:

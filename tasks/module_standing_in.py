@@ -7,9 +7,13 @@ have set up elsewhere, such as the options of a library, is not there.
 
 from __future__ import annotations
 
+import builtins
+import functools
+import io
+import os
 import sys
-from collections.abc import Callable, Iterable
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from importlib.machinery import ModuleSpec
 from importlib.util import module_from_spec, spec_from_file_location
@@ -18,6 +22,7 @@ from typing import Any, TypeAlias
 
 from prefect_tuner.redaction import shown_error
 from prefect_tuner.tasks.module_by_value import Luggage, ModuleOutline
+from prefect_tuner.tasks.module_pickling import standing
 from prefect_tuner.tasks.script_source import MAIN, run_again
 from prefect_tuner.tasks.used_objects import Place, Travelled, digest
 
@@ -53,6 +58,7 @@ def unpack(pickled: bytes | bytearray, luggage: Luggage, load: Load) -> tuple[An
     """
     modules: list[ModuleType] = []
     warnings: list[str] = []
+    standing.update(outline.name for outline in luggage.modules)
     for outline in luggage.modules:
         module, warning = _stand_in(outline, load)
         modules.append(module)
@@ -60,9 +66,9 @@ def unpack(pickled: bytes | bytearray, luggage: Luggage, load: Load) -> tuple[An
     travelled: Travelled = load(pickled)
     for (home, name), definition in travelled.definitions.items():
         vars(sys.modules[home])[name] = definition
+    luggage.check_found()
     for place, value in travelled.values.items():
         _set_if_changed(place, value, luggage.digests.get(place), modules)
-    luggage.check_found()
     return travelled.objective, Standing([vars(module) for module in modules], warnings)
 
 
@@ -72,7 +78,11 @@ def _stand_in(outline: ModuleOutline, load: Load) -> tuple[ModuleType, str]:
     warning = ""
     if outline.is_rerunnable:
         try:
-            run_again(module, outline.file)
+            with _keeping(outline.written):
+                run_again(module, outline.file)
+            for name in vars(module).keys() - outline.names:
+                if not name.startswith("__"):
+                    del vars(module)[name]
         except (Exception, SystemExit) as error:  # noqa: BLE001 - it is the user's code
             module = _empty(outline)
             warning = (
@@ -82,6 +92,26 @@ def _stand_in(outline: ModuleOutline, load: Load) -> tuple[ModuleType, str]:
             )
     _find_spares(module, outline, load)
     return module, warning
+
+
+@contextmanager
+def _keeping(files: Iterable[str]) -> Iterator[None]:
+    """Have files that somebody else is writing appended to, where they would be emptied."""
+    kept = set(files)
+    opened = builtins.open
+
+    @functools.wraps(opened)
+    def append(file: Any, mode: str = "r", *args: Any, **kwargs: Any) -> Any:
+        if "w" in mode and not isinstance(file, int) and os.path.realpath(file) in kept:
+            mode = mode.replace("w", "a")
+        return opened(file, mode, *args, **kwargs)
+
+    if kept:
+        builtins.open = io.open = append
+    try:
+        yield
+    finally:
+        builtins.open = io.open = opened
 
 
 def _empty(outline: ModuleOutline) -> ModuleType:

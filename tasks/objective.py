@@ -218,13 +218,20 @@ def _pickle(objective: object, name: str) -> tuple[bytes | bytearray, bytes, str
 
 def _what_is_not_there(luggage: Luggage) -> str:
     """That trials do not have all that the program has set up, where that is so."""
+    unknown = luggage.unknown_states()
+    if unknown:
+        return (
+            f"Trials have {', '.join(map(repr, unknown))} as the script makes it when it is run "
+            "again, and not as it was when the study began, since it cannot be pickled"
+        )
     for module in luggage.modules:
         if not module.is_rerunnable:
-            home = repr(Path(module.file).name) if module.file else "the notebook"
+            is_script = Path(module.file).is_file() if module.file else False
+            home = repr(Path(module.file).name) if is_script else "the program"
             remedy = (
                 'With `if __name__ == "__main__":` around the call, its other lines are run for '
                 "the trials, too"
-                if module.file
+                if is_script
                 else "Set up in the objective what it needs"
             )
             return (
@@ -235,11 +242,15 @@ def _what_is_not_there(luggage: Luggage) -> str:
 
 
 def _cannot_be_sent(objective: object, name: str, reason: str) -> str:
-    return (
-        f"objective {name!r}: cannot be sent to the trials' process: {reason}; give its path, such "
-        "as "
-        f'"{_own_path(objective) or "package.module:attribute"}", and trials import it'
+    path = _own_path(objective)
+    is_script = path and sys.modules["__main__"].__spec__ is None
+    remedy = (
+        'put the call that begins the study under `if __name__ == "__main__":`, and the script is '
+        f'run for the trials as well, or give its path, "{path}", too, and they import it'
+        if is_script
+        else f'give its path, such as "{path or "package.module:attribute"}", and trials import it'
     )
+    return f"objective {name!r}: cannot be sent to the trials' process: {reason}; {remedy}"
 
 
 def _defining_module(objective: object) -> ModuleType | None:

@@ -16,7 +16,7 @@ from types import FunctionType, ModuleType
 from typing import Any, TypeAlias
 
 from prefect_tuner.redaction import shown_error
-from prefect_tuner.tasks.module_pickling import ModulePickler, Name, definition_path
+from prefect_tuner.tasks.module_pickling import ModulePickler, Name, Placed, definition_path
 
 PLAIN_LIMIT = 4_000_000
 """Bytes of a variable that travels though nothing is seen to use it."""
@@ -30,14 +30,16 @@ class Travelled:
     """What is pickled of an objective and of modules that travel with it.
 
     Attributes:
+        contents: All that it uses, directly or by others; each is found in its module from then on.
+        definitions: Functions, classes and the like among it.
+        values: The values of variables among it, and of attributes of what cannot be pickled.
         objective: The objective.
-        definitions: Functions, classes and the like that it uses, directly or by others.
-        values: The values of variables that it uses.
     """
 
-    objective: Any
+    contents: list[Placed]
     definitions: dict[Name, Any]
     values: dict[Place, Any]
+    objective: Any
 
 
 @dataclass(frozen=True)
@@ -93,14 +95,22 @@ class UsedObjects:
             raise
         except Exception as error:  # noqa: BLE001 - a user's `__reduce__` may raise anything
             self.left[name] = LeftBehind(type_name(value), shown_error(error))
-            return set()
-        if not is_definition:
+            return self._add_attributes(name, value)
+        if is_definition:
+            self._definitions[name] = value
+        else:
             self._add_value((*name, ""), value, mark)
-            return more
-        self._definitions[name] = value
-        for attribute, data in variables_of(value).items():
-            self._add_value((*name, attribute), data, self._look_at(data)[0])
         return more
+
+    def _add_attributes(self, name: Name, value: object) -> set[Name]:
+        """Add what can be pickled of an object that cannot."""
+        used: set[Name] = set()
+        for attribute, data in _variables_of(value).items():
+            with suppress(Exception):
+                mark, more = self._look_at(data)
+                self._add_value((*name, attribute), data, mark)
+                used |= more
+        return used
 
     def add_plain_values(self, module: ModuleType) -> None:
         """Add numbers, texts and the like, which may be looked up by names made at run time."""
@@ -117,10 +127,22 @@ class UsedObjects:
         """The object with all that it uses."""
         sink = _Bytes(self._limit)
         pickler = ModulePickler(sink, self._modules.values(), self._definitions)
-        pickler.dump(
-            Travelled(objective, self._definitions, self._values) if self.met else objective
-        )
+        pickler.dump(self._travelled(objective) if self.met else objective)
         return sink.content()
+
+    def _travelled(self, objective: object) -> Travelled:
+        found = {**self._definitions}
+        found |= {
+            (home, name): value for (home, name, attr), value in self._values.items() if not attr
+        }
+        # In the order in which the modules have made them: one may need another when it is made.
+        ordered = [
+            Placed(home, name, found[home, name])
+            for home, module in self._modules.items()
+            for name in vars(module)
+            if (home, name) in found
+        ]
+        return Travelled(ordered, self._definitions, self._values, objective)
 
     def _add_value(self, place: Place, value: Any, mark: bytes) -> None:
         self._values[place] = value
@@ -146,13 +168,11 @@ def digest(value: object, modules: Iterable[ModuleType]) -> bytes:
     return sink.content()
 
 
-def variables_of(definition: object) -> dict[str, Any]:
-    """The attributes of a class or a function that hold data."""
-    if not isinstance(definition, type | FunctionType):
-        return {}
+def _variables_of(obj: object) -> dict[str, Any]:
+    """The attributes of an object that hold data."""
     return {
         name: value
-        for name, value in vars(definition).items()
+        for name, value in getattr(obj, "__dict__", {}).items()
         if not name.startswith("__")
         and not isinstance(value, type | FunctionType | classmethod | staticmethod)
         and not hasattr(type(value), "__get__")
@@ -160,8 +180,9 @@ def variables_of(definition: object) -> dict[str, Any]:
 
 
 def type_name(value: object) -> str:
-    """The name of a value's type, and of the module that has it."""
-    return f"{type(value).__module__}.{type(value).__qualname__}"
+    """The name of a value's type and of the module that has it; of a file, its own as well."""
+    name = f"{type(value).__module__}.{type(value).__qualname__}"
+    return f"{name} {getattr(value, 'name', '')}" if isinstance(value, io.IOBase) else name
 
 
 class _PlainPickler(pickle.Pickler):
@@ -178,11 +199,12 @@ class _Sink(io.RawIOBase):
         self._left = limit
 
     def write(self, data: Any, /) -> int:
-        self._left -= memoryview(data).nbytes
+        size = memoryview(data).nbytes  # Of large data, `pickle` gives no bytes, but the buffer.
+        self._left -= size
         if self._left < 0:
             raise OverflowError("more than what travels along unasked")
         self._take(data)
-        return len(data)
+        return size
 
     def _take(self, data: Any) -> None:
         raise NotImplementedError

@@ -13,7 +13,15 @@ import io
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from types import AsyncGeneratorType, CoroutineType, FunctionType, GeneratorType, ModuleType
+from pathlib import PurePath
+from types import (
+    AsyncGeneratorType,
+    BuiltinFunctionType,
+    CoroutineType,
+    FunctionType,
+    GeneratorType,
+    ModuleType,
+)
 from typing import Any, TypeAlias, final
 
 from prefect_tuner.tasks.code_origin import Origin, origin_of_file
@@ -24,6 +32,9 @@ Namespace: TypeAlias = dict[str, Any]
 # The base of all files, those written in Python included. To ask `io.IOBase`, which is abstract,
 # of every object there is takes many times as long; to ask objects for their class wakes some up.
 _FILE = io.FileIO.__mro__[-2]
+
+_CODE = type | FunctionType | BuiltinFunctionType | ModuleType
+_PLAIN = int | float | complex | str | bytes | None
 
 _RUNNING = (GeneratorType, CoroutineType, AsyncGeneratorType)
 
@@ -90,15 +101,16 @@ class UserGlobals:
             made = _users_among(set(sys.modules) - self._known_modules)
         made += [each for each in namespaces if id(each) not in known]
         for namespace, before in [*self._held, *((each, _NOTHING) for each in made)]:
-            # The latest first: what finalizes it may need what was there before.
-            for name in reversed(list(namespace)):
+            # As the interpreter does it: private names first, and all in the order of the module.
+            for name in sorted(namespace, key=lambda name: not name.startswith("_")):
                 if _is_given_up(name, namespace[name], before):
                     yield namespace, name
 
 
 def _is_given_up(name: str, value: Any, before: dict[str, int]) -> bool:
-    is_code = isinstance(value, type | FunctionType | ModuleType)
-    return before.get(name) != id(value) and not is_code and not name.startswith("__")
+    # Code and plain values finalize nothing, and are needed by what does.
+    is_needed = isinstance(value, _CODE | PurePath | _PLAIN)
+    return before.get(name) != id(value) and not is_needed and not name.startswith("__")
 
 
 def _users_among(names: Iterable[str]) -> list[Namespace]:
@@ -142,6 +154,10 @@ def _finalize_the_rest() -> None:
     kinds = {kind for kind in set(map(type, objects)) if _is_finalized_here(kind)}
     found = [each for each in objects if type(each) in kinds]
     found.reverse()  # What finalizes the latest may need what was there before.
+    for generator in [each for each in objects if type(each) is GeneratorType]:
+        if generator.gi_suspended:
+            with suppress(BaseException):
+                generator.close()
     for each in sorted(found, key=_layer):
         if any(each is stream for stream in standard):
             continue

@@ -407,6 +407,149 @@ def test_what_cannot_travel_and_is_made_by_main_is_named(tmp_path: Path) -> None
     assert "'LOCK', which it uses, cannot be pickled" in told.stdout
 
 
+CHANGED: dict[str, tuple[str, str, str]] = {
+    "a large array": ("A = numpy.zeros(20_000)", "A[0] = 5", "A.sum()"),
+    "a large array that main makes": ("B = None", "B = numpy.ones(20_000)", "B.sum()"),
+    "a wrapper": (
+        (
+            "def scaled(f):\n    @functools.wraps(f)\n    def ten(x): return 10 * f(x)\n"
+            "    return ten\ndef score(x): return x"
+        ),
+        "score = scaled(score)",
+        "score(1)",
+    ),
+    "a nested class": (
+        "class Config:\n    class Optim:\n        lr = 1",
+        "Config.Optim.lr = 5",
+        "Config.Optim.lr",
+    ),
+    "a mutable default": ("def f(x=[]): return len(x)", "f.__defaults__[0].append(1)", "f()"),
+    "a default": ("def g(x=1): return x", "g.__defaults__ = (4,)", "g()"),
+    "a default that others share": (
+        "CACHE = {}\ndef get(cache=CACHE): return len(cache) + len(CACHE)",
+        "CACHE['k'] = 5",
+        "get()",
+    ),
+    "what a decorator holds": (
+        (
+            "def memo(f):\n    seen = {}\n    def g(x):\n        seen.setdefault(x, f())\n"
+            "        return len(seen)\n    return g\nh = memo(lambda: 1)"
+        ),
+        "h(1), h(2)",
+        "h(2)",
+    ),
+    "a method": (
+        (
+            "def make(k):\n    def method(self): return k\n    return method\n"
+            "class M:\n    act = make(2)"
+        ),
+        "M.act = make(3)",
+        "M().act()",
+    ),
+    "a property": (
+        "class P:\n    p = property(lambda self: 1)",
+        "P.p = property(lambda self: 2)",
+        "P().p",
+    ),
+    "an object that cannot be pickled": (
+        (
+            "class Store:\n    def __init__(self): self.lock, self.k = threading.Lock(), 0\n"
+            "STORE = Store()"
+        ),
+        "STORE.k = 5",
+        "STORE.k",
+    ),
+    "a class that cannot be pickled": (
+        "class Cache:\n    lock = threading.Lock()\n    data = {}",
+        "Cache.data['k'] = 1",
+        "len(Cache.data)",
+    ),
+    "a name that is gone": ("X = 1", "del X", "'X' in globals()"),
+    "an abstract class": (
+        "class Base(abc.ABC):\n    k = 1\nclass Derived(Base): pass",
+        "Base.k = 2",
+        "Derived.k",
+    ),
+    "a pydantic model": (
+        "class Settings(pydantic.BaseModel):\n    k: int = 1\nSETTINGS = Settings()",
+        "SETTINGS = Settings(k=3)",
+        "SETTINGS.k + isinstance(SETTINGS, Settings)",
+    ),
+}
+"""What a script defines, what its main does to it, and what tells of that."""
+
+
+@pytest.mark.parametrize("isolation", ["fork", "fresh"])
+def test_what_main_has_changed_is_changed_in_trials(tmp_path: Path, isolation: str) -> None:
+    told = run_script(
+        tmp_path,
+        "import abc, functools, threading, numpy, pydantic\nfrom runner import run_trial\n"
+        + "\n".join(code for code, _, _ in CHANGED.values())
+        + "\ndef told(): return ["
+        + ", ".join(f"float({shown})" for _, _, shown in CHANGED.values())
+        + "]\ndef train(params):\n    print(told())\n    return 1.0\n"
+        "if __name__ == '__main__':\n"
+        + "".join(f"    {change}\n" for _, change, _ in CHANGED.values())
+        + f"    print(told())\n    run_trial(train, isolation={isolation!r})\n",
+    )
+    assert told.returncode == 0, told.stderr
+    plain, trial = told.stdout.splitlines()
+    metric, message, lines = json.loads(trial)
+    assert (metric, message) == (1.0, "")
+    names = list(CHANGED)
+    assert dict(zip(names, json.loads(lines[-1]), strict=True)) == dict(
+        zip(names, json.loads(plain), strict=True)
+    )
+
+
+@pytest.mark.parametrize("isolation", ["fork", "fresh"])
+def test_a_file_that_the_script_has_open_is_not_emptied(tmp_path: Path, isolation: str) -> None:
+    told = run_script(
+        tmp_path,
+        """
+        import logging, sys
+        from runner import run_trial
+
+        OUT = open("out.csv", "w", buffering=1)
+        logging.basicConfig(filename="run.log", filemode="w", level="INFO")
+
+        def train(params):
+            OUT.write("row\\n")
+            logging.info("in train")
+            return 1.0
+
+        if __name__ == "__main__":
+            OUT.write("header\\n")
+            logging.info("begun")
+            run_trial(train, isolation=sys.argv[1])
+        """,
+        isolation,
+    )
+    assert json.loads(told.stdout)[0] == 1.0, told.stderr
+    assert (tmp_path / "out.csv").read_text() == "header\nrow\n"
+    assert (tmp_path / "run.log").read_text() == "INFO:root:begun\nINFO:root:in train\n"
+
+
+def test_what_may_not_be_as_it_was_is_named(tmp_path: Path) -> None:
+    told = run_script(
+        tmp_path,
+        """
+        import threading
+        LOCK = threading.Lock()
+        NUMBERS = (i for i in range(3))
+
+        def train(params):
+            with LOCK:
+                return next(NUMBERS)
+
+        if __name__ == "__main__":
+            from prefect_tuner.tasks.objective import describe_objective
+            print(describe_objective(train).note)
+        """,
+    )
+    assert told.stdout.startswith("Trials have 'NUMBERS' as the script makes it when"), told.stderr
+
+
 def test_a_script_that_cannot_be_run_again_is_told_of_what_is_not_there(tmp_path: Path) -> None:
     told = run_script(
         tmp_path,
