@@ -112,6 +112,7 @@ def _keeping(files: Iterable[str]) -> Iterator[None]:
         yield
     finally:
         builtins.open = io.open = opened
+        kept.clear()  # The module may have taken the other one along.
 
 
 def _empty(outline: ModuleOutline) -> ModuleType:
