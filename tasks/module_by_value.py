@@ -210,6 +210,6 @@ def _spares(
         with suppress(Exception):
             found = UsedObjects(modules, min(left, SPARE_LIMIT))
             found.follow(value)
-            spares[name] = bytes(found.pickled(None))
+            spares[name] = bytes(found.pickled(None, updates=False))
             left -= len(spares[name])
     return spares

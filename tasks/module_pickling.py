@@ -39,6 +39,7 @@ class ModulePickler(cloudpickle.Pickler):  # type: ignore[misc]
         modules: Those modules.
         whole: The names of the functions and classes of theirs that are written down. The others
             are looked up in the other process.
+        updates: Whether those that the other process has already are to be as they are here.
 
     Attributes:
         used: The names in these modules that are needed, after something was pickled.
@@ -50,12 +51,15 @@ class ModulePickler(cloudpickle.Pickler):  # type: ignore[misc]
         file: Any,
         modules: Iterable[ModuleType],
         whole: Iterable[Name] = (),
+        *,
+        updates: bool = True,
     ) -> None:
         super().__init__(file, protocol=pickle.HIGHEST_PROTOCOL)
         self.used: set[Name] = set()
         self.met: set[str] = set()
         self._modules = {module.__name__: module for module in modules}
         self._whole = frozenset(whole)
+        self._setter = _set_or_update if updates else _set_if_made
         for name, module in self._modules.items():
             self.globals_ref[id(vars(module))] = _Globals(name)
 
@@ -78,7 +82,7 @@ class ModulePickler(cloudpickle.Pickler):  # type: ignore[misc]
             return _found, path
         make, arguments, state, setter = reduced
         made = (*path, code_mark(obj), make, arguments)
-        return _found_or_made, made, (state, setter), None, None, _set_if_made
+        return _found_or_made, made, (state, setter), None, None, self._setter
 
     def _reduced_whole(self, obj: Any) -> tuple[Any, Any, Any, Any] | None:
         """What to make an object by, and to set its state by; None where that cannot be told."""
@@ -214,10 +218,16 @@ def _found_or_made(
     return made
 
 
+def _set_or_update(obj: Any, given: tuple[Any, Callable[[Any, Any], object] | None]) -> None:
+    if id(obj) in _made:
+        _set_if_made(obj, given)
+    else:
+        _update(obj, given[0])
+
+
 def _set_if_made(obj: Any, given: tuple[Any, Callable[[Any, Any], object] | None]) -> None:
     state, setter = given
     if id(obj) not in _made:
-        _update(obj, state)
         return
     _made.discard(id(obj))
     if setter is not None:

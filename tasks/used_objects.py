@@ -123,10 +123,16 @@ class UsedObjects:
                 _PlainPickler(sink, pickle.HIGHEST_PROTOCOL).dump(value)
                 self._add_value(place, value, sink.content())
 
-    def pickled(self, objective: object) -> bytearray:
-        """The object with all that it uses."""
+    def pickled(self, objective: object, *, updates: bool = True) -> bytearray:
+        """The object with all that it uses.
+
+        Args:
+            objective: The object.
+            updates: Whether what the other process has already is to be as it is here.
+        """
         sink = _Bytes(self._limit)
-        pickler = ModulePickler(sink, self._modules.values(), self._definitions)
+        modules = self._modules.values()
+        pickler = ModulePickler(sink, modules, self._definitions, updates=updates)
         pickler.dump(self._travelled(objective) if self.met else objective)
         return sink.content()
 

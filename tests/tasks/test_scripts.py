@@ -49,6 +49,10 @@ USES: dict[str, str] = {
         "globals()['bump']()\n    bump()\n    return float(COUNT + looked_up())"
     ),
     "changes what others see": "Counter.count += 1\n    return float(count() + bump())",
+    "keeps what it has changed": (
+        "Counter.step = 5\n    found = getattr(sys.modules['__main__'], 'Re' + 'fers')\n"
+        "    return float(found.counter.step + Counter.step)"
+    ),
     "has a cache": "return float(cached(3) + cached(3) + cached.cache_info().hits)",
     "dispatches": "return float(measured(3) + measured('three'))",
     "has a registry": "return float(Base.known['Derived']().k + len(Base.known))",
@@ -89,6 +93,9 @@ class Unused:
 class Counter:
     count = 0
     step = 1
+
+class Refers:
+    counter = Counter
 
 class Base:
     known = {{}}
@@ -144,7 +151,7 @@ KIND = None
     pathlib.Path("other.pickle").write_bytes(pickle.dumps(Other(6)))
     for train in TRAINS:
         plain = train({{}})
-        COUNT = Counter.count = 0
+        COUNT, Counter.count, Counter.step = 0, 0, 8
         cached.cache_clear()
         print(json.dumps(plain))
         run_trial(train, isolation=sys.argv[2])
