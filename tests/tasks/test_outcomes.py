@@ -6,6 +6,7 @@ import re
 import signal
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -321,7 +322,11 @@ def test_a_trial_that_is_killed_leaves_nothing_in_shared_memory(tmp_path: Path, 
             time.sleep(60)
         """,
     )
-    limits = {"timeout": {"timeout": 1.0}, "memory": {"memory": 100 * MB}, "crash": {}}
+    limits: dict[str, dict[str, Any]] = {
+        "timeout": {"timeout": 1.0},
+        "memory": {"memory": 100 * MB},
+        "crash": {},
+    }
     run = run_once(module, end=end, **limits[end])
     assert run.report.outcome in (Outcome.TIMED_OUT, Outcome.OUT_OF_MEMORY, Outcome.CRASHED)
     (name,) = [line.removeprefix("segment ") for line in run.lines if "segment" in line]
