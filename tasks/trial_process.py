@@ -96,7 +96,7 @@ def run_trial_process(
         raise TrialTerminated
 
     os.set_inheritable(report, False)
-    os.register_at_fork(after_in_child=lambda: _reset_termination(terminate))
+    _have_forks_end_by_sigterm(terminate)
     trial = _Trial(load, order, pipe, prepared)
     ending: dict[str, Any] = {}
     with suppress(TrialTerminated):  # It may hit our own lines, before or after the objective.
@@ -215,10 +215,26 @@ def _rehearse(held: UserGlobals) -> None:
     rehearse_end(held)
 
 
-def _reset_termination(ours: Callable[..., None]) -> None:
-    """SIGTERM ends a process that the objective forks, as it ends any other."""
-    if signal.getsignal(signal.SIGTERM) is ours:
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+def _have_forks_end_by_sigterm(ours: Callable[..., None]) -> None:
+    """SIGTERM ends a process that the objective forks, as it ends any other.
+
+    It waits until the process has no handler of ours any more: the interpreter forgets what has
+    come while it was forked, and whoever has sent it, such as a pool, would wait for ever.
+    """
+    masks: list[set[int]] = []
+
+    def before() -> None:
+        masks.append(signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM}))
+
+    def in_parent() -> None:
+        signal.pthread_sigmask(signal.SIG_SETMASK, masks.pop())
+
+    def in_child() -> None:
+        if signal.getsignal(signal.SIGTERM) is ours:
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        in_parent()
+
+    os.register_at_fork(before=before, after_in_parent=in_parent, after_in_child=in_child)
 
 
 def _text(value: object) -> str:
