@@ -83,12 +83,8 @@ def main(descriptor: int) -> None:
             _ignore_warnings_of_forks()  # It may have brought filters of its own.
             reply = _describe(loaded, before)
             load = partial(load_objective, spec) if loaded is None else lambda: loaded
-            del (
-                pickled,
-                modules,
-                options,
-                spec,
-            )  # What it was loaded from may be as large as its data.
+            # What it was loaded from may be as large as its data.
+            del pickled, modules, options, spec
             server = ForkServer(connection, ServedTrials(load, loaded, places))
             gc.collect()
             gc.freeze()  # Collections in the trials then leave the shared pages alone.

@@ -19,9 +19,7 @@ from types import ModuleType
 from typing import Any, ParamSpec, TypeAlias, TypeVar
 
 from prefect_tuner.tasks.after_import import call_after_import
-
-Load: TypeAlias = Callable[[bytes | bytearray], Any]
-"""Unpickles an object."""
+from prefect_tuner.tasks.module_pickling import Load
 
 P = ParamSpec("P")
 T = TypeVar("T")

@@ -27,6 +27,9 @@ import cloudpickle
 Name: TypeAlias = tuple[str, str]
 """The name of a module, and a name in it."""
 
+Load: TypeAlias = Callable[[bytes | bytearray], Any]
+"""Unpickles an object."""
+
 _CACHED = type(functools.cache(abs))
 _PLAIN_CONSTANTS = (int, float, complex, str, bytes, bool, type(None))
 

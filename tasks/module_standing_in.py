@@ -12,17 +12,17 @@ import functools
 import io
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from importlib.machinery import ModuleSpec
 from importlib.util import module_from_spec, spec_from_file_location
 from types import ModuleType
-from typing import Any, TypeAlias
+from typing import Any
 
 from prefect_tuner.redaction import shown_error
 from prefect_tuner.tasks.module_by_value import Luggage, ModuleOutline
-from prefect_tuner.tasks.module_pickling import standing
+from prefect_tuner.tasks.module_pickling import Load, standing
 from prefect_tuner.tasks.script_source import MAIN, run_again
 from prefect_tuner.tasks.used_objects import Place, Travelled, digest
 
@@ -38,10 +38,6 @@ class Standing:
 
     namespaces: list[dict[str, Any]]
     warnings: list[str]
-
-
-Load: TypeAlias = Callable[[bytes | bytearray], Any]
-"""Unpickles an object."""
 
 
 def unpack(pickled: bytes | bytearray, luggage: Luggage, load: Load) -> tuple[Any, Standing]:
@@ -140,19 +136,11 @@ def _find_spares(module: ModuleType, outline: ModuleOutline, load: Load) -> None
 
     def find(name: str) -> Any:
         with suppress(KeyError):
-            _add_missing(load(outline.spares[name]))
+            load(outline.spares[name])  # By which it is placed here.
             return held[name]
         raise AttributeError(f"module {outline.name!r} has no attribute {name!r}")
 
     held.setdefault("__getattr__", find)
-
-
-def _add_missing(travelled: Travelled) -> None:
-    for (module, name), definition in travelled.definitions.items():
-        vars(sys.modules[module]).setdefault(name, definition)
-    for (module, name, attribute), value in travelled.values.items():
-        if not attribute:
-            vars(sys.modules[module]).setdefault(name, value)
 
 
 def _set_if_changed(

@@ -9,7 +9,7 @@ import hashlib
 import io
 import math
 import pickle
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from types import FunctionType, ModuleType
@@ -119,9 +119,10 @@ class UsedObjects:
             if name.startswith("__") or (module.__name__, name) in self.seen:
                 continue
             with suppress(Exception):
-                sink = _Digest(PLAIN_LIMIT)
+                mark = _hash()
+                sink = _Sink(mark.update, PLAIN_LIMIT)
                 _PlainPickler(sink, pickle.HIGHEST_PROTOCOL).dump(value)
-                self._add_value(place, value, sink.content())
+                self._add_value(place, value, mark.digest())
 
     def pickled(self, objective: object, *, updates: bool = True) -> bytearray:
         """The object with all that it uses.
@@ -130,17 +131,16 @@ class UsedObjects:
             objective: The object.
             updates: Whether what the other process has already is to be as it is here.
         """
-        sink = _Bytes(self._limit)
+        kept = bytearray()
+        sink = _Sink(kept.extend, self._limit)
         modules = self._modules.values()
         pickler = ModulePickler(sink, modules, self._definitions, updates=updates)
         pickler.dump(self._travelled(objective) if self.met else objective)
-        return sink.content()
+        return kept
 
     def _travelled(self, objective: object) -> Travelled:
-        found = {**self._definitions}
-        found |= {
-            (home, name): value for (home, name, attr), value in self._values.items() if not attr
-        }
+        variables = {place[:2]: value for place, value in self._values.items() if not place[2]}
+        found = self._definitions | variables
         # In the order in which the modules have made them: one may need another when it is made.
         ordered = [
             Placed(home, name, found[home, name])
@@ -156,11 +156,12 @@ class UsedObjects:
 
     def _look_at(self, obj: Any, whole: Iterable[Name] = ()) -> tuple[bytes, set[Name]]:
         """The digest of an object, and the names that it uses."""
-        sink = _Digest(self._limit)
+        mark = _hash()
+        sink = _Sink(mark.update, self._limit)
         pickler = ModulePickler(sink, self._modules.values(), whole)
         pickler.dump(obj)
         self.met |= pickler.met
-        return sink.content(), pickler.used
+        return mark.digest(), pickler.used
 
 
 def digest(value: object, modules: Iterable[ModuleType]) -> bytes:
@@ -169,9 +170,9 @@ def digest(value: object, modules: Iterable[ModuleType]) -> bytes:
     Raises:
         Exception: It cannot be pickled.
     """
-    sink = _Digest()
-    ModulePickler(sink, modules).dump(value)
-    return sink.content()
+    mark = _hash()
+    ModulePickler(_Sink(mark.update), modules).dump(value)
+    return mark.digest()
 
 
 def _variables_of(obj: object) -> dict[str, Any]:
@@ -199,9 +200,15 @@ class _PlainPickler(pickle.Pickler):
 
 
 class _Sink(io.RawIOBase):
-    """Takes what is written, up to a limit."""
+    """Hands on what is written, up to a limit.
 
-    def __init__(self, limit: float = math.inf) -> None:
+    Args:
+        take: Is given it.
+        limit: Bytes.
+    """
+
+    def __init__(self, take: Callable[[Any], object], limit: float = math.inf) -> None:
+        self._take = take
         self._left = limit
 
     def write(self, data: Any, /) -> int:
@@ -212,33 +219,6 @@ class _Sink(io.RawIOBase):
         self._take(data)
         return size
 
-    def _take(self, data: Any) -> None:
-        raise NotImplementedError
 
-
-class _Bytes(_Sink):
-    """Keeps it."""
-
-    def __init__(self, limit: float) -> None:
-        super().__init__(limit)
-        self._kept = bytearray()
-
-    def _take(self, data: Any) -> None:
-        self._kept += data
-
-    def content(self) -> bytearray:
-        return self._kept
-
-
-class _Digest(_Sink):
-    """Keeps its digest."""
-
-    def __init__(self, limit: float = math.inf) -> None:
-        super().__init__(limit)
-        self._hash = hashlib.blake2b(digest_size=16)
-
-    def _take(self, data: Any) -> None:
-        self._hash.update(data)
-
-    def content(self) -> bytes:
-        return self._hash.digest()
+def _hash() -> hashlib.blake2b:
+    return hashlib.blake2b(digest_size=16)

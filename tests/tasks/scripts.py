@@ -34,10 +34,16 @@ def run_trial(objective, **settings):
 def run_script(
     folder: Path, code: str, *arguments: str, options: Sequence[str] = ()
 ) -> subprocess.CompletedProcess[str]:
-    (folder / "runner.py").write_text(RUNNER)
+    """Run a script, which may import the runner."""
     (folder / "script.py").write_text(textwrap.dedent(code))
+    return run_python(folder, *options, "script.py", *arguments)
+
+
+def run_python(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run Python in a folder, where the runner can be imported."""
+    (folder / "runner.py").write_text(RUNNER)
     return subprocess.run(
-        [sys.executable, *options, "script.py", *arguments],
+        [sys.executable, *arguments],
         cwd=folder,
         capture_output=True,
         text=True,

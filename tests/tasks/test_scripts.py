@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import pickle
-import subprocess
 import sys
 import textwrap
 from pathlib import Path
@@ -13,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.tasks.modules import run_once, write_module
-from tests.tasks.scripts import RUNNER, run_script
+from tests.tasks.scripts import run_python, run_script
 
 USES: dict[str, str] = {
     "pickles an object": "return float(pickle.loads(pickle.dumps(Scale(3))).k)",
@@ -323,7 +321,6 @@ def test_a_script_that_is_run_as_a_module_finds_its_package(tmp_path: Path) -> N
     package.mkdir()
     (package / "__init__.py").write_text("")
     (package / "neighbour.py").write_text("K = 3\n")
-    (tmp_path / "runner.py").write_text(RUNNER)
     for guard in ('if __name__ == "__main__":', "if True:"):
         (package / "script.py").write_text(
             textwrap.dedent(
@@ -346,16 +343,8 @@ def test_a_script_that_is_run_as_a_module_finds_its_package(tmp_path: Path) -> N
                 """
             )
         )
-        told = subprocess.run(
-            [sys.executable, "-m", "package.script"],
-            cwd=tmp_path,
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=True,
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
-        )
-        assert told.stdout == '[6.0, "", []]\n'
+        told = run_python(tmp_path, "-m", "package.script")
+        assert told.stdout == '[6.0, "", []]\n', told.stderr
 
 
 def test_functions_that_are_made_by_the_script_use_its_variables(tmp_path: Path) -> None:
