@@ -100,12 +100,12 @@ def _call_handlers(logger: logging.Logger, record: logging.LogRecord) -> None:
     if _reporter is None:
         _hand_to_handlers(logger, record)
         return
-    chain = list(_up_from(logger))
     # In a plain run, where nobody has chosen a level, there is no such record for handlers.
-    is_extra = _has_unchosen_level(logger) and record.levelno < logging.WARNING
-    is_reported = _is_reported(chain, record, is_extra=is_extra)
+    is_extra = record.levelno < logging.WARNING and logger.getEffectiveLevel() is _UNCHOSEN
     if is_extra and record.name.partition(".")[0] in _CHATTY:
         return
+    chain = list(_up_from(logger))
+    is_reported = _is_reported(chain, record, is_extra=is_extra)
     if not is_extra:
         for each in chain:
             for handler in each.handlers:
@@ -139,10 +139,3 @@ def _up_from(logger: logging.Logger) -> Iterator[logging.Logger]:
     while each is not None:
         yield each
         each = each.parent if each.propagate else None
-
-
-def _has_unchosen_level(logger: logging.Logger) -> bool:
-    each: logging.Logger | None = logger
-    while each is not None and not each.level:
-        each = each.parent
-    return each is not None and each.level is _UNCHOSEN
