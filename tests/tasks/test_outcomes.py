@@ -331,3 +331,26 @@ def test_a_trial_that_is_killed_leaves_nothing_in_shared_memory(tmp_path: Path, 
     assert run.report.outcome in (Outcome.TIMED_OUT, Outcome.OUT_OF_MEMORY, Outcome.CRASHED)
     (name,) = [line.removeprefix("segment ") for line in run.lines if "segment" in line]
     assert not (Path("/dev/shm") / name).exists()
+
+
+def test_sigterm_waits_while_the_objective_forks(tmp_path: Path) -> None:
+    # One that comes while the interpreter sets up the new process would be forgotten.
+    module = write_module(
+        tmp_path,
+        """
+        import os, signal
+        SEEN = []
+        def waits(): return signal.SIGTERM in signal.pthread_sigmask(signal.SIG_BLOCK, [])
+        os.register_at_fork(
+            before=lambda: SEEN.append(waits()), after_in_child=lambda: SEEN.append(waits())
+        )
+        def train(params):
+            SEEN.clear()
+            pid = os.fork()
+            if pid == 0:
+                os._exit(0 if SEEN == [True, True] and not waits() else 7)
+            status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+            return float(status == 0 and SEEN == [True] and not waits())
+        """,
+    )
+    assert run_once(module).report.metric == 1.0
