@@ -1,4 +1,4 @@
-"""Whether a study's cost grows with its trials: `python benchmarks/loop.py [--trials N]`.
+"""Whether a study's cost grows with its trials: `python benchmarks/loop.py`.
 
 Tunes an objective that does nothing, one trial at a time, through the flow, and compares the last
 100 trials with the first 100 (after 10 to warm up):
@@ -7,6 +7,10 @@ Tunes an objective that does nothing, one trial at a time, through the flow, and
   and the next one's start;
 - the processor time that the flow's process takes for a trial, all its threads together, which
   says more where other programs are busy.
+
+`--trials N` sets how many, and `--strategy NAME` who suggests. That is `random` by default, which
+costs the same at every trial, so that what grows is the loop's own. A strategy that fits a model to
+the trials so far, as `auto` does, takes longer the more there are (docs/search_benchmark.md).
 
 Further it prints the memory, the threads and the open files of the flow's process on the way. Uses
 the server of `PREFECT_API_URL`, or one of its own. Prefect's log goes to the server only.
@@ -64,7 +68,9 @@ def main() -> None:
     """Measure, print, and exit with 1 if a trial's cost grows by more than it may."""
     parser = argparse.ArgumentParser(description="Whether a study's cost grows with its trials.")
     parser.add_argument("--trials", type=int, default=1000, help="how many (default: 1000)")
-    trials = parser.parse_args().trials
+    parser.add_argument("--strategy", default="random", help="who suggests (default: random)")
+    asked = parser.parse_args()
+    trials: int = asked.trials
     if trials < LEAST_TRIALS:
         parser.error(f"--trials must be at least {LEAST_TRIALS}, got {trials}")
     folder = Path(tempfile.mkdtemp(prefix="prefect-tuner-loop-"))
@@ -73,11 +79,11 @@ def main() -> None:
         os.environ["PREFECT_HOME"] = str(folder)
         os.environ.setdefault("PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS", "120")
     os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")
-    print(f"{trials} trials that do nothing; starting ...", flush=True)
-    sys.exit(0 if report(measure(folder / "calls", trials)) else 1)
+    print(f"{trials} trials that do nothing, by {asked.strategy}; starting ...", flush=True)
+    sys.exit(0 if report(measure(folder / "calls", trials, asked.strategy)) else 1)
 
 
-def measure(calls: Path, trials: int) -> Measured:
+def measure(calls: Path, trials: int, strategy: str) -> Measured:
     """Tune, and look at the process after each trial."""
     from prefect_tuner import TunerConfig, tune
 
@@ -93,6 +99,7 @@ def measure(calls: Path, trials: int) -> Measured:
     tune(
         stamping(calls),
         {"x": {"type": "float", "low": 0.0, "high": 1.0}},
+        strategy=strategy,
         study="benchmark-loop",
         config=TunerConfig(max_trials=trials, max_duration=None),
         observers=[looking(look)],
