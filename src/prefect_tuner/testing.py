@@ -43,7 +43,7 @@ __all__ = ["StrategyConformance", "exactly", "metric_of", "run_trials", "strateg
 
 _RUN = """
 import importlib, json, sys
-from prefect_tuner.testing import run_trials
+from prefect_tuner.testing_trials import run_trials
 sys.path[:], given = json.loads(sys.argv[1])
 if "class" in given:
     module, _, name = given.pop("class").partition(":")

@@ -18,7 +18,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from prefect_tuner import History, Params, SearchStrategy, TrialContext, TunerConfig, tune
+from prefect_tuner import History, Params, SearchStrategy, TrialContext, TunerConfig
 from prefect_tuner.strategies.strategy import trial_rng
 
 LAG = 4
@@ -94,6 +94,8 @@ def calls_by_number(folder: Path, study: str) -> dict[int, int]:
 
 
 if __name__ == "__main__":
+    from prefect_tuner import tune  # Here, as it loads Prefect, which the trials need not.
+
     result = tune(
         train,
         counted_space(Path(sys.argv[1]), float(([*sys.argv, "0.3"])[5])),

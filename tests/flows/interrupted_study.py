@@ -13,9 +13,7 @@ import sys
 import time
 from pathlib import Path
 
-from prefect.runtime import flow_run
-
-from prefect_tuner import Params, StudyStarted, TrialContext, TunerConfig, TuningObserver, tune
+from prefect_tuner import Params, StudyStarted, TrialContext, TunerConfig, TuningObserver
 
 FOLDER = Path(sys.argv[1]) if __name__ == "__main__" else Path()
 STUBBORN = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(60)"
@@ -38,6 +36,8 @@ class WhichRun(TuningObserver):
     def on_study_started(self, event: StudyStarted) -> None:
         """Write its id."""
         assert event.study == sys.argv[2]
+        from prefect.runtime import flow_run  # Here: the trials need no Prefect.
+
         write("run", str(flow_run.id))
 
 
@@ -49,6 +49,8 @@ def write(name: str, text: str) -> None:
 
 
 if __name__ == "__main__":
+    from prefect_tuner import tune
+
     tune(
         train,
         {"x": {"type": "float", "low": 0.0, "high": 1.0}},

@@ -1,4 +1,4 @@
-"""Objectives for the tests of the flow."""
+"""Objectives for the tests of the flow, in a module that imports little."""
 
 from __future__ import annotations
 
@@ -7,8 +7,11 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
 
 from prefect_tuner import Params, TrialContext
+from prefect_tuner.testing_trials import exactly, metric_of
 
 QUICK_END = 20.0
 """Seconds that nothing in these tests takes, unless it waits for a trial that hangs."""
@@ -17,6 +20,33 @@ QUICK_END = 20.0
 def value(params: Params) -> float:
     """The parameter `x`."""
     return float(params["x"])
+
+
+def offset_value(params: Params, trial: TrialContext, offset: float, calls: Path) -> float:
+    """The metric tells whose result it is, and the file how often it was computed."""
+    with calls.open("a") as file:
+        file.write(f"{offset} {trial.number}\n")
+    return offset + float(params["x"])
+
+
+def spoiling(params: Params) -> dict[str, Any]:
+    """Tells what it was given, and then spoils it."""
+    returned = {"metric": metric_of(params), "seen": exactly(params), "flat": len(params) < 4}
+    for each in params.values():
+        if isinstance(each, list | dict):
+            each.clear()
+    params.clear()
+    return returned
+
+
+def depth_and_rate(params: Params) -> float:
+    """The sum of two parameters, of which one may be inactive."""
+    return float(params["depth"]) + float(params.get("rate", 0.5))
+
+
+def x_and_n(params: Params) -> float:
+    """The sum of two parameters."""
+    return float(params["x"]) + float(params["n"])
 
 
 async def asynchronous(params: Params) -> float:

@@ -7,33 +7,17 @@ from typing import Any
 
 import pytest
 
-from prefect_tuner import Outcome, TrainingError, Trial, TrialContext
+from prefect_tuner import Outcome, TrainingError, Trial
 from prefect_tuner.flows.failure_kind import failure_kind
+from tests.flows.failing_objectives import (
+    fails_after_the_first,
+    fails_alike,
+    fails_in_two_ways,
+    fails_until_the_fifth,
+)
 from tests.flows.flow_runs import FlowRun, run_tune
 
 pytestmark = pytest.mark.usefixtures("prefect_server")
-
-
-def fails_alike(params: dict[str, Any]) -> float:
-    raise ValueError(f"cannot train with {params['x']}")
-
-
-def fails_in_two_ways(params: dict[str, Any], trial: TrialContext) -> float:
-    raise ValueError("one" if trial.number % 2 else "other")
-
-
-def fails_after_the_first(params: dict[str, Any], trial: TrialContext) -> float:
-    if trial.number:
-        raise ValueError("no")
-    return 1.0
-
-
-def fails_until_the_fifth(params: dict[str, Any], trial: TrialContext) -> float:
-    if trial.number < 4:
-        raise ValueError("not yet")
-    if trial.number > 4:
-        raise ValueError("no more")
-    return 1.0
 
 
 def calls(run: FlowRun) -> str:

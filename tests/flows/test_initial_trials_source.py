@@ -13,17 +13,13 @@ from prefect_tuner.flows.initial_trials_source import load_initial_trials
 from prefect_tuner.flows.stored_study import read_study
 from prefect_tuner.flows.study_export import ExportFormat, export_file
 from tests.flows.flow_runs import run_tune
-from tests.flows.objectives import value
+from tests.flows.objectives import value, x_and_n
 
 SPACE: dict[str, Any] = {
     "x": {"type": "float", "low": 0.0, "high": 1.0},
     "n": {"type": "int", "low": 1, "high": 9},
     "kind": ["a", "1", 1, None, True, [1, 2]],
 }
-
-
-def train(params: dict[str, Any]) -> float:
-    return float(params["x"]) + float(params["n"])
 
 
 def load(source: Path | str, storage: str = "", **changed: Any) -> Any:
@@ -36,7 +32,7 @@ def source(tmp_path_factory: pytest.TempPathFactory, prefect_server: object) -> 
     """The result of a study of ten trials, whose ledger is in the folder of its name."""
     folder = tmp_path_factory.mktemp("source")
     return run_tune(
-        train, SPACE, study=folder.name, storage=str(folder), strategy="random", max_trials=10
+        x_and_n, SPACE, study=folder.name, storage=str(folder), strategy="random", max_trials=10
     ).result
 
 
@@ -51,7 +47,7 @@ def known(trials: list[Trial]) -> list[tuple[str, float | None]]:
 
 def test_a_study_is_named(source: TuningResult, folder: Path) -> None:
     run = run_tune(
-        train,
+        x_and_n,
         SPACE,
         study="next",
         storage=str(folder),
@@ -62,7 +58,7 @@ def test_a_study_is_named(source: TuningResult, folder: Path) -> None:
     assert len(run.result.trials) == 12
     # What it began with is its own from then on, wherever it came from.
     again = run_tune(
-        train,
+        x_and_n,
         SPACE,
         study="next",
         storage=str(folder),
@@ -157,12 +153,12 @@ def test_4000_trials_are_refused_with_the_remedy_and_taken_from_a_file(tmp_path:
     ]
     space = {**SPACE, "text": ["t" * 100]}
     with pytest.raises(InvalidConfiguration) as raised:
-        tune(train, space, initial_trials=trials)
+        tune(x_and_n, space, initial_trials=trials)
     message = str(raised.value)
     assert message.startswith("initial_trials: must be small enough for Prefect")
     assert "the path of a file" in message
     assert len(message) < 500
     file = tmp_path / "trials.json"
     file.write_text(json.dumps(trials))
-    run = run_tune(train, space, initial_trials=str(file), strategy="random", max_trials=1)
+    run = run_tune(x_and_n, space, initial_trials=str(file), strategy="random", max_trials=1)
     assert len(run.result.trials) == 4001

@@ -20,7 +20,8 @@ from prefect.settings import (
     temporary_settings,
 )
 
-from prefect_tuner import Float, LedgerError, TrialContext, TunerConfig, tune
+from prefect_tuner import Float, LedgerError, TunerConfig, tune
+from tests.flows.failing_objectives import fails_at_first
 from tests.flows.flow_runs import X, ask_server, run_tune, task_runs
 from tests.polling import eventually
 
@@ -76,18 +77,12 @@ def test_a_time_limit_of_the_flow_holds_in_a_task_that_was_submitted() -> None:
     assert 3.0 <= took[0] < 12.0
 
 
-def fails_once(params: dict[str, Any], trial: TrialContext) -> float:
-    if trial.attempt == 1:
-        raise ValueError("the first time")
-    return 1.0
-
-
 def test_prefects_settings_for_all_tasks_are_none_of_a_trials() -> None:
     settings = {PREFECT_TASK_DEFAULT_RETRY_DELAY_SECONDS: 60, PREFECT_TASK_DEFAULT_RETRIES: 3}
     started = time.monotonic()
     with temporary_settings(settings):
-        result = run_tune(fails_once, max_trials=2, retries=1).result
-        failed = run_tune(fails_once, max_trials=1, retries=0)
+        result = run_tune(fails_at_first, max_trials=2, retries=1).result
+        failed = run_tune(fails_at_first, max_trials=1, retries=0)
     assert time.monotonic() - started < 30
     assert [trial.attempts for trial in result.trials] == [2, 2]
     assert failed.state.is_failed()
@@ -95,7 +90,7 @@ def test_prefects_settings_for_all_tasks_are_none_of_a_trials() -> None:
 
 def test_numpys_numbers_configure_a_study() -> None:
     config = TunerConfig(max_trials=np.int64(2), trial_timeout=np.float64(60))  # type: ignore[arg-type]
-    result = run_tune(fails_once, config=config, seed=np.int64(3), space=X)
+    result = run_tune(fails_at_first, config=config, seed=np.int64(3), space=X)
     assert result.state.is_failed()
     assert len(ask_server("flow_runs/filter", limit=1)) == 1
 
@@ -107,11 +102,11 @@ def test_a_home_that_cannot_be_written_to_names_storage(
 
     monkeypatch.delenv("PREFECT_TUNER_STORAGE", raising=False)
     monkeypatch.setattr(ledger_storage, "default_folder", lambda: Path("/proc/no/home"))
-    run = run_tune(fails_once, study="homeless", max_trials=1)
+    run = run_tune(fails_at_first, study="homeless", max_trials=1)
     with pytest.raises(LedgerError, match=r"The parameter storage, or PREFECT_TUNER_STORAGE"):
         run.state.result()
     with_storage = run_tune(
-        fails_once, study="homeless", max_trials=1, retries=1, storage=str(tmp_path)
+        fails_at_first, study="homeless", max_trials=1, retries=1, storage=str(tmp_path)
     )
     assert with_storage.outcomes == ["completed"]
 
@@ -152,7 +147,7 @@ def test_each_trial_has_its_share_of_the_processors(
 
 
 def test_the_note_on_how_trials_are_started_is_in_the_flows_log_once() -> None:
-    run = run_tune(fails_once, max_trials=3, retries=1)
+    run = run_tune(fails_at_first, max_trials=3, retries=1)
 
     def told() -> None:
         found = ask_server("logs/filter", logs={"flow_run_id": {"any_": [run.id]}}, limit=200)

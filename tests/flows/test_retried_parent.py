@@ -13,19 +13,14 @@ from prefect import flow
 from prefect.client.orchestration import get_client
 from prefect.runtime import flow_run
 
-from prefect_tuner import Float, Params, TrialContext, TunerConfig, TuningResult, tune
+from prefect_tuner import Float, TunerConfig, TuningResult, tune
+from tests.flows.failing_objectives import fails_once
+from tests.flows.objectives import offset_value
 
 pytestmark = pytest.mark.usefixtures("prefect_server")
 
 SPACE = {"x": Float(0.0, 1.0)}
 CONFIG = TunerConfig(max_trials=2)
-
-
-def train(params: Params, trial: TrialContext, offset: float, calls: Path) -> float:
-    """The metric tells whose result it is, and the file how often it was computed."""
-    with calls.open("a") as file:
-        file.write(f"{offset} {trial.number}\n")
-    return offset + float(params["x"])
 
 
 def count(calls: Path) -> int:
@@ -43,7 +38,7 @@ def asking(calls: Path, *, named: bool, **options: Any) -> Ask:
     """Asks for a study by an offset, by which its result can be told."""
 
     def ask(offset: float) -> TuningResult:
-        objective = partial(train, offset=offset, calls=calls)
+        objective = partial(offset_value, offset=offset, calls=calls)
         study = f"{calls.parent.name}-{offset:g}" if named else ""
         result: TuningResult = tune(
             objective, SPACE, study=study, config=CONFIG, storage=str(calls.parent), **options
@@ -89,7 +84,7 @@ def test_a_retried_parent_gets_what_it_asks_for(
 
 def test_what_was_asked_differently_is_another_study(tmp_path: Path) -> None:
     calls = tmp_path / "calls"
-    objective = partial(train, offset=0.0, calls=calls)
+    objective = partial(offset_value, offset=0.0, calls=calls)
 
     @flow(retries=1)
     def pipeline() -> TuningResult:
@@ -101,14 +96,6 @@ def test_what_was_asked_differently_is_another_study(tmp_path: Path) -> None:
 
     pipeline()
     assert count(calls) == 2 * CONFIG.max_trials
-
-
-def fails_once(params: Params, trial: TrialContext, calls: Path) -> float:
-    with calls.open("a") as file:
-        file.write(f"{trial.number}\n")
-    if trial.number == 1 and count(calls) == 2:
-        raise RuntimeError("the first time")
-    return float(params["x"])
 
 
 @pytest.mark.parametrize("named", [True, False])
@@ -137,7 +124,7 @@ def test_a_study_that_failed_goes_on_when_its_parent_is_retried(
 
 def test_equal_studies_without_a_name_are_studies_of_their_own(tmp_path: Path) -> None:
     calls = tmp_path / "calls"
-    objective = partial(train, offset=0.0, calls=calls)
+    objective = partial(offset_value, offset=0.0, calls=calls)
 
     @flow(retries=1)
     def pipeline() -> list[TuningResult]:

@@ -8,25 +8,16 @@ from typing import Any
 import numpy as np
 import pytest
 
-from prefect_tuner import Categorical, Params, SearchSpace, StudyConflict
+from prefect_tuner import Categorical, SearchSpace, StudyConflict
 from prefect_tuner.flows.stored_study import read_study
 from prefect_tuner.flows.study_name import study_slug
-from prefect_tuner.testing import exactly, metric_of
+from prefect_tuner.testing import exactly
 from prefect_tuner.testing_spaces import CHOICES_SPACE, CONDITIONAL_CHOICES_SPACE
 from tests.flows.flow_runs import artifacts, events, run_tune
+from tests.flows.objectives import spoiling
 from tests.polling import eventually
 
 pytestmark = pytest.mark.usefixtures("prefect_server")
-
-
-def train(params: Params) -> dict[str, Any]:
-    """Tells what it was given, and then spoils it."""
-    returned = {"metric": metric_of(params), "seen": exactly(params), "flat": len(params) < 4}
-    for value in params.values():
-        if isinstance(value, list | dict):
-            value.clear()
-    params.clear()
-    return returned
 
 
 @pytest.mark.slow
@@ -38,9 +29,9 @@ def train(params: Params) -> dict[str, Any]:
     ],
 )
 def test_an_objective_is_given_exactly_what_ledger_and_result_have(name: str, space: Any) -> None:
-    run_tune(train, space, strategy="tpe", study=name, max_trials=3)
-    run = run_tune(train, space, strategy="tpe", study=name, max_trials=6)
-    whole = run_tune(train, space, strategy="tpe", study=f"{name} at once", max_trials=6)
+    run_tune(spoiling, space, strategy="tpe", study=name, max_trials=3)
+    run = run_tune(spoiling, space, strategy="tpe", study=name, max_trials=6)
+    whole = run_tune(spoiling, space, strategy="tpe", study=f"{name} at once", max_trials=6)
     assert run.result.digest == whole.result.digest
     trials = run.result.trials
     assert len(trials) == 6
@@ -57,7 +48,7 @@ def test_an_objective_is_given_exactly_what_ledger_and_result_have(name: str, sp
 
 
 def test_events_have_what_came_with_the_metric() -> None:
-    run = run_tune(train, {"depth": [None], "layers": [[64, 32]]}, strategy="grid", study="Told")
+    run = run_tune(spoiling, {"depth": [None], "layers": [[64, 32]]}, strategy="grid", study="Told")
 
     def emitted() -> list[dict[str, Any]]:
         found = events(f"prefect-tuner.study.{study_slug('Told')}")
@@ -72,10 +63,12 @@ def test_events_have_what_came_with_the_metric() -> None:
 
 
 def test_a_choice_of_another_type_makes_another_study() -> None:
-    run_tune(train, {"layers": [[1], None]}, strategy="grid", study="Types")
+    run_tune(spoiling, {"layers": [[1], None]}, strategy="grid", study="Types")
     with pytest.raises(StudyConflict, match=r"space\.layers: .*\[1\], None.* now .*\[True\], None"):
-        run_tune(train, {"layers": [[True], None]}, strategy="grid", study="Types").state.result()
-    again = run_tune(train, {"layers": [[1], None]}, strategy="grid", study="Types")
+        run_tune(
+            spoiling, {"layers": [[True], None]}, strategy="grid", study="Types"
+        ).state.result()
+    again = run_tune(spoiling, {"layers": [[1], None]}, strategy="grid", study="Types")
     assert len(again.result.trials) == 2
 
 
@@ -85,14 +78,16 @@ def test_initial_trials_may_have_any_choice() -> None:
         {"params": {"layers": None, "depth": 3}},
     ]
     space = {"depth": [None, 3], "layers": [[64, 32], None]}
-    run = run_tune(train, space, strategy="grid", study="Given", initial_trials=given, max_trials=2)
+    run = run_tune(
+        spoiling, space, strategy="grid", study="Given", initial_trials=given, max_trials=2
+    )
     assert [trial.params for trial in run.result.trials[:2]] == [each["params"] for each in given]
     assert run.result.best_params == given[0]["params"]
 
 
 def test_numbers_may_be_numpys() -> None:
     run = run_tune(
-        train,
+        spoiling,
         {"depth": Categorical(np.array([2, 3])), "layers": [[np.int64(64)], None]},
         strategy="grid",
         study="Numpy",

@@ -8,6 +8,7 @@ import pytest
 
 from prefect_tuner import Float, Int, InvalidConfiguration, SearchSpace
 from tests.flows.flow_runs import artifacts, run_tune
+from tests.flows.objectives import depth_and_rate
 
 pytestmark = pytest.mark.usefixtures("prefect_server")
 
@@ -21,14 +22,10 @@ SPACE = SearchSpace(
 )
 
 
-def train(params: dict[str, Any]) -> float:
-    return float(params["depth"]) + float(params.get("rate", 0.5))
-
-
 @pytest.mark.parametrize("space", [SPACE, SPACE.to_json()], ids=["python", "json"])
 def test_a_study_tries_the_active_parameters_and_is_continued(space: Any) -> None:
-    run_tune(train, space, strategy="sobol", study="Conditional", max_trials=6)
-    run = run_tune(train, space, strategy="sobol", study="Conditional", max_trials=12)
+    run_tune(depth_and_rate, space, strategy="sobol", study="Conditional", max_trials=6)
+    run = run_tune(depth_and_rate, space, strategy="sobol", study="Conditional", max_trials=12)
     tried = [trial.params for trial in run.result.trials]
     assert len(tried) == 12
     assert all(SPACE.contains(params) for params in tried)
@@ -41,4 +38,4 @@ def test_a_study_tries_the_active_parameters_and_is_continued(space: Any) -> Non
 def test_a_wrong_condition_starts_no_trial() -> None:
     space = {"a": ["x"], "b": {"type": "int", "low": 1, "high": 2, "when": {"a": ["y"]}}}
     with pytest.raises(InvalidConfiguration, match=r"space\.b: when\.a: 'y'"):
-        run_tune(train, space).state.result()
+        run_tune(depth_and_rate, space).state.result()
