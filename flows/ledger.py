@@ -117,8 +117,13 @@ class Ledger:
         if self._broken is not None:
             raise self._broken
 
-    def append(self, *records: Record) -> None:
+    def append(self, *records: Record, written: Callable[[], None] | None = None) -> None:
         """Write records, all or none; they are durable on return.
+
+        Args:
+            records: What to write.
+            written: Called when they are written and only then, before an interruption comes up:
+                what it notes agrees with the ledger at any moment.
 
         Once that has failed it fails for good: a ledger has no gaps. Ctrl-C or a signal comes up
         when the records are written.
@@ -128,7 +133,13 @@ class Ledger:
             StudyConflict: Another run has taken the study over.
         """
         text = b"".join(map(_line, records))
-        self._writing.run(lambda: self._append(text))
+
+        def write() -> None:
+            self._append(text)
+            if written is not None:
+                written()
+
+        self._writing.run(write)
 
     def _append(self, text: bytes) -> None:
         with self._lock:

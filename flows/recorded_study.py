@@ -173,8 +173,15 @@ class RecordedStudy:
             attempts=self._recorder.attempts(number, report),
             message=report.message,
         )
-        self._ended[number] = ended
-        self._recorder.finish(ended)
+
+        def noted() -> None:
+            self._ended[number] = ended
+
+        try:
+            self._recorder.finish(ended, noted)
+        except (LedgerError, StudyConflict):
+            noted()  # It has ended all the same.
+            raise
 
     def not_started(self) -> list[Trial]:
         """The trials that were asked and neither run nor have ended."""
@@ -196,7 +203,7 @@ class RecordedStudy:
         if not self._ended:
             return None
         number = next(iter(self._ended)) if self.study.lag is None else self._told
-        trial = self._ended.pop(number, None)
+        trial = self._ended.get(number)
         return None if trial is None else self._tell(trial)
 
     def tell_rest(self, *, counting: bool) -> Iterator[Told]:
@@ -207,7 +214,9 @@ class RecordedStudy:
                 cancelled; the ledger has their results.
         """
         for number in sorted(self._ended):
-            trial = self._ended.pop(number)
+            trial = self._ended[number]
+            if self.study.history[number].outcome is not None:
+                continue  # An interruption came when it was told.
             if not counting and trial.outcome is not Outcome.CANCELLED:
                 trial = replace(
                     trial, outcome=Outcome.CANCELLED, metric=None, message=AHEAD_OF_THE_STOP
@@ -257,6 +266,8 @@ class RecordedStudy:
             attempts=trial.attempts,
             message=trial.message,
         )
+        # Not before: whoever interrupts must not take it for one that has not started.
+        del self._ended[trial.number]
         self._told += 1
         is_news = told.number not in self._old
         improved = self.study.leader is not previous

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from prefect_tuner.flows.claim import utc_now
 from prefect_tuner.flows.ledger import Ledger
@@ -31,6 +31,9 @@ class TrialRecorder:
         self._ledger = ledger
         self._host = socket.gethostname()
         self._attempts = dict(attempts)
+        # Of this run's trials, those that the ledger has as running: what it is told of others
+        # would make it one that cannot be read.
+        self._running: set[int] = set()
 
     def attempts(self, number: int, report: AttemptReport) -> int:
         """How often the objective was called for a trial, in all runs."""
@@ -41,7 +44,6 @@ class TrialRecorder:
         now = utc_now()
         records: list[Record] = []
         if trial.number not in self._attempts:
-            self._attempts[trial.number] = 0
             records.append(
                 AskedRecord(
                     at=now,
@@ -51,9 +53,14 @@ class TrialRecorder:
                     proposer=trial.proposer,
                 )
             )
-        attempt = self._attempts[trial.number] + 1
+        attempt = self._attempts.get(trial.number, 0) + 1
         records.append(AttemptRecord(at=now, number=trial.number, attempt=attempt))
-        self._ledger.append(*records)
+
+        def written() -> None:
+            self._attempts.setdefault(trial.number, 0)
+            self._running.add(trial.number)
+
+        self._ledger.append(*records, written=written)
 
     def retry(self, number: int, report: AttemptReport) -> None:
         """An attempt has failed and another is about to begin; called from any thread."""
@@ -71,10 +78,20 @@ class TrialRecorder:
             AttemptRecord(at=now, number=number, attempt=attempt + 1),
         )
 
-    def finish(self, trial: Trial) -> None:
-        """A trial has ended, or was stopped with its run."""
+    def finish(self, trial: Trial, noted: Callable[[], None]) -> None:
+        """A trial has ended, or was stopped with its run.
+
+        Args:
+            trial: As it ended.
+            noted: Called when that is written, or when the ledger need not know.
+        """
         if trial.outcome is None:
             raise ValueError(f"trial {trial.number} has not ended")
+
+        def written() -> None:
+            self._running.discard(trial.number)
+            noted()
+
         if trial.outcome is not Outcome.CANCELLED:
             self._ledger.append(
                 FinishedRecord(
@@ -88,9 +105,10 @@ class TrialRecorder:
                     message=trial.message,
                     host=self._host,
                     elapsed=self._ledger.elapsed,
-                )
+                ),
+                written=written,
             )
-        elif trial.number in self._attempts:  # Otherwise the ledger does not know of the trial.
+        elif trial.number in self._running:
             self._ledger.append(
                 InterruptedRecord(
                     at=utc_now(),
@@ -98,5 +116,8 @@ class TrialRecorder:
                     message=trial.message,
                     duration=trial.duration,
                     attempts=trial.attempts,
-                )
+                ),
+                written=written,
             )
+        else:  # It was interrupted before the ledger heard of it, or after it heard of its end.
+            noted()

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import itertools
+import sys
 import tempfile
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from random import Random
+from types import FrameType
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from prefect_tuner import Params, Study, Trial
+from prefect_tuner import Outcome, Params, Study, Trial
+from prefect_tuner.flows import ledger, recorded_study, trial_recorder
 from prefect_tuner.flows.ledger_records import InitialTrial
 from prefect_tuner.flows.study_digest import study_digest
+from prefect_tuner.history import History
+from prefect_tuner.tasks.attempt_report import AttemptReport
 from tests.flows.dependent_strategy import DependentSearch
 from tests.flows.ledgers import SPACE, Killed, SimulatedRun, state_of
 
@@ -197,3 +203,65 @@ def test_without_a_lag_results_are_used_as_they_come(tmp_path: Path) -> None:
         run = SimulatedRun(tmp_path / str(seed), study(None, DependentSearch), Learner.train, 4)
         digests.add(study_digest(run.run(TRIALS, Random(seed))))
     assert len(digests) == 5  # The test above would see a lag that is none.
+
+
+INTERRUPTED = tuple(
+    Path(module.__file__ or "").name for module in (recorded_study, trial_recorder, ledger)
+)
+
+
+class Interruption:
+    """Ctrl-C before the line of that number which this thread runs in the modules of the ledger."""
+
+    def __init__(self, line: int) -> None:
+        self.left = line
+
+    def __enter__(self) -> None:
+        sys.settrace(self._enter)
+
+    def __exit__(self, *_: object) -> None:
+        sys.settrace(None)
+
+    def _enter(self, frame: FrameType, _event: str, _argument: Any) -> Any:
+        return self._step if frame.f_code.co_filename.endswith(INTERRUPTED) else None
+
+    def _step(self, _frame: FrameType, event: str, _argument: Any) -> Any:
+        if event == "line":
+            self.left -= 1
+            if self.left < 0:
+                sys.settrace(None)
+                raise KeyboardInterrupt
+        return self._step
+
+
+def stop_as_the_loop_does(run: SimulatedRun) -> None:
+    for trial in run.study.not_started():
+        run.study.finish(trial.number, AttemptReport(Outcome.CANCELLED, "stopped", attempt=0))
+    for _ in run.study.tell_rest(counting=True):
+        pass
+    run.study.stop("cancelled", "interrupted (Ctrl-C)", run.ledger.elapsed)
+    run.ledger.close()
+
+
+@pytest.mark.slow
+def test_interrupted_before_any_line_it_goes_on_as_if_it_had_not_been(tmp_path: Path) -> None:
+    trials = 2
+    whole = SimulatedRun(tmp_path / "whole", study(None), Learner.train).run(trials, Random(0))
+    for line in itertools.count():
+        folder = tmp_path / str(line)
+        first = SimulatedRun(folder, study(None), Learner.train)
+        first.ledger.close, closing = lambda: None, first.ledger.close  # type: ignore[method-assign]
+        try:
+            with Interruption(line):
+                first.run(trials, Random(0))
+        except KeyboardInterrupt:
+            first.ledger.close = closing  # type: ignore[method-assign]
+            stop_as_the_loop_does(first)
+        else:
+            closing()
+            break
+        finished = set(state_of(folder).finished)
+        second = SimulatedRun(folder, study(None), Learner.train)
+        assert study_digest(History(second.run(trials, Random(0)))) == study_digest(History(whole))
+        assert not finished & set(second.calls)
+    assert line > 100
