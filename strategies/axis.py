@@ -164,7 +164,13 @@ class Axis:
         return np.array([self.parameter.value_at(index) for index in range(self.count or 0)])
 
     def keys(self, codes: FloatArray) -> FloatArray:
-        """What tells the values at some codes apart exactly: the indices of a discrete axis."""
+        """What tells the values at some codes apart exactly, as far as conditions name them.
+
+        The indices of a discrete axis; of a continuous one, the place of a value in `named`, and -1
+        for all others. It goes by the values, as several codes may round to one.
+        """
+        if self.count is None and self.named:
+            return np.array([self._place_of_named(code) for code in codes.tolist()])
         if self.count is None or not self.has_order:
             return codes
         if self.log_scale is None:
@@ -172,10 +178,14 @@ class Axis:
         return self.log_scale.values(codes) - self.log_scale.first
 
     def key_of(self, value: HyperValue) -> float:
-        """The key of a value."""
+        """The key of a value, which conditions name or which is one of a discrete axis."""
         if self.count is None:
-            return self.code_of(value)
+            return float(self.named.index(value))
         return float(self.parameter.index_of(value))  # type: ignore[arg-type]
+
+    def _place_of_named(self, code: float) -> float:
+        value = None if math.isnan(code) else self.value_of(code)
+        return float(self.named.index(value)) if value in self.named else -1.0
 
     def _code_of_number(self, parameter: Float | Int, value: float) -> float:
         if self.log_scale is not None:

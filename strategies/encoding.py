@@ -154,7 +154,7 @@ class Encoding:
             if j is None:
                 values[name] = self._space[name].value_at(0)
             else:
-                code = self._middle[j] if math.isnan(row[j]) else row[j]
+                code = float(self._middle[j]) if math.isnan(row[j]) else row[j]
                 values[name] = self.axes[j].value_of(code)
         return {name: values[name] for name in self._space if name in values}
 

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from prefect_tuner import Categorical, Float, HyperValue, Int, SearchSpace
@@ -126,7 +126,13 @@ def conditional_codes(space: SearchSpace, seed: int, rows: int = 8) -> FloatArra
     return encoding.from_unit_cube(np.where(units < 0.3, np.rint(units * 10) / 2 % 1.5, units))
 
 
+# A value that is named and that another code, 0.5, rounds to as well.
+ROUNDED = {"a": Float(10.0, 1000.0, log=True)}
+ROUNDED_TO = ROUNDED["a"].from_unit(0.5)
+
+
 @UNHURRIED
+@example(SearchSpace({**ROUNDED, "b": Float(1.0, 10.0, when={"a": [ROUNDED_TO]})}), 1)
 @given(search_spaces(conditional=True), st.integers(0, 2**32))
 def test_a_code_is_missing_exactly_where_the_parameter_is_not_active(
     space: SearchSpace, seed: int
