@@ -117,16 +117,16 @@ class Ledger:
         if self._broken is not None:
             raise self._broken
 
-    def append(self, *records: Record, written: Callable[[], None] | None = None) -> None:
+    def append(self, *records: Record, written: Callable[[], object] | None = None) -> None:
         """Write records, all or none; they are durable on return.
+
+        Once that has failed it fails for good: a ledger has no gaps. Ctrl-C or a signal comes up
+        when the records are written.
 
         Args:
             records: What to write.
             written: Called when they are written and only then, before an interruption comes up:
                 what it notes agrees with the ledger at any moment.
-
-        Once that has failed it fails for good: a ledger has no gaps. Ctrl-C or a signal comes up
-        when the records are written.
 
         Raises:
             LedgerError: They could not be written.

@@ -174,13 +174,13 @@ class RecordedStudy:
             message=report.message,
         )
 
-        def noted() -> None:
+        def take() -> None:
             self._ended[number] = ended
 
         try:
-            self._recorder.finish(ended, noted)
+            self._recorder.finish(ended, written=take)
         except (LedgerError, StudyConflict):
-            noted()  # It has ended all the same.
+            take()  # It has ended all the same.
             raise
 
     def not_started(self) -> list[Trial]:

@@ -31,9 +31,6 @@ class TrialRecorder:
         self._ledger = ledger
         self._host = socket.gethostname()
         self._attempts = dict(attempts)
-        # Of this run's trials, those that the ledger has as running: what it is told of others
-        # would make it one that cannot be read.
-        self._running: set[int] = set()
 
     def attempts(self, number: int, report: AttemptReport) -> int:
         """How often the objective was called for a trial, in all runs."""
@@ -55,12 +52,7 @@ class TrialRecorder:
             )
         attempt = self._attempts.get(trial.number, 0) + 1
         records.append(AttemptRecord(at=now, number=trial.number, attempt=attempt))
-
-        def written() -> None:
-            self._attempts.setdefault(trial.number, 0)
-            self._running.add(trial.number)
-
-        self._ledger.append(*records, written=written)
+        self._ledger.append(*records, written=lambda: self._attempts.setdefault(trial.number, 0))
 
     def retry(self, number: int, report: AttemptReport) -> None:
         """An attempt has failed and another is about to begin; called from any thread."""
@@ -78,20 +70,15 @@ class TrialRecorder:
             AttemptRecord(at=now, number=number, attempt=attempt + 1),
         )
 
-    def finish(self, trial: Trial, noted: Callable[[], None]) -> None:
+    def finish(self, trial: Trial, written: Callable[[], object]) -> None:
         """A trial has ended, or was stopped with its run.
 
         Args:
             trial: As it ended.
-            noted: Called when that is written, or when the ledger need not know.
+            written: Called when that is written, or when the ledger does not know of the trial.
         """
         if trial.outcome is None:
             raise ValueError(f"trial {trial.number} has not ended")
-
-        def written() -> None:
-            self._running.discard(trial.number)
-            noted()
-
         if trial.outcome is not Outcome.CANCELLED:
             self._ledger.append(
                 FinishedRecord(
@@ -108,7 +95,7 @@ class TrialRecorder:
                 ),
                 written=written,
             )
-        elif trial.number in self._running:
+        elif trial.number in self._attempts:
             self._ledger.append(
                 InterruptedRecord(
                     at=utc_now(),
@@ -119,5 +106,5 @@ class TrialRecorder:
                 ),
                 written=written,
             )
-        else:  # It was interrupted before the ledger heard of it, or after it heard of its end.
-            noted()
+        else:
+            written()

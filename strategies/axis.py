@@ -164,21 +164,21 @@ class Axis:
         return np.array([self.parameter.value_at(index) for index in range(self.count or 0)])
 
     def keys(self, codes: FloatArray) -> FloatArray:
-        """What tells the values at some codes apart exactly, as far as conditions name them.
+        """What tells apart the values at some codes, exactly.
 
-        The indices of a discrete axis; of a continuous one, the place of a value in `named`, and -1
-        for all others. It goes by the values, as several codes may round to one.
+        The indices of a discrete axis. Of a continuous one, the places of the values in `named`,
+        and -1 for all others; by the values, as several codes may round to one.
         """
-        if self.count is None and self.named:
+        if self.count is None:
             return np.array([self._place_of_named(code) for code in codes.tolist()])
-        if self.count is None or not self.has_order:
+        if not self.has_order:
             return codes
         if self.log_scale is None:
             return np.floor(codes * self.count)
         return self.log_scale.values(codes) - self.log_scale.first
 
     def key_of(self, value: HyperValue) -> float:
-        """The key of a value, which conditions name or which is one of a discrete axis."""
+        """The key of a value; of a continuous axis, one that conditions name."""
         if self.count is None:
             return float(self.named.index(value))
         return float(self.parameter.index_of(value))  # type: ignore[arg-type]

@@ -19,7 +19,7 @@ _WHOLE = st.integers(-(2**63), 2**63 - 1)
 _REAL = st.floats(allow_nan=False, allow_infinity=False)
 _NAME = st.text(
     st.characters(exclude_categories=["C", "Z"], include_characters=" "), min_size=1
-).filter(lambda name: not name.startswith("__"))  # Of printable characters.
+).filter(lambda name: name not in ("__class__", "__exc_type__"))  # Of printable characters.
 _SCALAR: st.SearchStrategy[Any] = st.one_of(st.booleans(), _WHOLE, _REAL, st.text(), st.none())
 _KEY = st.text().filter(lambda key: not key.startswith("__"))
 

@@ -109,15 +109,19 @@ class SimulatedRun:
             Killed: The steps are over; the ledger is left as a killed process leaves it.
         """
         try:
-            while self._step(max_trials, order):
-                if steps is not None:
-                    steps -= 1
-                    if steps < 0:
-                        raise Killed
-            self.study.stop("completed", "max_trials", self.ledger.elapsed)
-            return list(self.study.study.history)
+            return self.go_on(max_trials, order, steps)
         finally:
             self.ledger.close()
+
+    def go_on(self, max_trials: int, order: Random, steps: int | None = None) -> list[Trial]:
+        """The same, with the ledger left open."""
+        while self._step(max_trials, order):
+            if steps is not None:
+                steps -= 1
+                if steps < 0:
+                    raise Killed
+        self.study.stop("completed", "max_trials", self.ledger.elapsed)
+        return list(self.study.study.history)
 
     def _step(self, max_trials: int, order: Random) -> bool:
         if self.study.tell_next() is not None:

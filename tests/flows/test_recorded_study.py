@@ -240,7 +240,6 @@ def stop_as_the_loop_does(run: SimulatedRun) -> None:
     for _ in run.study.tell_rest(counting=True):
         pass
     run.study.stop("cancelled", "interrupted (Ctrl-C)", run.ledger.elapsed)
-    run.ledger.close()
 
 
 @pytest.mark.slow
@@ -250,16 +249,14 @@ def test_interrupted_before_any_line_it_goes_on_as_if_it_had_not_been(tmp_path: 
     for line in itertools.count():
         folder = tmp_path / str(line)
         first = SimulatedRun(folder, study(None), Learner.train)
-        first.ledger.close, closing = lambda: None, first.ledger.close  # type: ignore[method-assign]
-        try:
-            with Interruption(line):
-                first.run(trials, Random(0))
-        except KeyboardInterrupt:
-            first.ledger.close = closing  # type: ignore[method-assign]
-            stop_as_the_loop_does(first)
-        else:
-            closing()
-            break
+        with first.ledger:
+            try:
+                with Interruption(line):
+                    first.go_on(trials, Random(0))
+            except KeyboardInterrupt:
+                stop_as_the_loop_does(first)
+            else:
+                break
         finished = set(state_of(folder).finished)
         second = SimulatedRun(folder, study(None), Learner.train)
         assert study_digest(History(second.run(trials, Random(0)))) == study_digest(History(whole))
