@@ -25,7 +25,7 @@ help: ## Say what can be made
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1\t\2/p' Makefile | expand -t 14
 
 tune: $(INSTALLED) ## Tune a real model on real data
-	@$(RUN) prefect_tuner.flows.command_line run deployments/digits.yaml
+	@$(RUN) prefect_tuner.flows.commands.command_line run deployments/digits.yaml
 
 test: $(INSTALLED) ## Run the whole test suite
 	@$(RUN) pytest --numprocesses 3 --dist loadscope --no-loadscope-reorder

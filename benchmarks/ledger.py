@@ -19,10 +19,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from prefect_tuner.flows.claim import Holder, utc_now
-from prefect_tuner.flows.ledger import Ledger, read_state
-from prefect_tuner.flows.ledger_file import LedgerFile
-from prefect_tuner.flows.ledger_records import (
+from prefect_tuner.flows.ledger.ledger import Ledger, read_state
+from prefect_tuner.flows.ledger.ledger_records import (
     AskedRecord,
     AttemptRecord,
     BestRecord,
@@ -31,6 +29,9 @@ from prefect_tuner.flows.ledger_records import (
     StudyDefinition,
     StudyRecord,
 )
+from prefect_tuner.flows.storage.holder import Holder
+from prefect_tuner.flows.storage.ledger_file import LedgerFile
+from prefect_tuner.flows.storage.utc_time import utc_now
 from prefect_tuner.trial import Outcome
 
 APPENDS = 400

@@ -6,6 +6,8 @@ from typing import Any
 
 from prefect.serializers import JSONSerializer, prefect_json_object_encoder
 
+import prefect_tuner
+
 RESULT_SERIALIZER: JSONSerializer[Any] = JSONSerializer(
     object_encoder="prefect_tuner.flows.result_serializer.encode"
 )
@@ -24,6 +26,9 @@ def encode(value: object) -> Any:
         ```
     """
     encoded: dict[str, Any] = prefect_json_object_encoder(value)
+    name = type(value).__name__
+    if getattr(prefect_tuner, name, None) is type(value):
+        encoded["__class__"] = f"prefect_tuner.{name}"  # Where it will be found in later releases.
     # Prefect would take class and data alone for a result of its own older format, and hand the
     # bare data to whoever reads it: a parent flow that is retried, for one.
     return {**encoded, "metadata": None}

@@ -11,9 +11,9 @@ from contextvars import copy_context
 from typing import final
 
 from prefect_tuner.example import SPACE
-from prefect_tuner.flows.cancellation import Cancellation, cancellation_scope
-from prefect_tuner.flows.observer import TuningObserver
-from prefect_tuner.flows.parameter_form import (
+from prefect_tuner.flows.observers.observer import TuningObserver
+from prefect_tuner.flows.run.cancellation import Cancellation, cancellation_scope
+from prefect_tuner.flows.run.parameter_form import (
     InitialTrialsParameter,
     ObjectiveParameter,
     ObserversParameter,
@@ -22,11 +22,11 @@ from prefect_tuner.flows.parameter_form import (
     SpaceParameter,
     StrategyParameter,
 )
-from prefect_tuner.flows.study_plan import OnCodeChange, OnConflict
+from prefect_tuner.flows.run.study_plan import OnCodeChange, OnConflict
+from prefect_tuner.flows.study.tuner_config import TunerConfig
+from prefect_tuner.flows.study.tuning_events import TuningEvent
+from prefect_tuner.flows.study.tuning_result import TuningResult
 from prefect_tuner.flows.tune import DEFAULT_CONFIG, NO_OPTIONS, tune
-from prefect_tuner.flows.tuner_config import TunerConfig
-from prefect_tuner.flows.tuning_events import TuningEvent
-from prefect_tuner.flows.tuning_result import TuningResult
 from prefect_tuner.strategies.factory import DEFAULT_STRATEGY
 from prefect_tuner.trial import Direction
 

@@ -3,7 +3,7 @@
 from typing import Any
 
 from prefect_tuner.example import SPACE
-from prefect_tuner.flows.parameter_form import (
+from prefect_tuner.flows.run.parameter_form import (
     InitialTrialsParameter,
     ObjectiveParameter,
     ObserversParameter,
@@ -12,14 +12,21 @@ from prefect_tuner.flows.parameter_form import (
     SpaceParameter,
     StrategyParameter,
 )
-from prefect_tuner.flows.planned_study import take_planned_study
-from prefect_tuner.flows.study_plan import OnCodeChange, OnConflict, plan_study
-from prefect_tuner.flows.study_run import run_study
-from prefect_tuner.flows.tune_flow import tune_flow
-from prefect_tuner.flows.tuner_config import TunerConfig
-from prefect_tuner.flows.tuning_result import TuningResult
+from prefect_tuner.flows.run.study_plan import (
+    OnCodeChange,
+    OnConflict,
+    plan_study,
+    take_planned_study,
+)
+from prefect_tuner.flows.run.study_run import run_study
+from prefect_tuner.flows.study.tuner_config import TunerConfig
+from prefect_tuner.flows.study.tuning_result import TuningResult
+from prefect_tuner.flows.tune_flow import leave_import_path, tune_flow
 from prefect_tuner.strategies.factory import DEFAULT_STRATEGY
 from prefect_tuner.trial import Direction
+
+if __name__ != "prefect_tuner.flows.tune":
+    leave_import_path(__file__)
 
 NO_OPTIONS: dict[str, Any] = {}
 DEFAULT_CONFIG = TunerConfig()

@@ -7,18 +7,20 @@ import functools
 import hashlib
 import inspect
 import json
+import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, final
 
 from prefect import Flow
 from prefect.context import FlowRunContext
 
-from prefect_tuner.flows.embedded_server import embedded_server_where_none
 from prefect_tuner.flows.result_serializer import RESULT_SERIALIZER
-from prefect_tuner.flows.stored_parameters import check_stored, stored_parameters
-from prefect_tuner.tasks.bound_state import bound_state
-from prefect_tuner.tasks.objective_code import objective_code
-from prefect_tuner.tasks.objective_import import check_not_importing
+from prefect_tuner.flows.run.embedded_server import embedded_server_where_none
+from prefect_tuner.flows.run.stored_parameters import check_stored, stored_parameters
+from prefect_tuner.tasks.objectives.bound_state import bound_state
+from prefect_tuner.tasks.objectives.objective_code import objective_code
+from prefect_tuner.tasks.objectives.objective_import import check_not_importing
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -100,6 +102,19 @@ def tune_flow(function: Callable[P, R]) -> TuneFlow[P, R]:
         persist_result=True,
         result_serializer=RESULT_SERIALIZER,
     )
+
+
+def leave_import_path(file: str) -> None:
+    """Take the folder of a flow's file from the import path, where Prefect leaves it for good.
+
+    There, a package such as `flows/reports` would stand before a module `reports` of the user's.
+
+    Args:
+        file: The file, which Prefect loads by its path just now.
+    """
+    folder = str(Path(file).resolve().parent)
+    if folder in sys.path:
+        sys.path.remove(folder)
 
 
 def _digest_of(parameters: dict[str, Any]) -> str:

@@ -9,8 +9,8 @@ from typing import ClassVar, final
 from pydantic import BaseModel, Field
 
 from prefect_tuner.history import History
-from prefect_tuner.parameters import Params
-from prefect_tuner.space import SearchSpace
+from prefect_tuner.hyper_value import Params
+from prefect_tuner.search_space.space import SearchSpace
 from prefect_tuner.strategies.factory import make_strategy
 from prefect_tuner.strategies.strategy import Proposal, SearchStrategy, StrategyOptions
 from prefect_tuner.trial import Direction, Trial

@@ -14,11 +14,11 @@ from pydantic import BaseModel, Field
 
 from prefect_tuner.errors import InvalidConfiguration
 from prefect_tuner.history import History
-from prefect_tuner.parameters import Params
-from prefect_tuner.space import SearchSpace
-from prefect_tuner.strategies.cma_solutions import SolutionSpace
+from prefect_tuner.hyper_value import Params
+from prefect_tuner.search_space.space import SearchSpace
+from prefect_tuner.strategies.candidates.untried_candidates import UntriedCandidates
+from prefect_tuner.strategies.cma.solutions import SolutionSpace
 from prefect_tuner.strategies.strategy import SearchStrategy, StrategyOptions
-from prefect_tuner.strategies.untried_candidates import UntriedCandidates
 from prefect_tuner.trial import Direction
 
 
@@ -84,7 +84,7 @@ class CmaEsSearch(SearchStrategy):
         if find_spec("cmaes") is None:
             raise InvalidConfiguration('needs cmaes: pip install "prefect-tuner[cmaes]"')
         # Imports the package, with all of scipy's statistics.
-        from prefect_tuner.strategies.cma_generations import Generations
+        from prefect_tuner.strategies.cma.generations import Generations
 
         solutions = SolutionSpace(space)
         self._untried = UntriedCandidates(space, seed)

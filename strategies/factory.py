@@ -22,7 +22,7 @@ from pydantic import BaseModel, ValidationError
 
 from prefect_tuner.errors import InvalidConfiguration
 from prefect_tuner.redaction import redacted, shown
-from prefect_tuner.space import SearchSpace
+from prefect_tuner.search_space.space import SearchSpace
 from prefect_tuner.strategies.strategy import SearchStrategy
 from prefect_tuner.trial import Direction
 from prefect_tuner.validation import field_mistakes, unknown_name

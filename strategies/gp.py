@@ -14,22 +14,23 @@ import numpy as np
 from pydantic import BaseModel, Field
 
 from prefect_tuner.history import History
-from prefect_tuner.parameters import Params
-from prefect_tuner.space import SearchSpace
-from prefect_tuner.strategies.array_types import FloatArray
-from prefect_tuner.strategies.belief import Belief
-from prefect_tuner.strategies.density_ratio import density_ratio_candidates
-from prefect_tuner.strategies.encoding import Encoding
-from prefect_tuner.strategies.gp_candidates import random_candidates
-from prefect_tuner.strategies.gp_hyperparameters import FitSchedule
-from prefect_tuner.strategies.gp_posterior import Posterior
-from prefect_tuner.strategies.gp_ranking import ranked_candidates
-from prefect_tuner.strategies.initial_design import InitialDesign
-from prefect_tuner.strategies.observations import HistoryEncoder, Observations
-from prefect_tuner.strategies.single_thread import single_threaded
-from prefect_tuner.strategies.strategy import SearchStrategy, StrategyOptions, trial_rng
-from prefect_tuner.strategies.untried_candidates import UntriedCandidates
-from prefect_tuner.strategies.user_prior import UserPrior
+from prefect_tuner.hyper_value import Params
+from prefect_tuner.search_space.space import SearchSpace
+from prefect_tuner.strategies.candidates.initial_design import InitialDesign
+from prefect_tuner.strategies.candidates.trial_rng import trial_rng
+from prefect_tuner.strategies.candidates.untried_candidates import UntriedCandidates
+from prefect_tuner.strategies.encoding.array_types import FloatArray
+from prefect_tuner.strategies.encoding.encoding import Encoding
+from prefect_tuner.strategies.encoding.observations import HistoryEncoder, Observations
+from prefect_tuner.strategies.encoding.user_prior import UserPrior
+from prefect_tuner.strategies.gaussian_process.belief import Belief
+from prefect_tuner.strategies.gaussian_process.candidates import random_candidates
+from prefect_tuner.strategies.gaussian_process.hyperparameters import FitSchedule
+from prefect_tuner.strategies.gaussian_process.ranking import ranked_candidates
+from prefect_tuner.strategies.gaussian_process.regression import Posterior
+from prefect_tuner.strategies.gaussian_process.single_thread import single_threaded
+from prefect_tuner.strategies.parzen.density_ratio import density_ratio_candidates
+from prefect_tuner.strategies.strategy import SearchStrategy, StrategyOptions
 from prefect_tuner.trial import Direction, Trial
 
 _LOGGER = logging.getLogger(__name__)

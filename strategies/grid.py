@@ -18,11 +18,12 @@ from pydantic import BaseModel, Field
 from prefect_tuner.errors import InvalidConfiguration
 from prefect_tuner.exact_value import copied_params
 from prefect_tuner.history import History
-from prefect_tuner.parameters import Categorical, HyperValue, Int, Parameter, Params
-from prefect_tuner.space import SearchSpace
-from prefect_tuner.strategies.feasible_cells import infeasible
-from prefect_tuner.strategies.grid_points import spread
-from prefect_tuner.strategies.permutation import Permutation
+from prefect_tuner.hyper_value import HyperValue, Params
+from prefect_tuner.search_space.parameters import Categorical, Int, Parameter
+from prefect_tuner.search_space.space import SearchSpace
+from prefect_tuner.strategies.candidates.feasible_cells import infeasible
+from prefect_tuner.strategies.candidates.grid_points import spread
+from prefect_tuner.strategies.candidates.permutation import Permutation
 from prefect_tuner.strategies.strategy import SearchStrategy, StrategyOptions
 from prefect_tuner.trial import Direction
 from prefect_tuner.validation import unknown_name

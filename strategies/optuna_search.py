@@ -13,21 +13,21 @@ from pydantic import BaseModel, Field
 
 from prefect_tuner.errors import InvalidConfiguration
 from prefect_tuner.history import History
-from prefect_tuner.parameters import Params
-from prefect_tuner.space import SearchSpace
-from prefect_tuner.strategies.optuna_samplers import (
+from prefect_tuner.hyper_value import Params
+from prefect_tuner.search_space.space import SearchSpace
+from prefect_tuner.strategies.candidates.same_params import same_params
+from prefect_tuner.strategies.candidates.untried_candidates import UntriedCandidates
+from prefect_tuner.strategies.optuna_bridge.samplers import (
     decides_from_trials_alone,
     quiet_optuna,
     sampler_class,
     sampler_factory,
 )
-from prefect_tuner.strategies.same_params import same_params
 from prefect_tuner.strategies.strategy import SearchStrategy, StrategyOptions
-from prefect_tuner.strategies.untried_candidates import UntriedCandidates
 from prefect_tuner.trial import Direction, Trial
 
 if TYPE_CHECKING:
-    from prefect_tuner.strategies.optuna_study import OptunaStudy
+    from prefect_tuner.strategies.optuna_bridge.optuna_study import OptunaStudy
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -140,7 +140,7 @@ class OptunaSearch(SearchStrategy):
 
     def _new_study(self) -> OptunaStudy:
         # Imports Optuna, which takes as long as all the rest together.
-        from prefect_tuner.strategies.optuna_study import OptunaStudy
+        from prefect_tuner.strategies.optuna_bridge.optuna_study import OptunaStudy
 
         with quiet_optuna():
             return OptunaStudy(

@@ -9,8 +9,8 @@ from pydantic import BaseModel, Field, field_serializer
 
 from prefect_tuner.errors import InvalidConfiguration
 from prefect_tuner.history import History
-from prefect_tuner.parameters import Params
-from prefect_tuner.space import SearchSpace
+from prefect_tuner.hyper_value import Params
+from prefect_tuner.search_space.space import SearchSpace
 from prefect_tuner.strategies.credit import CreditBandit
 from prefect_tuner.strategies.factory import make_strategy, parse_strategy
 from prefect_tuner.strategies.strategy import Proposal, SearchStrategy, StrategyOptions

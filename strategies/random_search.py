@@ -10,10 +10,11 @@ from typing import ClassVar, final
 from pydantic import BaseModel, Field
 
 from prefect_tuner.history import History
-from prefect_tuner.parameters import Params
-from prefect_tuner.space import SearchSpace
-from prefect_tuner.strategies.feasible_cells import FeasibleCells
-from prefect_tuner.strategies.strategy import SearchStrategy, StrategyOptions, trial_rng
+from prefect_tuner.hyper_value import Params
+from prefect_tuner.search_space.space import SearchSpace
+from prefect_tuner.strategies.candidates.feasible_cells import FeasibleCells
+from prefect_tuner.strategies.candidates.trial_rng import trial_rng
+from prefect_tuner.strategies.strategy import SearchStrategy, StrategyOptions
 from prefect_tuner.trial import Direction
 
 _TRIES = 32

@@ -8,11 +8,12 @@ from pydantic import BaseModel
 
 from prefect_tuner.errors import InvalidConfiguration
 from prefect_tuner.history import History
-from prefect_tuner.parameters import Params
-from prefect_tuner.space import SearchSpace
-from prefect_tuner.strategies.feasible_cells import FeasibleCells
-from prefect_tuner.strategies.sobol_design import MOST_DIMENSIONS, SobolDesign
-from prefect_tuner.strategies.strategy import SearchStrategy, StrategyOptions, trial_rng
+from prefect_tuner.hyper_value import Params
+from prefect_tuner.search_space.space import SearchSpace
+from prefect_tuner.strategies.candidates.feasible_cells import FeasibleCells
+from prefect_tuner.strategies.candidates.sobol_design import MOST_DIMENSIONS, SobolDesign
+from prefect_tuner.strategies.candidates.trial_rng import trial_rng
+from prefect_tuner.strategies.strategy import SearchStrategy, StrategyOptions
 from prefect_tuner.trial import Direction
 
 # Points looked at for each trial: repeated ones of a small space, and those that no constraint

@@ -15,13 +15,15 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import ClassVar
 
-import numpy as np
 from pydantic import BaseModel, ConfigDict
 
 from prefect_tuner.history import History
-from prefect_tuner.parameters import Params
-from prefect_tuner.space import SearchSpace
+from prefect_tuner.hyper_value import Params
+from prefect_tuner.search_space.space import SearchSpace
+from prefect_tuner.strategies.candidates.trial_rng import trial_rng
 from prefect_tuner.trial import Direction, Trial
+
+__all__ = ["Proposal", "SearchStrategy", "StrategyOptions", "trial_rng"]
 
 
 class StrategyOptions(BaseModel):
@@ -163,8 +165,3 @@ class SearchStrategy(ABC):
 
     def report_result(self, trial: Trial) -> None:  # noqa: B027
         """Hear of a finished trial; the history already holds it. Does nothing by default."""
-
-
-def trial_rng(seed: int, number: int) -> np.random.Generator:
-    """The random stream of trial `number`, the same whatever was drawn before."""
-    return np.random.default_rng(np.random.SeedSequence([seed, number]))

@@ -14,15 +14,16 @@ import numpy as np
 from pydantic import BaseModel, Field
 
 from prefect_tuner.history import History
-from prefect_tuner.parameters import Params
-from prefect_tuner.space import SearchSpace
-from prefect_tuner.strategies.array_types import FloatArray, IntArray
-from prefect_tuner.strategies.density_ratio import DensityRatio, good_count
-from prefect_tuner.strategies.encoding import Encoding
-from prefect_tuner.strategies.initial_design import InitialDesign
-from prefect_tuner.strategies.observations import HistoryEncoder, Observations
-from prefect_tuner.strategies.strategy import SearchStrategy, StrategyOptions, trial_rng
-from prefect_tuner.strategies.untried_candidates import UntriedCandidates
+from prefect_tuner.hyper_value import Params
+from prefect_tuner.search_space.space import SearchSpace
+from prefect_tuner.strategies.candidates.initial_design import InitialDesign
+from prefect_tuner.strategies.candidates.trial_rng import trial_rng
+from prefect_tuner.strategies.candidates.untried_candidates import UntriedCandidates
+from prefect_tuner.strategies.encoding.array_types import FloatArray, IntArray
+from prefect_tuner.strategies.encoding.encoding import Encoding
+from prefect_tuner.strategies.encoding.observations import HistoryEncoder, Observations
+from prefect_tuner.strategies.parzen.density_ratio import DensityRatio, good_count
+from prefect_tuner.strategies.strategy import SearchStrategy, StrategyOptions
 from prefect_tuner.trial import Direction
 
 # Of draws, until there is a new candidate.

@@ -17,16 +17,14 @@ from prefect.logging import get_logger, get_run_logger
 from prefect.runtime import task_run
 from prefect.utilities.annotations import quote
 
-from prefect_tuner.parameters import HyperValue, Params
-from prefect_tuner.tasks.attempt import run_attempt
-from prefect_tuner.tasks.attempt_report import AttemptReport, TrialLimits
-from prefect_tuner.tasks.attempt_request import AttemptRequest
-from prefect_tuner.tasks.launcher import LaunchSettings, open_launcher
-from prefect_tuner.tasks.objective import ObjectiveSpec
-from prefect_tuner.tasks.run_context import describe_run_context
-from prefect_tuner.trial import Outcome
-
-_LONGEST_VALUE = 200
+from prefect_tuner.attempt_report import AttemptReport, TrialLimits
+from prefect_tuner.hyper_value import Params
+from prefect_tuner.tasks.messages.attempt_request import AttemptRequest
+from prefect_tuner.tasks.objectives.objective import ObjectiveSpec
+from prefect_tuner.tasks.processes.attempt import run_attempt
+from prefect_tuner.tasks.processes.launcher import LaunchSettings, open_launcher
+from prefect_tuner.tasks.trial_process.run_context import describe_run_context
+from prefect_tuner.trial import Outcome, describe_params
 
 _STATES = {
     Outcome.COMPLETED: (StateType.COMPLETED, "Completed"),
@@ -165,24 +163,6 @@ def submit_trial(
     # here, and a trial is not to pay for it.
     untraversed = cast("TrialRequest", quote(request))
     return task.submit(untraversed)
-
-
-def describe_params(params: dict[str, HyperValue]) -> str:
-    """Parameters as they are shown in logs and state messages.
-
-    Example:
-        ```python
-        from prefect_tuner.tasks.trial_task import describe_params
-
-        assert describe_params({"lr": 0.1, "booster": "dart"}) == "lr=0.1, booster='dart'"
-        ```
-    """
-    return ", ".join(f"{name}={_short(value)}" for name, value in params.items())
-
-
-def _short(value: HyperValue) -> str:
-    text = repr(value)
-    return text if len(text) <= _LONGEST_VALUE else text[: _LONGEST_VALUE - 1] + "…"
 
 
 def describe_report(report: AttemptReport) -> str:

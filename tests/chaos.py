@@ -21,10 +21,10 @@ from collections import Counter
 from pathlib import Path
 from random import Random, SystemRandom
 
-from prefect_tuner.flows.ledger import read_state
-from prefect_tuner.flows.ledger_file import LedgerFile
-from prefect_tuner.flows.study_state import StudyState
-from prefect_tuner.tasks.process_tree import children
+from prefect_tuner.flows.ledger.ledger import read_state
+from prefect_tuner.flows.ledger.study_state import StudyState
+from prefect_tuner.flows.storage.ledger_file import LedgerFile
+from prefect_tuner.tasks.process_table.process_tree import children
 from prefect_tuner.trial import Outcome
 from tests.chaos_report import Report
 from tests.flows import counted_study

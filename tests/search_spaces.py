@@ -9,8 +9,9 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
 from prefect_tuner.exact_value import exact_key
-from prefect_tuner.parameters import Categorical, Float, HyperValue, Int, Parameter
-from prefect_tuner.space import SearchSpace
+from prefect_tuner.hyper_value import HyperValue
+from prefect_tuner.search_space.parameters import Categorical, Float, Int, Parameter
+from prefect_tuner.search_space.space import SearchSpace
 
 UNHURRIED = settings(deadline=None, suppress_health_check=[HealthCheck.filter_too_much])
 """For properties: neither a slow machine nor a space without what is said of it is a failure."""

@@ -6,9 +6,9 @@ import json
 import re
 from pathlib import Path
 
-from prefect_tuner.flows.ledger import read_state
-from prefect_tuner.flows.ledger_file import LedgerFile
-from prefect_tuner.flows.ledger_records import RECORDS
+from prefect_tuner.flows.ledger.ledger import read_state
+from prefect_tuner.flows.ledger.ledger_records import RECORDS
+from prefect_tuner.flows.storage.ledger_file import LedgerFile
 
 PAGE = (Path(__file__).parents[1] / "docs" / "ledger.md").read_text(encoding="utf-8")
 KINDS = RECORDS.json_schema()["discriminator"]["mapping"]

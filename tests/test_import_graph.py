@@ -1,4 +1,4 @@
-"""What imports what: arrows run downwards only, and Prefect stays out of the pure rooms."""
+"""What imports what: arrows between rooms run downwards only, and Prefect stays out of the pure."""
 
 from __future__ import annotations
 
@@ -7,124 +7,174 @@ import json
 import os
 import subprocess
 import sys
-from pathlib import Path
+from graphlib import TopologicalSorter
 
 import pytest
 
 import prefect_tuner
-
-ROOT = Path(__file__).parents[1]
-VOCABULARY, STRATEGIES, TASKS, FLOWS = (
-    "prefect_tuner",
-    "prefect_tuner.strategies",
-    "prefect_tuner.tasks",
-    "prefect_tuner.flows",
+from tests.import_graph import (
+    FACADES,
+    FOLDERS,
+    PACKAGE,
+    arrows,
+    arrows_between_rooms,
+    circle_in,
+    imported,
+    in_words,
+    modules,
+    room_of,
+    rooms,
+    shortened,
 )
-FOLDERS = {
-    VOCABULARY: ROOT / "src/prefect_tuner",
-    STRATEGIES: ROOT / "strategies",
-    TASKS: ROOT / "tasks",
-    FLOWS: ROOT / "flows",
-}
+
+VOCABULARY = "vocabulary"
 MAY_IMPORT = {
-    VOCABULARY: {VOCABULARY},
-    STRATEGIES: {VOCABULARY, STRATEGIES},
-    TASKS: {VOCABULARY, TASKS},
-    FLOWS: {VOCABULARY, STRATEGIES, TASKS, FLOWS},
+    VOCABULARY: "",
+    "search_space": "",
+    "strategies.encoding": "search_space",
+    "strategies.candidates": "search_space strategies.encoding",
+    "strategies.parzen": "strategies.encoding",
+    "strategies.gaussian_process": "strategies.encoding",
+    "strategies.cma": "search_space strategies.candidates strategies.encoding",
+    "strategies.optuna_bridge": "search_space strategies.candidates",
+    "strategies": "search_space strategies.candidates strategies.cma strategies.encoding "
+    "strategies.gaussian_process strategies.optuna_bridge strategies.parzen",
+    "tasks.source_code": "",
+    "tasks.messages": "",
+    "tasks.process_table": "",
+    "tasks.objectives": "search_space tasks.source_code tasks.process_table",
+    "tasks.trial_process": "tasks.source_code tasks.messages tasks.objectives tasks.process_table",
+    "tasks.fork_server": "tasks.source_code tasks.messages tasks.objectives tasks.process_table "
+    "tasks.trial_process",
+    "tasks.processes": "tasks.messages tasks.objectives tasks.process_table",
+    "tasks": "tasks.messages tasks.objectives tasks.processes tasks.trial_process",
+    "flows.study": "search_space strategies",
+    "flows.storage": "tasks.process_table",
+    "flows.ledger": "search_space strategies flows.storage flows.study",
+    "flows.reports": "search_space strategies strategies.optuna_bridge flows.ledger flows.study",
+    "flows.observers": "search_space strategies flows.reports flows.study",
+    "flows.run": "search_space strategies tasks tasks.source_code tasks.objectives tasks.processes "
+    "flows.ledger flows.observers flows.storage flows.study",
+    "flows": "strategies tasks.objectives flows.observers flows.run flows.study",
+    "flows.commands": "strategies tasks.objectives tasks.processes flows flows.ledger "
+    "flows.observers flows.reports flows.run flows.storage flows.study",
+    "testing": "search_space strategies flows.study",
 }
-# Below the flows, and in the parts of them that stay pure.
+"""The rooms from the lowest to the highest, with what each may import beside the vocabulary."""
+
 THIRD_PARTIES = {
-    VOCABULARY: {"numpy", "pydantic", "pydantic_core"},
+    VOCABULARY: "numpy pydantic pydantic_core",
+    "search_space": "numpy pydantic pydantic_core",
     # The last two are extras, imported when a study is searched with them.
-    STRATEGIES: {"numpy", "pydantic", "scipy", "threadpoolctl", "cmaes", "optuna"},
+    "strategies": "numpy pydantic scipy threadpoolctl cmaes optuna",
+    "flows.study": "numpy pydantic pandas",
+    "flows.storage": "fsspec",
+    "flows.ledger": "pydantic",
+    "flows.reports": "numpy pandas pyarrow optuna rich sqlalchemy",
+    "tasks.source_code": "cloudpickle",
+    "tasks.objectives": "cloudpickle",
+    "tasks.messages": "",
+    "tasks.process_table": "",
+    "tasks.fork_server": "",
+    "tasks.processes": "",
 }
-PURE_FLOW_FILES = ["lagged_history.py", "study.py"]
-# One hands on the names of all rooms, the others test whatever strategy they are given.
-OUTSIDE_THE_ROOMS = [
-    FOLDERS[VOCABULARY] / name
-    for name in ("__init__.py", "testing.py", "testing_spaces.py", "testing_trials.py")
-]
+"""What the rooms without Prefect take from other packages, and those below them likewise."""
 
+MOST_FILES = 12
+"""In a room, its `__init__` aside."""
 
-def files(room: str) -> list[Path]:
-    # `src/prefect_tuner` holds links to the other rooms, which are not its own.
-    return sorted(path for path in FOLDERS[room].glob("*.py"))
-
-
-FILES = [(room, path) for room in FOLDERS for path in files(room)]
-PURE_FILES = [
-    *((r, path) for r, path in FILES if r in THIRD_PARTIES and path not in OUTSIDE_THE_ROOMS),
-    *((STRATEGIES, FOLDERS[FLOWS] / name) for name in PURE_FLOW_FILES),
-]
-
-
-def name_of(file: tuple[str, Path] | str) -> str:
-    return file if isinstance(file, str) else str(file[1].relative_to(ROOT))
-
-
-def imports(path: Path) -> list[str]:
-    """Every module named by an import statement, wherever it stands in the file."""
-    modules: list[str] = []
-    for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.Import):
-            modules += [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom):
-            assert node.level == 0, f"{path}:{node.lineno} is a relative import"
-            modules += [source_of(node.module or "", alias.name) for alias in node.names]
-    return modules
-
-
-def source_of(module: str, name: str) -> str:
-    """Where a name really comes from: `prefect_tuner` only hands on what lives in its rooms."""
-    if module == "prefect_tuner":
-        return prefect_tuner._HOMES.get(name, f"prefect_tuner.{name}")
-    return module
-
-
-def room_of(module: str) -> str:
-    return next((room for room in (STRATEGIES, TASKS, FLOWS) if within(module, room)), VOCABULARY)
+OWN = [module for module in modules() if module not in FACADES]
 
 
 def within(module: str, package: str) -> bool:
     return module == package or module.startswith(f"{package}.")
 
 
-@pytest.mark.parametrize("file", FILES, ids=name_of)
-def test_arrows_run_downwards(file: tuple[str, Path]) -> None:
-    room, path = file
-    if path in OUTSIDE_THE_ROOMS:
-        return
-    ours = [module for module in imports(path) if within(module, "prefect_tuner")]
-    assert {room_of(module) for module in ours} <= MAY_IMPORT[room]
+def test_the_picture_in_words() -> None:
+    """Shown by `python -m tests.import_graph`."""
+    first, *each = in_words().splitlines()
+    assert f"in {len(rooms())} rooms" in first
+    assert len(each) == len(rooms())
 
 
-@pytest.mark.parametrize("file", PURE_FILES, ids=name_of)
-def test_pure_files_import_few_third_parties(file: tuple[str, Path]) -> None:
-    room, path = file
-    tops = {module.partition(".")[0] for module in imports(path)}
-    foreign = tops - set(sys.stdlib_module_names) - {"prefect_tuner"}
-    assert foreign <= THIRD_PARTIES[room]
+def test_every_room_is_in_the_table() -> None:
+    assert {shortened(room) for room in rooms()} == set(MAY_IMPORT)
 
 
-@pytest.mark.parametrize("file", FILES, ids=name_of)
-def test_prefects_private_modules_are_left_alone(file: tuple[str, Path]) -> None:
-    private = [m for m in imports(file[1]) if within(m, "prefect") and "._" in m]
-    assert private == []
+def test_the_table_has_each_room_above_those_that_it_imports() -> None:
+    order = list(MAY_IMPORT)
+    for room, below in MAY_IMPORT.items():
+        assert all(order.index(each) < order.index(room) for each in below.split()), room
+
+
+@pytest.mark.parametrize("room", rooms(), ids=shortened)
+def test_arrows_run_downwards(room: str) -> None:
+    allowed = {VOCABULARY, *MAY_IMPORT[shortened(room)].split()}
+    assert {shortened(target) for target in arrows_between_rooms()[room]} <= allowed
+
+
+def test_no_modules_import_each_other_in_a_circle() -> None:
+    graph = {m: {t for t in arrows()[m] if t in OWN} for m in OWN}
+    assert circle_in(graph) == []
+    assert len(list(TopologicalSorter(graph).static_order())) == len(OWN)
+
+
+def test_a_circle_would_be_found() -> None:
+    assert set(circle_in({"a": {"b"}, "b": {"c"}, "c": {"a"}})) == {"a", "b", "c"}
+
+
+@pytest.mark.parametrize("room", THIRD_PARTIES)
+def test_rooms_without_prefect_import_few_third_parties(room: str) -> None:
+    folder = PACKAGE if room == VOCABULARY else f"{PACKAGE}.{room}"
+    inside = [
+        module
+        for module in OWN
+        if (room_of(module) == PACKAGE if room == VOCABULARY else within(module, folder))
+    ]
+    assert inside
+    for module in inside:
+        tops = {name.partition(".")[0] for name in imported(modules()[module])}
+        foreign = tops - set(sys.stdlib_module_names) - {PACKAGE}
+        assert foreign <= set(THIRD_PARTIES[room].split()), module
+
+
+@pytest.mark.parametrize("room", rooms(), ids=shortened)
+def test_a_room_can_be_looked_through(room: str) -> None:
+    files = [m for m in modules() if room_of(m) == room and m != room]
+    assert len(files) <= MOST_FILES
+    lines = (ast.get_docstring(ast.parse(modules()[room].read_text())) or "").splitlines()
+    if room == PACKAGE:
+        return  # It tells users of the public names.
+    assert [line.partition(" ")[0] for line in lines[-3:]] == ["Room:", "May", "In"]
+
+
+def test_prefects_private_modules_are_left_alone() -> None:
+    private = {
+        module: name
+        for module, file in modules().items()
+        for name in imported(file)
+        if within(name, "prefect") and "._" in name
+    }
+    assert private == {}
 
 
 def test_no_file_of_a_flow_or_task_bears_the_name_of_another_module() -> None:
     # Prefect puts the folder of a flow on the path, where its files hide what bears their names.
-    stems = [path.stem for room, path in FILES if room in (TASKS, FLOWS)]
+    stems = [
+        path.stem
+        for folder in (FOLDERS[f"{PACKAGE}.flows"], FOLDERS[f"{PACKAGE}.tasks"])
+        for path in (*folder.glob("*.py"), *folder.iterdir())
+        if path.suffix == ".py" or (path / "__init__.py").exists()
+    ]
     program = (
         "import sys; from importlib.util import find_spec\n"
         "print([name for name in sys.argv[1:] if name != '__init__' and find_spec(name)])"
     )
     process = subprocess.run(
-        [sys.executable, "-c", program, *stems],
+        [sys.executable, "-P", "-c", program, *stems],
         capture_output=True,
         text=True,
         check=True,
-        cwd="/",
     )
     assert process.stdout.strip() == "[]"
 
@@ -173,7 +223,7 @@ def test_the_model_is_there_without_the_statistics_of_scipy_which_load_slowly() 
 
 def test_the_public_names_are_sorted_and_are_those_that_type_checkers_see() -> None:
     assert list(prefect_tuner.__all__) == sorted(prefect_tuner.__all__)
-    tree = ast.parse((FOLDERS[VOCABULARY] / "__init__.py").read_text())
+    tree = ast.parse((FOLDERS[PACKAGE] / "__init__.py").read_text())
     checked = [
         (alias.asname, node.module)
         for block in tree.body

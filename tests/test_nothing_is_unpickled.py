@@ -20,19 +20,19 @@ ROOT = Path(__file__).parents[1]
 FILES = [
     path
     for folder in ("src/prefect_tuner", "strategies", "tasks", "flows")
-    for path in sorted((ROOT / folder).glob("*.py"))
+    for path in sorted((ROOT / folder).rglob("*.py"))
 ]
-READS_THE_SOCKET = ("tasks/objective_loading.py", "_unpickle")
+READS_THE_SOCKET = ("tasks/objectives/objective_loading.py", "_unpickle")
 WRITES_TO_THE_SOCKET = {
-    ("tasks/objective.py", ""),
-    ("tasks/used_objects.py", ""),
-    ("tasks/module_pickling.py", ""),
-    ("tasks/library_options.py", ""),
+    ("tasks/objectives/objective.py", ""),
+    ("tasks/source_code/used_objects.py", ""),
+    ("tasks/source_code/module_pickling.py", ""),
+    ("tasks/source_code/library_options.py", ""),
 }
-WRITES_TO_A_DIGEST = ("tasks/bound_state.py", "")
+WRITES_TO_A_DIGEST = ("tasks/objectives/bound_state.py", "")
 RUNS_THE_USERS_SCRIPT = {
-    ("tasks/script_source.py", "run_again"),
-    ("tasks/script_source.py", "_guarded_code"),
+    ("tasks/source_code/script_source.py", "run_again"),
+    ("tasks/source_code/script_source.py", "_guarded_code"),
 }
 
 PICKLERS = {

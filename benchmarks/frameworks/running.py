@@ -17,12 +17,12 @@ from statistics import median
 from typing import Literal
 
 from prefect_tuner import TunerConfig
-from prefect_tuner.flows.launch_settings import launch_settings
-from prefect_tuner.tasks.attempt import run_attempt
-from prefect_tuner.tasks.attempt_report import AttemptReport, TrialLimits
-from prefect_tuner.tasks.attempt_request import AttemptRequest
-from prefect_tuner.tasks.launcher import Isolation, Launcher
-from prefect_tuner.tasks.objective import describe_objective
+from prefect_tuner.attempt_report import AttemptReport, TrialLimits
+from prefect_tuner.flows.run.launch_settings import launch_settings
+from prefect_tuner.tasks.messages.attempt_request import AttemptRequest
+from prefect_tuner.tasks.objectives.objective import describe_objective
+from prefect_tuner.tasks.processes.attempt import run_attempt
+from prefect_tuner.tasks.processes.launcher import Isolation, Launcher
 
 FOLDER = Path(__file__).with_name("programs")
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from benchmarks.search.parameter_kinds import is_range
 from prefect_tuner import Categorical, Float, HyperValue, Int, Params, SearchSpace
-from prefect_tuner.condition_graph import conditions_of
+from prefect_tuner.search_space.condition_graph import conditions_of
 
 # No run is as long; SMAC stops to suggest when it is reached.
 _TRIALS = 100_000

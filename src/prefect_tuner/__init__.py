@@ -18,73 +18,73 @@ if TYPE_CHECKING:
     from prefect_tuner.errors import TrialTimeout as TrialTimeout
     from prefect_tuner.errors import TunerError as TunerError
     from prefect_tuner.errors import TuningCancelled as TuningCancelled
-    from prefect_tuner.flows.observer import TuningObserver as TuningObserver
-    from prefect_tuner.flows.progress_observer import ProgressObserver as ProgressObserver
+    from prefect_tuner.flows.observers.observer import TuningObserver as TuningObserver
+    from prefect_tuner.flows.observers.progress_observer import ProgressObserver as ProgressObserver
     from prefect_tuner.flows.stream import stream as stream
-    from prefect_tuner.flows.study import Study as Study
+    from prefect_tuner.flows.study.study import Study as Study
+    from prefect_tuner.flows.study.tuner_config import TunerConfig as TunerConfig
+    from prefect_tuner.flows.study.tuning_events import BestImproved as BestImproved
+    from prefect_tuner.flows.study.tuning_events import StudyCompleted as StudyCompleted
+    from prefect_tuner.flows.study.tuning_events import StudyFailed as StudyFailed
+    from prefect_tuner.flows.study.tuning_events import StudyStarted as StudyStarted
+    from prefect_tuner.flows.study.tuning_events import TrialCompleted as TrialCompleted
+    from prefect_tuner.flows.study.tuning_events import TrialFailed as TrialFailed
+    from prefect_tuner.flows.study.tuning_events import TrialStarted as TrialStarted
+    from prefect_tuner.flows.study.tuning_events import TuningEvent as TuningEvent
+    from prefect_tuner.flows.study.tuning_result import StopReason as StopReason
+    from prefect_tuner.flows.study.tuning_result import TuningResult as TuningResult
     from prefect_tuner.flows.tune import tune as tune
-    from prefect_tuner.flows.tuner_config import TunerConfig as TunerConfig
-    from prefect_tuner.flows.tuning_events import BestImproved as BestImproved
-    from prefect_tuner.flows.tuning_events import StudyCompleted as StudyCompleted
-    from prefect_tuner.flows.tuning_events import StudyFailed as StudyFailed
-    from prefect_tuner.flows.tuning_events import StudyStarted as StudyStarted
-    from prefect_tuner.flows.tuning_events import TrialCompleted as TrialCompleted
-    from prefect_tuner.flows.tuning_events import TrialFailed as TrialFailed
-    from prefect_tuner.flows.tuning_events import TrialStarted as TrialStarted
-    from prefect_tuner.flows.tuning_events import TuningEvent as TuningEvent
-    from prefect_tuner.flows.tuning_result import StopReason as StopReason
-    from prefect_tuner.flows.tuning_result import TuningResult as TuningResult
     from prefect_tuner.history import History as History
-    from prefect_tuner.parameters import Categorical as Categorical
-    from prefect_tuner.parameters import Float as Float
-    from prefect_tuner.parameters import HyperValue as HyperValue
-    from prefect_tuner.parameters import Int as Int
-    from prefect_tuner.parameters import Params as Params
-    from prefect_tuner.space import SearchSpace as SearchSpace
+    from prefect_tuner.hyper_value import HyperValue as HyperValue
+    from prefect_tuner.hyper_value import Params as Params
+    from prefect_tuner.search_space.parameters import Categorical as Categorical
+    from prefect_tuner.search_space.parameters import Float as Float
+    from prefect_tuner.search_space.parameters import Int as Int
+    from prefect_tuner.search_space.space import SearchSpace as SearchSpace
     from prefect_tuner.strategies.factory import make_strategy as make_strategy
     from prefect_tuner.strategies.strategy import SearchStrategy as SearchStrategy
-    from prefect_tuner.tasks.objective import TrainableModel as TrainableModel
-    from prefect_tuner.tasks.trial_context import TrialContext as TrialContext
+    from prefect_tuner.tasks.objectives.objective import TrainableModel as TrainableModel
+    from prefect_tuner.tasks.objectives.trial_context import TrialContext as TrialContext
     from prefect_tuner.trial import Outcome as Outcome
     from prefect_tuner.trial import Trial as Trial
 
 __version__ = "0.1.0"
 
 _HOMES = {
-    "BestImproved": "prefect_tuner.flows.tuning_events",
-    "Categorical": "prefect_tuner.parameters",
-    "Float": "prefect_tuner.parameters",
+    "BestImproved": "prefect_tuner.flows.study.tuning_events",
+    "Categorical": "prefect_tuner.search_space.parameters",
+    "Float": "prefect_tuner.search_space.parameters",
     "History": "prefect_tuner.history",
-    "HyperValue": "prefect_tuner.parameters",
-    "Int": "prefect_tuner.parameters",
+    "HyperValue": "prefect_tuner.hyper_value",
+    "Int": "prefect_tuner.search_space.parameters",
     "InvalidConfiguration": "prefect_tuner.errors",
     "LedgerError": "prefect_tuner.errors",
     "ObjectiveNotFound": "prefect_tuner.errors",
     "Outcome": "prefect_tuner.trial",
-    "Params": "prefect_tuner.parameters",
-    "ProgressObserver": "prefect_tuner.flows.progress_observer",
-    "SearchSpace": "prefect_tuner.space",
+    "Params": "prefect_tuner.hyper_value",
+    "ProgressObserver": "prefect_tuner.flows.observers.progress_observer",
+    "SearchSpace": "prefect_tuner.search_space.space",
     "SearchStrategy": "prefect_tuner.strategies.strategy",
-    "StopReason": "prefect_tuner.flows.tuning_result",
-    "Study": "prefect_tuner.flows.study",
-    "StudyCompleted": "prefect_tuner.flows.tuning_events",
+    "StopReason": "prefect_tuner.flows.study.tuning_result",
+    "Study": "prefect_tuner.flows.study.study",
+    "StudyCompleted": "prefect_tuner.flows.study.tuning_events",
     "StudyConflict": "prefect_tuner.errors",
-    "StudyFailed": "prefect_tuner.flows.tuning_events",
-    "StudyStarted": "prefect_tuner.flows.tuning_events",
-    "TrainableModel": "prefect_tuner.tasks.objective",
+    "StudyFailed": "prefect_tuner.flows.study.tuning_events",
+    "StudyStarted": "prefect_tuner.flows.study.tuning_events",
+    "TrainableModel": "prefect_tuner.tasks.objectives.objective",
     "TrainingError": "prefect_tuner.errors",
     "Trial": "prefect_tuner.trial",
-    "TrialCompleted": "prefect_tuner.flows.tuning_events",
-    "TrialContext": "prefect_tuner.tasks.trial_context",
-    "TrialFailed": "prefect_tuner.flows.tuning_events",
-    "TrialStarted": "prefect_tuner.flows.tuning_events",
+    "TrialCompleted": "prefect_tuner.flows.study.tuning_events",
+    "TrialContext": "prefect_tuner.tasks.objectives.trial_context",
+    "TrialFailed": "prefect_tuner.flows.study.tuning_events",
+    "TrialStarted": "prefect_tuner.flows.study.tuning_events",
     "TrialTimeout": "prefect_tuner.errors",
-    "TunerConfig": "prefect_tuner.flows.tuner_config",
+    "TunerConfig": "prefect_tuner.flows.study.tuner_config",
     "TunerError": "prefect_tuner.errors",
     "TuningCancelled": "prefect_tuner.errors",
-    "TuningEvent": "prefect_tuner.flows.tuning_events",
-    "TuningObserver": "prefect_tuner.flows.observer",
-    "TuningResult": "prefect_tuner.flows.tuning_result",
+    "TuningEvent": "prefect_tuner.flows.study.tuning_events",
+    "TuningObserver": "prefect_tuner.flows.observers.observer",
+    "TuningResult": "prefect_tuner.flows.study.tuning_result",
     "make_strategy": "prefect_tuner.strategies.factory",
     "stream": "prefect_tuner.flows.stream",
     "tune": "prefect_tuner.flows.tune",

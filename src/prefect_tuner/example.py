@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from prefect_tuner.parameters import Params
+from prefect_tuner.hyper_value import Params
 
 SPACE: dict[str, Any] = {
     "lr": {"type": "float", "low": 0.0001, "high": 0.1, "log": True},

@@ -7,7 +7,7 @@ from typing import TypeAlias, overload
 
 from prefect_tuner.errors import InternalTunerError
 from prefect_tuner.exact_value import exact_key
-from prefect_tuner.parameters import HyperValue
+from prefect_tuner.hyper_value import HyperValue
 from prefect_tuner.trial import Outcome, Trial
 
 _CandidateKey: TypeAlias = frozenset[tuple[object, ...]]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from itertools import pairwise
 from typing import Any
+from urllib.parse import parse_qsl, urlsplit
 
 HIDDEN = "***"
 """What stands for a secret."""
@@ -15,33 +16,31 @@ LONGEST_SHOWN = 200
 """Characters of a value in a message."""
 
 # Words of a name, such as those of `api_key`, `apiKey` and `X-Api-Key`, that say it is a secret.
-_SECRET_WORDS = frozenset(
-    {
-        "accesskey",
-        "apikey",
-        "auth",
-        "authorization",
-        "bearer",
-        "credential",
-        "credentials",
-        "passphrase",
-        "passwd",
-        "password",
-        "passwords",
-        "privatekey",
-        "pwd",
-        "secret",
-        "secretkey",
-        "secrets",
-        "sig",
-        "signature",
-        "token",
-    }
+_SECRET_WORDS = frozenset({"auth", "bearer", "pwd", "sas", "sig"})
+_SECRET_ENDINGS = (
+    "accesskey",
+    "apikey",
+    "authorization",
+    "credential",
+    "credentials",
+    "passphrase",
+    "passwd",
+    "password",
+    "passwords",
+    "privatekey",
+    "secret",
+    "secretkey",
+    "secrets",
+    "signature",
+    "token",
 )
+"""What such words end with, where they are written without a mark between them: `authtoken`."""
+
 _SECRET_KEYS = frozenset({"access", "account", "api", "encryption", "private", "secret", "shared"})
 """Words before the word `key` that make a secret of it."""
 
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
+_PASSWORD = re.compile(r"(?<=://)[^/@\s]*:[^\s]*@")
 _USER_INFO = re.compile(r"(?<=://)[^/@\s]*:[^\s]*@|(?<=://)[^/@\s]+@")
 # `token=...` in a query or a connection string, `"token": "..."` in JSON and the like.
 _ASSIGNED = re.compile(r"([\w.-]+)=(\"[^\"]*\"|'[^']*'|[^\s&#;,'\")}\]]*)")
@@ -125,9 +124,49 @@ def names_secret(name: str) -> bool:
         ```
     """
     words = [word.lower() for word in _WORD.findall(name)]
-    return any(word in _SECRET_WORDS for word in words) or any(
+    return any(word in _SECRET_WORDS or word.endswith(_SECRET_ENDINGS) for word in words) or any(
         first in _SECRET_KEYS and second in ("key", "keys") for first, second in pairwise(words)
     )
+
+
+def has_credentials(address: str) -> bool:
+    """Whether an address holds a password, or something in its query that may be a key.
+
+    Example:
+        ```python
+        from prefect_tuner.redaction import has_credentials
+
+        assert has_credentials("s3://user:x7@bucket/studies")
+        assert has_credentials("az://studies?sas=x7")
+        assert not has_credentials("s3://bucket/studies?region=eu")
+        ```
+    """
+    for link in address.split("::"):
+        parts = urlsplit(link)
+        user, at, _ = parts.netloc.rpartition("@")
+        if at and ":" in user:
+            return True
+        # A lone `key` is one in an address; elsewhere it is what a mapping calls its keys.
+        if any(names_secret(name) or "key" in name.lower() for name, _ in _query(parts.query)):
+            return True
+    return False
+
+
+def without_credentials(address: str) -> str:
+    """An address without what may be a password or a key in it, as it is shown.
+
+    Example:
+        ```python
+        from prefect_tuner.redaction import without_credentials
+
+        assert without_credentials("s3://user:x7@bucket/studies?key=x8") == "s3://bucket/studies"
+        ```
+    """
+    return _PASSWORD.sub("", address).partition("?")[0]
+
+
+def _query(text: str) -> list[tuple[str, str]]:
+    return parse_qsl(text, keep_blank_values=True)
 
 
 def _without_secrets(value: Any) -> Any:

@@ -9,7 +9,12 @@ from enum import StrEnum
 from numbers import Real
 from typing import Any, Literal, TypeAlias
 
-from prefect_tuner.parameters import Params
+from prefect_tuner.choice_value import RESERVED
+from prefect_tuner.hyper_value import HyperValue, Params
+from prefect_tuner.printable_text import printable_line
+
+_LONGEST_VALUE = 200
+"""Characters of a value in a log line."""
 
 Direction: TypeAlias = Literal["maximize", "minimize"]
 """Whether a larger or a smaller metric is better."""
@@ -17,6 +22,12 @@ Direction: TypeAlias = Literal["maximize", "minimize"]
 
 ExtraValue: TypeAlias = float | str | bool
 """What an objective may return beside the metric."""
+
+LONGEST_EXTRA_TEXT = 1_000
+"""Characters of a text: it stands in the ledger, and in the result, for good."""
+
+KEPT_EXTRA = f"finite numbers, bools and texts of up to {LONGEST_EXTRA_TEXT:,} characters"
+"""What is kept, in words."""
 
 
 class Outcome(StrEnum):
@@ -110,3 +121,53 @@ def finite_metric(value: Any) -> float | None:
     except OverflowError:
         return None
     return metric if math.isfinite(metric) else None
+
+
+def extra_value(name: str, value: Any) -> ExtraValue | None:
+    """A value as it is kept, None where it is not.
+
+    Numbers become floats, numpy's bools and texts those of Python.
+
+    Args:
+        name: Its name; what bears one that begins with two underscores is not kept.
+        value: Whatever the objective returned.
+
+    Example:
+        ```python
+        from prefect_tuner.trial import extra_value
+
+        assert extra_value("model_path", "/models/7.pkl") == "/models/7.pkl"
+        assert extra_value("converged", True) is True
+        assert extra_value("history", [0.1, 0.2]) is None
+        ```
+    """
+    # Prefect acts on some such names when it reads a result; what is recorded is printable.
+    if printable_line(name).startswith(RESERVED):
+        return None
+    if getattr(value, "shape", None) == () and hasattr(value, "item"):
+        value = value.item()
+    if isinstance(value, bool):
+        return value
+    if isinstance(value, str):
+        # Half a surrogate pair, as in names of files that are no UTF-8, makes no JSON.
+        text = str.__str__(value).encode("utf-8", "backslashreplace").decode("utf-8")
+        return text if len(text) <= LONGEST_EXTRA_TEXT else None
+    return finite_metric(value)
+
+
+def describe_params(params: Params) -> str:
+    """Parameters as they are shown in logs and state messages.
+
+    Example:
+        ```python
+        from prefect_tuner.trial import describe_params
+
+        assert describe_params({"lr": 0.1, "booster": "dart"}) == "lr=0.1, booster='dart'"
+        ```
+    """
+    return ", ".join(f"{name}={_short(value)}" for name, value in params.items())
+
+
+def _short(value: HyperValue) -> str:
+    text = repr(value)
+    return text if len(text) <= _LONGEST_VALUE else text[: _LONGEST_VALUE - 1] + "…"

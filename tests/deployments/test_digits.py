@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 
 from prefect_tuner import Params, TrialContext
-from prefect_tuner.flows.study_check import check_study_file
-from prefect_tuner.flows.study_file import load_study_file, plan_study_file
+from prefect_tuner.flows.commands.study_check import check_study_file
+from prefect_tuner.flows.commands.study_file import load_study_file, plan_study_file
 
 ROOT = Path(__file__).parents[2]
 FILE = Path("deployments/digits.yaml")

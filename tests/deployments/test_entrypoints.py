@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -49,6 +50,26 @@ def schema() -> dict[str, Any]:
 
 def test_the_flow_is_loaded_alike_by_module_and_by_path(schema: dict[str, Any]) -> None:
     assert _load(ENTRYPOINTS[1]) == {"name": "tune", "schema": schema}
+
+
+def test_loaded_by_path_it_hides_no_module_of_the_users(tmp_path: Path) -> None:
+    program = """
+import os, sys
+from prefect.flows import load_flow_from_entrypoint
+for _ in range(2):
+    load_flow_from_entrypoint(sys.argv[1] + "/flows/tune.py:tune", use_placeholder_flow=False)
+import importlib
+for name in sys.argv[2:]:
+    assert importlib.import_module(name).__file__.startswith(os.getcwd()), name
+"""
+    names = sorted(
+        {path.stem for path in (ROOT / "flows").rglob("*.py")}
+        | {path.parent.name for path in (ROOT / "flows").rglob("__init__.py")} - {"flows"}
+    )
+    names = [name for name in names if name not in ("__init__", "tune")]
+    for name in names:
+        (tmp_path / f"{name}.py").touch()
+    subprocess.run([sys.executable, "-c", program, str(ROOT), *names], cwd=tmp_path, check=True)
 
 
 @pytest.mark.parametrize("flow", ["pipeline", "promote"])

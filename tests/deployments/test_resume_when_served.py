@@ -15,9 +15,9 @@ import pytest
 from prefect.flow_runs import resume_flow_run, suspend_flow_run
 
 from prefect_tuner import Outcome
-from prefect_tuner.flows.ledger import read_state
-from prefect_tuner.flows.ledger_file import LedgerFile
-from prefect_tuner.flows.study_state import StudyState
+from prefect_tuner.flows.ledger.ledger import read_state
+from prefect_tuner.flows.ledger.study_state import StudyState
+from prefect_tuner.flows.storage.ledger_file import LedgerFile
 from tests.deployments.programs import Program
 from tests.deployments.rest_client import RestClient
 from tests.deployments.serving import serving

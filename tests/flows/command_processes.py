@@ -13,11 +13,11 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
 
-from prefect_tuner.tasks.process_tree import descendants
+from prefect_tuner.tasks.process_table.process_tree import descendants
 from tests.flows.processes import is_running
 from tests.polling import eventually
 
-COMMAND = [sys.executable, "-m", "prefect_tuner.flows.command_line"]
+COMMAND = [sys.executable, "-m", "prefect_tuner.flows.commands.command_line"]
 
 _ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 

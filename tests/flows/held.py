@@ -12,8 +12,8 @@ from typing import NamedTuple
 from prefect.client.schemas.objects import State
 
 from prefect_tuner import TuningObserver
-from prefect_tuner.flows.tuning_events import TrialCompleted, TrialFailed, TuningEvent
-from prefect_tuner.tasks.process_tree import children
+from prefect_tuner.flows.study.tuning_events import TrialCompleted, TrialFailed, TuningEvent
+from prefect_tuner.tasks.process_table.process_tree import children
 
 
 class Held(NamedTuple):

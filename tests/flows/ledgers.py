@@ -8,19 +8,20 @@ from random import Random
 from typing import Any
 
 from prefect_tuner import Params, SearchSpace, Study, Trial, TunerConfig
-from prefect_tuner.flows.claim import Holder, utc_now
-from prefect_tuner.flows.ledger import Ledger, read_state
-from prefect_tuner.flows.ledger_file import LedgerFile
-from prefect_tuner.flows.ledger_line import seal, unseal
-from prefect_tuner.flows.ledger_records import (
+from prefect_tuner.attempt_report import AttemptReport
+from prefect_tuner.flows.ledger.ledger import Ledger, read_state
+from prefect_tuner.flows.ledger.ledger_records import (
     InitialTrial,
     RunRecord,
     StudyDefinition,
     StudyRecord,
 )
-from prefect_tuner.flows.recorded_study import RecordedStudy
-from prefect_tuner.flows.study_state import StudyState
-from prefect_tuner.tasks.attempt_report import AttemptReport
+from prefect_tuner.flows.ledger.recorded_study import RecordedStudy
+from prefect_tuner.flows.ledger.study_state import StudyState
+from prefect_tuner.flows.storage.holder import Holder
+from prefect_tuner.flows.storage.ledger_file import LedgerFile
+from prefect_tuner.flows.storage.ledger_line import seal, unseal
+from prefect_tuner.flows.storage.utc_time import utc_now
 from prefect_tuner.trial import Outcome
 
 SPACE = SearchSpace({"x": {"type": "float", "low": 0.0, "high": 1.0}, "kind": ["a", "b"]})

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from prefect_tuner import Params, TrialContext
-from prefect_tuner.testing_trials import exactly, metric_of
+from prefect_tuner.testing.trials import exactly, metric_of
 
 QUICK_END = 20.0
 """Seconds that nothing in these tests takes, unless it waits for a trial that hangs."""

@@ -19,9 +19,9 @@ from pathlib import Path
 from typing import Any
 from urllib.request import Request, urlopen
 
-from prefect_tuner.flows.ledger import read_state
-from prefect_tuner.flows.ledger_file import LedgerFile
-from prefect_tuner.flows.study_state import StudyState
+from prefect_tuner.flows.ledger.ledger import read_state
+from prefect_tuner.flows.ledger.study_state import StudyState
+from prefect_tuner.flows.storage.ledger_file import LedgerFile
 from tests.flows import counted_study
 from tests.flows.counted_study import calls, calls_by_number
 from tests.flows.troubled_proxy import TroubledProxy

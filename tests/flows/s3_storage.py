@@ -11,8 +11,8 @@ from pathlib import Path
 import fsspec
 import pytest
 
-from prefect_tuner.flows.claim import Holder
-from prefect_tuner.flows.ledger_objects import LedgerObjects
+from prefect_tuner.flows.storage.holder import Holder
+from prefect_tuner.flows.storage.ledger_objects import LedgerObjects
 
 SERVER = Path(__file__).with_name("s3_server.py")
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import Any, Literal
 
 from prefect_tuner import SearchSpace, Trial, TunerConfig
-from prefect_tuner.flows.claim import Holder
-from prefect_tuner.flows.ledger import Ledger
-from prefect_tuner.flows.ledger_records import (
+from prefect_tuner.flows.ledger.ledger import Ledger
+from prefect_tuner.flows.ledger.ledger_records import (
     AskedRecord,
     AttemptRecord,
     FinishedRecord,
@@ -17,9 +16,11 @@ from prefect_tuner.flows.ledger_records import (
     StudyDefinition,
     StudyRecord,
 )
-from prefect_tuner.flows.ledger_storage import open_store
-from prefect_tuner.flows.study_digest import study_digest
-from prefect_tuner.flows.study_name import study_slug
+from prefect_tuner.flows.run.default_storage import storage_or_default
+from prefect_tuner.flows.storage.holder import Holder
+from prefect_tuner.flows.storage.storage_address import open_store
+from prefect_tuner.flows.study.study_digest import study_digest
+from prefect_tuner.flows.study.study_name import study_slug
 
 SPACE = SearchSpace({"x": {"type": "float", "low": 0.0, "high": 1.0}})
 AT = "2026-01-02T03:04:05.678+00:00"
@@ -101,7 +102,9 @@ def store_study(
         best: The trial that the strategy expected to be best, where that is not the leader.
         definition: What differs from the definition of `study_record`.
     """
-    with Ledger(open_store("", study_slug(name)), Holder.of_this_process("gentle-otter")) as ledger:
+    with Ledger(
+        open_store(storage_or_default(""), study_slug(name)), Holder.of_this_process("gentle-otter")
+    ) as ledger:
         ledger.append(
             study_record(name, **definition),
             run_record(config or TunerConfig(max_trials=10), observers or []),

@@ -23,16 +23,20 @@ from prefect_tuner import (
     Trial,
     TuningResult,
 )
-from prefect_tuner.flows.initial_trials import parse_initial_trials
-from prefect_tuner.flows.ledger_line import seal, unseal
-from prefect_tuner.flows.ledger_records import RECORDS, AskedRecord, StudyDefinition
+from prefect_tuner.flows.commands.study_file import load_study_file, plan_study_file
+from prefect_tuner.flows.ledger.initial_trials import parse_initial_trials
+from prefect_tuner.flows.ledger.ledger_records import RECORDS, AskedRecord, StudyDefinition
+from prefect_tuner.flows.ledger.study_conflict import differences
 from prefect_tuner.flows.result_serializer import RESULT_SERIALIZER
-from prefect_tuner.flows.study_conflict import differences
-from prefect_tuner.flows.study_digest import study_digest
-from prefect_tuner.flows.study_file import load_study_file, plan_study_file
-from prefect_tuner.flows.tuning_result import StopReason
-from prefect_tuner.strategies.optuna_distributions import distribution_of, from_optuna, to_optuna
-from prefect_tuner.testing_spaces import CHOICES_SPACE
+from prefect_tuner.flows.storage.ledger_line import seal, unseal
+from prefect_tuner.flows.study.study_digest import study_digest
+from prefect_tuner.flows.study.tuning_result import StopReason
+from prefect_tuner.strategies.optuna_bridge.distributions import (
+    distribution_of,
+    from_optuna,
+    to_optuna,
+)
+from prefect_tuner.testing.spaces import CHOICES_SPACE
 from tests.flows.studies import completed
 from tests.search_spaces import UNHURRIED, VALUES, categoricals, same
 

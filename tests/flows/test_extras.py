@@ -17,17 +17,18 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from prefect_tuner import Float, Outcome, StopReason, Study, Trial, TuningResult
-from prefect_tuner.flows.leaderboard import leaderboard_rows
-from prefect_tuner.flows.ledger_line import seal, unseal
-from prefect_tuner.flows.ledger_records import RECORDS, FinishedRecord
-from prefect_tuner.flows.stored_study import StoredStudy, read_study
-from prefect_tuner.flows.study_document import study_document
-from prefect_tuner.flows.study_export import ExportFormat, export_file
-from prefect_tuner.flows.study_page import study_page
-from prefect_tuner.flows.study_state import StudyState
-from prefect_tuner.flows.study_summary import summary_table
+from prefect_tuner.flows.commands.study_summary import summary_table
+from prefect_tuner.flows.ledger.ledger_records import RECORDS, FinishedRecord
+from prefect_tuner.flows.ledger.stored_study import StoredStudy, read_study
+from prefect_tuner.flows.ledger.study_state import StudyState
+from prefect_tuner.flows.reports.leaderboard import leaderboard_rows
+from prefect_tuner.flows.reports.study_document import study_document
+from prefect_tuner.flows.reports.study_export import ExportFormat, export_file
+from prefect_tuner.flows.reports.study_page import study_page
+from prefect_tuner.flows.run.default_storage import storage_or_default
+from prefect_tuner.flows.storage.ledger_line import seal, unseal
+from tests.flows.reports.test_hostile_text import HOSTILE, assert_loggable
 from tests.flows.stored_studies import store_study, trial_records
-from tests.flows.test_hostile_text import HOSTILE, assert_loggable
 from tests.search_spaces import UNHURRIED, same
 
 EXTRA: dict[str, Any] = {"loss": 0.25, "path": "/models/7.pkl", "converged": True, "note": ""}
@@ -52,7 +53,7 @@ def stored(*trials: Trial) -> tuple[StoredStudy, StudyState]:
     """A study in the default storage; one that is there already without trials given."""
     if trials:
         store_study("extras", *trials)
-    study = read_study("", "extras")
+    study = read_study(storage_or_default(""), "extras")
     assert study.state is not None
     return study, study.state
 

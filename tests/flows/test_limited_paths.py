@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from prefect_tuner import InvalidConfiguration, TunerConfig, TuningObserver, tune
-from prefect_tuner.tasks.allowed_objectives import ALLOWED_OBJECTIVES
+from prefect_tuner.tasks.objectives.allowed_objectives import ALLOWED_OBJECTIVES
 from tests.flows.objectives import value
 
 pytestmark = pytest.mark.usefixtures("prefect_server")
@@ -18,7 +18,7 @@ MODULE = """
 from pathlib import Path
 
 from prefect_tuner import TuningObserver
-from prefect_tuner.flows.log_observer import LogObserver
+from prefect_tuner.flows.observers.log_observer import LogObserver
 
 Path("imported").touch()
 

@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 
 from prefect_tuner import Categorical, SearchSpace, StudyConflict
-from prefect_tuner.flows.stored_study import read_study
-from prefect_tuner.flows.study_name import study_slug
+from prefect_tuner.flows.ledger.stored_study import read_study
+from prefect_tuner.flows.run.default_storage import storage_or_default
+from prefect_tuner.flows.study.study_name import study_slug
 from prefect_tuner.testing import exactly
-from prefect_tuner.testing_spaces import CHOICES_SPACE, CONDITIONAL_CHOICES_SPACE
+from prefect_tuner.testing.spaces import CHOICES_SPACE, CONDITIONAL_CHOICES_SPACE
 from tests.flows.flow_runs import artifacts, events, run_tune
 from tests.flows.objectives import spoiling
 from tests.polling import eventually
@@ -37,7 +38,7 @@ def test_an_objective_is_given_exactly_what_ledger_and_result_have(name: str, sp
     assert len(trials) == 6
     assert [trial.extra["seen"] for trial in trials] == [exactly(t.params) for t in trials]
     assert all(SearchSpace(space).contains(trial.params) for trial in trials)
-    state = read_study("", name).state
+    state = read_study(storage_or_default(""), name).state
     assert state is not None
     assert [exactly(trial.params) for trial in state.trials] == [exactly(t.params) for t in trials]
     assert [dict(trial.extra) for trial in state.trials] == [dict(t.extra) for t in trials]

@@ -24,10 +24,11 @@ from prefect_tuner import (
     TuningResult,
     tune,
 )
-from prefect_tuner.flows.ledger import read_state
-from prefect_tuner.flows.ledger_storage import list_slugs, open_store
-from prefect_tuner.flows.study_state import StudyState
-from prefect_tuner.flows.tuning_events import TrialCompleted
+from prefect_tuner.flows.ledger.ledger import read_state
+from prefect_tuner.flows.ledger.study_state import StudyState
+from prefect_tuner.flows.run.default_storage import storage_or_default
+from prefect_tuner.flows.storage.storage_address import list_slugs, open_store
+from prefect_tuner.flows.study.tuning_events import TrialCompleted
 from tests.flows.dependent_strategy import DependentSearch
 
 pytestmark = pytest.mark.usefixtures("prefect_server")
@@ -60,7 +61,7 @@ def run(objective: Any, max_trials: int = 4, **parameters: Any) -> TuningResult:
 
 
 def state(study: str = "small") -> StudyState:
-    found = read_state(open_store("", study))
+    found = read_state(open_store(storage_or_default(""), study))
     assert found is not None
     return found
 
@@ -390,7 +391,10 @@ def test_a_fresh_study_belongs_to_the_outermost_flow_run(tmp_path: Path) -> None
     assert calls(tmp_path / "calls") == [0, 1]
     assert [(r.study, len(r.trials)) for r in pipeline()] == [("weekly", 1), ("weekly", 2)]
     assert calls(tmp_path / "calls") == [0, 0, 1, 1]
-    assert len([slug for slug in list_slugs("") if slug.startswith("weekly-")]) == 2
+    assert (
+        len([slug for slug in list_slugs(storage_or_default("")) if slug.startswith("weekly-")])
+        == 2
+    )
 
 
 def test_a_study_may_have_any_name_and_any_folder(tmp_path: Path) -> None:

@@ -9,13 +9,14 @@ import pytest
 from rich.console import Console
 
 from prefect_tuner import Float, Int, InvalidConfiguration, StudyStarted, TuningObserver
-from prefect_tuner.flows.ledger import read_state
-from prefect_tuner.flows.ledger_storage import open_store
-from prefect_tuner.flows.stored_study import read_study
-from prefect_tuner.flows.study_export import export_text
-from prefect_tuner.flows.study_page import study_page
-from prefect_tuner.flows.study_resumption import resumption_parameters
-from prefect_tuner.flows.study_state import StudyState
+from prefect_tuner.flows.commands.study_resumption import resumption_parameters
+from prefect_tuner.flows.ledger.ledger import read_state
+from prefect_tuner.flows.ledger.stored_study import read_study
+from prefect_tuner.flows.ledger.study_state import StudyState
+from prefect_tuner.flows.reports.study_export import export_text
+from prefect_tuner.flows.reports.study_page import study_page
+from prefect_tuner.flows.run.default_storage import storage_or_default
+from prefect_tuner.flows.storage.storage_address import open_store
 from prefect_tuner.strategies.credit import credits_of
 from tests.flows.dependent_strategy import DependentSearch
 from tests.flows.flow_runs import FlowRun, artifacts, log_lines, run_tune
@@ -29,7 +30,7 @@ PAIR = {"name": "portfolio", "strategies": [DependentSearch, "random"]}
 
 
 def state_of(study: str) -> StudyState:
-    found = read_state(open_store("", study))
+    found = read_state(open_store(storage_or_default(""), study))
     assert found is not None
     return found
 
@@ -112,7 +113,7 @@ def test_it_is_shown_which_strategy_got_how_many_trials_and_what_they_brought() 
     assert {row["trial"]: row["proposer"] or "" for row in board} == {
         t.number: t.proposer for t in trials
     }
-    study = read_study("", "Pair")
+    study = read_study(storage_or_default(""), "Pair")
     assert study.state is not None
     rows = list(csv.DictReader(export_text(study, study.state, "csv").splitlines()))
     assert [row["proposer"] for row in rows] == [t.proposer for t in trials]

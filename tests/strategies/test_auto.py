@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from prefect_tuner import Categorical, Float, Int, SearchSpace, Study, Trial
-from prefect_tuner.parameters import Parameter
+from prefect_tuner.search_space.parameters import Parameter
 from prefect_tuner.strategies.auto import AutoSearch, choose_strategy
 from prefect_tuner.strategies.factory import with_budget
 from prefect_tuner.strategies.gp import GaussianProcessSearch

@@ -15,7 +15,7 @@ import pytest
 from scipy.stats import wilcoxon
 
 from prefect_tuner import Float, Int, Params, SearchSpace
-from prefect_tuner.testing_spaces import CONDITIONAL_SPACE
+from prefect_tuner.testing.spaces import CONDITIONAL_SPACE
 from tests.objective_functions import (
     SPACE,
     ackley,

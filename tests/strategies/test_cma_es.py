@@ -25,10 +25,10 @@ from prefect_tuner import (
     Trial,
 )
 from prefect_tuner.strategies import cma_es
-from prefect_tuner.strategies.cma_solutions import SolutionSpace
+from prefect_tuner.strategies.cma.solutions import SolutionSpace
 from prefect_tuner.strategies.strategy import trial_rng
 from prefect_tuner.testing import exactly, run_trials
-from prefect_tuner.testing_spaces import PLAIN_SPACE, search_spaces
+from prefect_tuner.testing.spaces import PLAIN_SPACE, search_spaces
 
 SQUARE = SearchSpace({"x": Float(-2.0, 2.0), "y": Float(-2.0, 2.0)})
 MIXED = SearchSpace(

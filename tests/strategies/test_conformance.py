@@ -9,7 +9,7 @@ from prefect_tuner import History, InvalidConfiguration, Params, SearchStrategy,
 from prefect_tuner.strategies.factory import StrategySpec
 from prefect_tuner.strategies.strategy import trial_rng
 from prefect_tuner.testing import StrategyConformance
-from prefect_tuner.testing_spaces import CONDITIONAL_SPACE, CONSTRAINED_SPACE
+from prefect_tuner.testing.spaces import CONDITIONAL_SPACE, CONSTRAINED_SPACE
 
 
 class UniformSearch(SearchStrategy):

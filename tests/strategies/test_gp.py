@@ -26,7 +26,7 @@ from prefect_tuner import (
     make_strategy,
 )
 from prefect_tuner.strategies import gp
-from prefect_tuner.strategies.gp_posterior import NotPositiveDefinite
+from prefect_tuner.strategies.gaussian_process.regression import NotPositiveDefinite
 from tests.objective_functions import SPACE, branin, cube, number, quadratic, run_study
 
 LIVE = """

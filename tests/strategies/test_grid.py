@@ -22,7 +22,7 @@ from prefect_tuner import (
     make_strategy,
 )
 from prefect_tuner.strategies.grid import GridSearch
-from prefect_tuner.testing_spaces import search_spaces
+from prefect_tuner.testing.spaces import search_spaces
 from tests.search_spaces import UNHURRIED, small_grids
 
 HUGE = {name: Int(0, 999) for name in "abcd"}

@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from prefect_tuner import Int, Outcome, Params, SearchSpace, Study, Trial
-from prefect_tuner.strategies import feasible_cells
-from prefect_tuner.testing_spaces import search_spaces
+from prefect_tuner.strategies.candidates import feasible_cells
+from prefect_tuner.testing.spaces import search_spaces
 from tests.objective_functions import SPACE, quadratic, run_study
 from tests.search_spaces import spaces
 

@@ -25,15 +25,15 @@ from prefect_tuner import (
     Trial,
     make_strategy,
 )
-from prefect_tuner.strategies import optuna_samplers
-from prefect_tuner.strategies.optuna_distributions import (
+from prefect_tuner.strategies.optuna_bridge import samplers as optuna_samplers
+from prefect_tuner.strategies.optuna_bridge.distributions import (
     distribution_of,
     from_optuna,
     to_optuna,
 )
 from prefect_tuner.strategies.strategy import trial_rng
 from prefect_tuner.testing import exactly, metric_of, run_trials
-from prefect_tuner.testing_spaces import CONDITIONAL_SPACE, PLAIN_SPACE, search_spaces
+from prefect_tuner.testing.spaces import CONDITIONAL_SPACE, PLAIN_SPACE, search_spaces
 
 NUMBERS = SearchSpace({"x": Float(-1.0, 1.0), "y": Float(1e-3, 1.0, log=True)})
 SEEN = SearchSpace(

@@ -20,7 +20,7 @@ from prefect_tuner import (
 )
 from prefect_tuner.strategies.factory import parse_strategy
 from prefect_tuner.strategies.strategy import trial_rng
-from prefect_tuner.testing_spaces import CONDITIONAL_SPACE, PLAIN_SPACE
+from prefect_tuner.testing.spaces import CONDITIONAL_SPACE, PLAIN_SPACE
 
 MINIMUM = {"x": 0.1, "y": 0.2}
 SPACE = SearchSpace({"x": Float(0.0, 1.0), "y": Float(0.0, 1.0)})

@@ -19,7 +19,7 @@ from prefect_tuner import (
     Trial,
     make_strategy,
 )
-from prefect_tuner.testing_spaces import CONDITIONAL_SPACE, CONSTRAINED_SPACE
+from prefect_tuner.testing.spaces import CONDITIONAL_SPACE, CONSTRAINED_SPACE
 from tests.objective_functions import SPACE, number, of_booster, quadratic, run_study
 
 run = partial(run_study, "tpe")

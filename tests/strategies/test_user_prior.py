@@ -16,8 +16,8 @@ from prefect_tuner import (
     Study,
     make_strategy,
 )
-from prefect_tuner.strategies.encoding import Encoding
-from prefect_tuner.strategies.user_prior import UserPrior
+from prefect_tuner.strategies.encoding.encoding import Encoding
+from prefect_tuner.strategies.encoding.user_prior import UserPrior
 
 SPACE = SearchSpace(
     {

@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from prefect_tuner.tasks.attempt import run_attempt
-from prefect_tuner.tasks.attempt_report import AttemptReport, TrialLimits
-from prefect_tuner.tasks.attempt_request import AttemptRequest
-from prefect_tuner.tasks.launcher import LOAD_TIMEOUT, Launcher, LaunchSettings
-from prefect_tuner.tasks.objective import describe_objective
-from prefect_tuner.tasks.process_tree import children, descendants
+from prefect_tuner.attempt_report import AttemptReport, TrialLimits
+from prefect_tuner.tasks.messages.attempt_request import AttemptRequest
+from prefect_tuner.tasks.objectives.objective import describe_objective
+from prefect_tuner.tasks.process_table.process_tree import children, descendants
+from prefect_tuner.tasks.processes.attempt import run_attempt
+from prefect_tuner.tasks.processes.launcher import LOAD_TIMEOUT, Launcher, LaunchSettings
 from tests.polling import eventually
 
 BY_NAME = "tests.tasks.faults:by_name"

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from prefect_tuner.tasks.launcher import Launcher
+from prefect_tuner.tasks.processes.launcher import Launcher
 from tests.tasks.attempts import BY_NAME, Held, attempt, launcher_for
 
 

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from prefect_tuner.tasks.launcher import Launcher
+from prefect_tuner.tasks.processes.launcher import Launcher
 from tests.tasks.attempts import Attempt, attempt, launcher_for
 
 

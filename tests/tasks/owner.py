@@ -13,7 +13,7 @@ import threading
 import time
 from pathlib import Path
 
-from prefect_tuner.tasks.process_tree import descendants
+from prefect_tuner.tasks.process_table.process_tree import descendants
 from tests.tasks.attempts import BY_NAME, InBackground, launcher_for
 
 

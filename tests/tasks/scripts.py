@@ -13,11 +13,11 @@ RUNNER = """
 import json, sys
 
 def run_trial(objective, **settings):
-    from prefect_tuner.tasks.attempt import run_attempt
-    from prefect_tuner.tasks.attempt_report import TrialLimits
-    from prefect_tuner.tasks.attempt_request import AttemptRequest
-    from prefect_tuner.tasks.launcher import Launcher, LaunchSettings
-    from prefect_tuner.tasks.objective import describe_objective
+    from prefect_tuner.tasks.processes.attempt import run_attempt
+    from prefect_tuner.attempt_report import TrialLimits
+    from prefect_tuner.tasks.messages.attempt_request import AttemptRequest
+    from prefect_tuner.tasks.processes.launcher import Launcher, LaunchSettings
+    from prefect_tuner.tasks.objectives.objective import describe_objective
 
     launcher = Launcher(describe_objective(objective), LaunchSettings(**settings))
     lines = []

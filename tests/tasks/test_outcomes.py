@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from prefect_tuner import Outcome
-from prefect_tuner.tasks import supervision
-from prefect_tuner.tasks.launcher import TERMINATION_GRACE, Launcher
+from prefect_tuner.tasks.processes import supervision
+from prefect_tuner.tasks.processes.launcher import TERMINATION_GRACE, Launcher
 from tests.tasks.attempts import InBackground, assert_gone, attempt, fork_server_of
 from tests.tasks.modules import run_once, write_module
 

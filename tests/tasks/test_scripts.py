@@ -187,7 +187,7 @@ def test_who_has_no_main_guard_is_told_what_trials_do_not_have(tmp_path: Path) -
         tmp_path,
         """
         from runner import run_trial
-        from prefect_tuner.tasks.objective import describe_objective
+        from prefect_tuner.tasks.objectives.objective import describe_objective
 
         def train(params): return 1.0
 
@@ -539,7 +539,7 @@ def test_what_may_not_be_as_it_was_is_named(tmp_path: Path) -> None:
                 return next(NUMBERS)
 
         if __name__ == "__main__":
-            from prefect_tuner.tasks.objective import describe_objective
+            from prefect_tuner.tasks.objectives.objective import describe_objective
             print(describe_objective(train).note)
         """,
     )
@@ -557,8 +557,8 @@ def test_a_script_that_cannot_be_run_again_is_told_of_what_is_not_there(tmp_path
         def train(params): return float(os.path.isdir("results"))
 
         if __name__ == "__main__":
-            from prefect_tuner.tasks.launcher import Launcher
-            from prefect_tuner.tasks.objective import describe_objective
+            from prefect_tuner.tasks.processes.launcher import Launcher
+            from prefect_tuner.tasks.objectives.objective import describe_objective
             launcher = Launcher(describe_objective(train))
             launcher.load()
             print(launcher.notes)
@@ -727,7 +727,7 @@ def test_a_nested_study_in_a_trial_is_no_import(tmp_path: Path) -> None:
     module = write_module(
         tmp_path,
         """
-        from prefect_tuner.tasks.objective_import import check_not_importing
+        from prefect_tuner.tasks.objectives.objective_import import check_not_importing
         def train(params):
             check_not_importing()
             return 1.0

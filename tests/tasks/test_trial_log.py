@@ -9,8 +9,8 @@ from collections.abc import Iterator
 import pytest
 
 from prefect_tuner import Outcome
-from prefect_tuner.tasks.launcher import Launcher
-from prefect_tuner.tasks.log_relay import HEAD_LINES, LINE_LENGTH, TAIL_LINES
+from prefect_tuner.tasks.processes.launcher import Launcher
+from prefect_tuner.tasks.processes.log_relay import HEAD_LINES, LINE_LENGTH, TAIL_LINES
 from tests.tasks.attempts import attempt, launcher_for
 
 INFO, WARNING, ERROR = logging.INFO, logging.WARNING, logging.ERROR

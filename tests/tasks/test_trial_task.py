@@ -21,14 +21,13 @@ from prefect.client.schemas.filters import (
 from prefect.client.schemas.objects import Log, TaskRun
 
 from prefect_tuner import Outcome, Params
-from prefect_tuner.tasks.attempt_report import AttemptReport, TrialLimits
-from prefect_tuner.tasks.launcher import close_launcher, open_launcher
-from prefect_tuner.tasks.objective import describe_objective
-from prefect_tuner.tasks.process_tree import descendants
+from prefect_tuner.attempt_report import AttemptReport, TrialLimits
+from prefect_tuner.tasks.objectives.objective import describe_objective
+from prefect_tuner.tasks.process_table.process_tree import descendants
+from prefect_tuner.tasks.processes.launcher import close_launcher, open_launcher
 from prefect_tuner.tasks.trial_task import (
     RetryPolicy,
     TrialRequest,
-    describe_params,
     describe_report,
     trial_task,
 )
@@ -356,8 +355,3 @@ def test_stopped_trials_are_cancelled_with_the_reason(
 )
 def test_reports_are_described_in_half_a_sentence(report: AttemptReport, text: str) -> None:
     assert describe_report(report) == text
-
-
-def test_parameters_are_described_so_that_their_types_can_be_told() -> None:
-    described = describe_params({"a": True, "b": 1, "c": 1.0, "d": "1"})
-    assert described == "a=True, b=1, c=1.0, d='1'"

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from prefect_tuner.extra_value import LONGEST_EXTRA_TEXT, extra_value
+from prefect_tuner.trial import LONGEST_EXTRA_TEXT, extra_value
 from tests.search_spaces import same
 
 

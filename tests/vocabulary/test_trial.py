@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from prefect_tuner import Outcome
-from prefect_tuner.trial import finite_metric, is_better
+from prefect_tuner.trial import describe_params, finite_metric, is_better
 
 
 @pytest.mark.parametrize("value", [0.5, 1, np.float32(0.5), np.int64(3), np.array(0.25)])
@@ -56,3 +56,8 @@ def test_outcomes_are_their_words_in_json() -> None:
 def test_a_pruned_or_cancelled_trial_did_not_fail() -> None:
     failures = {outcome for outcome in Outcome if outcome.is_failure}
     assert set(Outcome) - failures == {Outcome.COMPLETED, Outcome.PRUNED, Outcome.CANCELLED}
+
+
+def test_parameters_are_described_so_that_their_types_can_be_told() -> None:
+    described = describe_params({"a": True, "b": 1, "c": 1.0, "d": "1"})
+    assert described == "a=True, b=1, c=1.0, d='1'"

@@ -17,7 +17,7 @@ from benchmarks.search.strategies_at_work.landscape import (
     places_of_units,
 )
 from prefect_tuner import Study
-from prefect_tuner.strategies.encoding import Encoding
+from prefect_tuner.strategies.encoding.encoding import Encoding
 
 
 def grid() -> Figure:

@@ -31,14 +31,14 @@ from benchmarks.search.strategies_at_work.landscape import (
     rate_ticks,
 )
 from prefect_tuner import Float, Params, SearchSpace, Study
-from prefect_tuner.strategies.belief import Belief
-from prefect_tuner.strategies.density_ratio import good_count
-from prefect_tuner.strategies.encoding import Encoding
-from prefect_tuner.strategies.gp_hyperparameters import FitSchedule
-from prefect_tuner.strategies.gp_posterior import Posterior
-from prefect_tuner.strategies.gp_preference import Preference
-from prefect_tuner.strategies.observations import HistoryEncoder
-from prefect_tuner.strategies.parzen_density import ParzenDensity
+from prefect_tuner.strategies.encoding.encoding import Encoding
+from prefect_tuner.strategies.encoding.observations import HistoryEncoder
+from prefect_tuner.strategies.gaussian_process.belief import Belief
+from prefect_tuner.strategies.gaussian_process.hyperparameters import FitSchedule
+from prefect_tuner.strategies.gaussian_process.preference import Preference
+from prefect_tuner.strategies.gaussian_process.regression import Posterior
+from prefect_tuner.strategies.parzen.density_ratio import good_count
+from prefect_tuner.strategies.parzen.parzen_density import ParzenDensity
 
 RATES: Final = SearchSpace({"learning_rate": Float(1e-5, 1e-1, log=True)})
 _UNITS = np.linspace(0.0, 1.0, 301)

@@ -1,0 +1,79 @@
+"""The command `prefect-tuner resume`: a study that goes on, from its ledger to its summary."""
+
+from __future__ import annotations
+
+import sys
+
+from prefect_tuner.errors import LedgerError, StudyConflict
+from prefect_tuner.flows.commands.run_command import RunCommand, RunnableStudy
+from prefect_tuner.flows.commands.study_resumption import recorded_result, resumption_parameters
+from prefect_tuner.flows.commands.study_summary import summary_table
+from prefect_tuner.flows.ledger.stored_study import StoredStudy, read_study
+from prefect_tuner.flows.ledger.study_state import StudyState
+from prefect_tuner.flows.reports.plain_console import plain_console
+from prefect_tuner.flows.run.default_storage import storage_or_default
+from prefect_tuner.flows.run.study_plan import plan_study
+from prefect_tuner.flows.study.tuning_result import TuningResult
+
+
+def resume_study(
+    name: str,
+    storage: str,
+    *,
+    max_trials: int | None = None,
+    max_duration: float | None = None,
+    log: bool = False,
+    as_json: bool = False,
+) -> int:
+    """Go on with a study, or show the result of one that is complete.
+
+    Args:
+        name: Its name or its key.
+        storage: Where its ledger is; empty for the default.
+        max_trials: Another budget of trials, in all.
+        max_duration: Another budget of seconds, in all.
+        log: Whether to show everything that is logged, rather than warnings alone.
+        as_json: Whether to print the result as JSON rather than as a table.
+
+    Returns:
+        The exit code, as that of `RunCommand.run`.
+
+    Raises:
+        InvalidConfiguration: There is no such study, or it cannot go on from its ledger alone.
+        ObjectiveNotFound: The objective cannot be loaded.
+        StudyConflict: A run holds the study.
+        LedgerError: The ledger cannot be read.
+    """
+    study = read_study(storage_or_default(storage), name)
+    state = _free_state(study)
+    if max_trials is None and max_duration is None:
+        result = recorded_result(state)
+        if result is not None:
+            _show(study, result, as_json=as_json)
+            return 0
+
+    parameters = resumption_parameters(
+        state, storage, max_trials=max_trials, max_duration=max_duration
+    )
+    runnable = RunnableStudy(parameters, plan_study(**parameters))
+    return RunCommand(study.name, lambda: runnable, log=log, as_json=as_json).run()
+
+
+def _free_state(study: StoredStudy) -> StudyState:
+    """What the ledger says of a study that nobody holds."""
+    if study.state is None:
+        raise LedgerError(study.error)
+    if study.holder is not None:
+        raise StudyConflict(
+            f"study {study.name!r} is held by {study.holder}. Wait until that run has ended"
+        )
+    return study.state
+
+
+def _show(study: StoredStudy, result: TuningResult, *, as_json: bool) -> None:
+    if as_json:
+        sys.stdout.write(f"{result.to_json()}\n")
+    else:
+        plain_console().print(summary_table(result))
+    message = f"Study {study.name!r} was complete already: {study.reason}"
+    plain_console(stderr=True).print(message, soft_wrap=True)

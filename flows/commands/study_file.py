@@ -1,0 +1,122 @@
+"""Studies in YAML files: the parameters of `tune` under their own names."""
+
+from __future__ import annotations
+
+import inspect
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
+
+from prefect_tuner.errors import InvalidConfiguration
+from prefect_tuner.flows.run.study_plan import StudyPlan, plan_study
+from prefect_tuner.strategies.factory import DEFAULT_STRATEGY
+from prefect_tuner.validation import unknown_name
+
+REQUIRED = ("objective", "space")
+"""What a file must say. `tune` has examples for them, which nobody who writes a file wants."""
+
+DEFAULTS: dict[str, Any] = {
+    "strategy": DEFAULT_STRATEGY,
+    "strategy_options": {},
+    "direction": "maximize",
+    "seed": 0,
+    "study": "",
+    "config": {},
+    "observers": [],
+    "storage": "",
+    "on_conflict": "error",
+    "initial_trials": [],
+    "fresh": False,
+    "on_code_change": "continue",
+}
+"""What holds where a file does not say; the same as in `tune`."""
+
+
+def load_study_file(path: Path) -> dict[Any, Any]:
+    """What a study's file says, unchecked.
+
+    The file is YAML 1.2, in which `1e-5` is a number.
+
+    Raises:
+        InvalidConfiguration: The file cannot be read, or is not YAML, or is no mapping.
+    """
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except FileNotFoundError:
+        raise InvalidConfiguration(f"there is no such file in {str(Path.cwd())!r}") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise InvalidConfiguration(f"cannot be read: {error}") from error
+    try:
+        # The pure implementation has the clearer messages.
+        loaded = YAML(typ="safe", pure=True).load(text)
+    except YAMLError as error:
+        raise InvalidConfiguration(_syntax_mistake(error)) from error
+    if not isinstance(loaded, dict):
+        kind = "nothing" if loaded is None else f"a {type(loaded).__name__}"
+        raise InvalidConfiguration(
+            f"must hold the parameters of a study, such as 'objective: module:function', has {kind}"
+        )
+    return loaded
+
+
+def plan_study_file(given: dict[Any, Any], path: Path) -> StudyPlan:
+    r"""Check what a study's file says, all of it, and build what it describes.
+
+    The keys are the parameters of `tune`; `objective` and `space` are required. The objective is
+    not loaded. The path of its file is relative to the working directory, as in `tune`, wherever
+    the study's file may be.
+
+    Args:
+        given: What the file says.
+        path: The file.
+
+    Raises:
+        InvalidConfiguration: Lists all the mistakes.
+
+    Example:
+        ```python
+        from pathlib import Path
+
+        from prefect_tuner.flows.commands.study_file import load_study_file, plan_study_file
+
+        file = Path("study.yaml")
+        file.write_text("objective: json:loads\nspace: {lr: {type: float, low: 1e-5, high: 0.1}}")
+        plan = plan_study_file(load_study_file(file), file)
+        assert plan.study.space["lr"].low == 0.00001
+        assert plan.strategy == "auto"
+        ```
+    """
+    known = list(inspect.signature(plan_study).parameters)
+    mistakes = [f"{key}: {unknown_name(str(key), known)}" for key in given if key not in known]
+    missing = [name for name in REQUIRED if name not in given]
+    mistakes += [f"{name}: is required" for name in missing]
+    mistakes += _objective_file_mistakes(given.get("objective"), path)
+    parameters = {name: given[name] for name in known if name in given}
+    try:
+        plan = plan_study(**{**dict.fromkeys(REQUIRED), **DEFAULTS, **parameters})
+    except InvalidConfiguration as error:
+        mistakes += [m for m in error.mistakes if m.partition(":")[0] not in missing]
+        raise InvalidConfiguration(*mistakes) from error
+    if mistakes:
+        raise InvalidConfiguration(*mistakes)
+    return plan
+
+
+def _syntax_mistake(error: YAMLError) -> str:
+    if not isinstance(error, MarkedYAMLError) or error.problem_mark is None:
+        return " ".join(str(error).split())
+    mark = error.problem_mark
+    context = f" {error.context}" if error.context else ""
+    return f"line {mark.line + 1}, column {mark.column + 1}: {error.problem}{context}"
+
+
+def _objective_file_mistakes(objective: object, study_file: Path) -> list[str]:
+    """Whether the file of an objective is there, before a process is started to load it."""
+    location, _, attribute = objective.rpartition(":") if isinstance(objective, str) else ("",) * 3
+    if not location.endswith(".py") or Path(location).expanduser().is_file():
+        return []
+    beside = study_file.parent / location
+    hint = f", did you mean '{beside}:{attribute}'?" if beside.is_file() else ""
+    return [f"objective: there is no file {location!r} in {str(Path.cwd())!r}{hint}"]

@@ -1,0 +1,229 @@
+"""The records of a ledger: what is written down about a study, and in which form.
+
+```
+study        what is searched: the first record, and once more for each time it is adopted
+run          a run has claimed the study, with its configuration
+known        a result from elsewhere that the study starts from
+asked        a trial is about to run
+attempt      the objective is about to be called
+retried      an attempt failed, and another follows
+finished     what came of a trial
+best         a trial is better than all before
+interrupted  a trial was stopped with its run; it will be run again
+stopped      the run has ended
+```
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, ClassVar, Literal, TypeAlias
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+
+from prefect_tuner.hyper_value import HyperValue
+from prefect_tuner.trial import Direction, ExtraValue, Outcome
+
+FORMAT = 2
+"""The version of the format. It changes when older releases cannot read a newer ledger: since 2,
+runs know the code of the objective, parameters may be any JSON value, and extras texts."""
+
+
+class _Record(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    may_be_left_out: ClassVar[frozenset[str]] = frozenset()
+    """Members that are not written where they say nothing."""
+
+    at: str = Field(description="When it was written, ISO 8601, UTC.")
+
+    def to_json(self) -> dict[str, Any]:
+        """The record as plain JSON data."""
+        # By hand, since an exception that comes in the middle, such as that of a time limit, would
+        # not come out of pydantic as what it is.
+        record = self.model_dump(mode="json")
+        for name in self.may_be_left_out:
+            if record[name] in (None, "", {}):
+                del record[name]
+        return record
+
+
+class InitialTrial(BaseModel):
+    """A trial to start from: a result where it has a metric, otherwise a candidate to try first.
+
+    Attributes:
+        params: The values of all parameters.
+        metric: What came of it, if that is known.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    params: dict[str, HyperValue]
+    metric: float | None = None
+
+
+class StudyDefinition(BaseModel):
+    """What makes a study the study that it is; all else may change from run to run.
+
+    Attributes:
+        objective: Its path, or the name that it has in its program.
+        space: The parameters, as `SearchSpace.to_json` gives them.
+        strategy: The strategy's name, and its options.
+        direction: Whether a larger or a smaller metric is better.
+        seed: What everything random follows from.
+        lag: In a reproducible study, how many trials before it a suggestion does not depend on.
+        initial_trials: What it starts from.
+        initial_sources: The studies and files with more of that. What they held when the study
+            began is recorded as known.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    objective: str
+    space: dict[str, dict[str, Any]]
+    strategy: dict[str, Any]
+    direction: Direction
+    seed: int
+    lag: int | None = None
+    initial_trials: list[InitialTrial] = []
+    initial_sources: list[str] = []
+
+
+class StudyRecord(_Record):
+    """What is searched. A second one adopts the study: trials of before that fit are kept."""
+
+    type: Literal["study"] = "study"
+    format: int = FORMAT
+    study: str
+    definition: StudyDefinition
+
+
+class RunRecord(_Record):
+    """A run has claimed the study.
+
+    `taken_over` tells whose claim it took over, `observers` which were given by path, `code` what
+    the code of the objective is; it is left out where that cannot be told.
+    """
+
+    type: Literal["run"] = "run"
+    flow_run: str
+    flow_run_id: str
+    host: str
+    pid: int
+    version: str
+    config: dict[str, Any]
+    observers: list[str]
+    taken_over: str = ""
+    elapsed: float
+    code: dict[str, str] = {}
+
+    may_be_left_out: ClassVar[frozenset[str]] = frozenset({"code"})
+
+
+class KnownRecord(_Record):
+    """A result from elsewhere."""
+
+    type: Literal["known"] = "known"
+    number: int
+    params: dict[str, HyperValue]
+    metric: float
+
+
+class AskedRecord(_Record):
+    """A trial is about to run; `proposer` is left out where the strategy consists of one."""
+
+    type: Literal["asked"] = "asked"
+    number: int
+    params: dict[str, HyperValue]
+    seed: int
+    proposer: str = ""
+
+    may_be_left_out: ClassVar[frozenset[str]] = frozenset({"proposer"})
+
+
+class AttemptRecord(_Record):
+    """The objective is about to be called, for the `attempt`-th time."""
+
+    type: Literal["attempt"] = "attempt"
+    number: int
+    attempt: int
+
+
+class RetriedRecord(_Record):
+    """An attempt failed, and another follows."""
+
+    type: Literal["retried"] = "retried"
+    number: int
+    attempt: int
+    outcome: Outcome
+    duration: float | None = None
+    message: str = ""
+
+
+class FinishedRecord(_Record):
+    """What came of a trial. The numbers in `extra` are floats."""
+
+    type: Literal["finished"] = "finished"
+    number: int
+    outcome: Outcome
+    metric: float | None = None
+    extra: dict[str, ExtraValue] = {}
+    duration: float | None = None
+    attempts: int
+    message: str = ""
+    host: str
+    elapsed: float
+
+
+class BestRecord(_Record):
+    """A trial is better than all before."""
+
+    type: Literal["best"] = "best"
+    number: int
+    metric: float
+
+
+class InterruptedRecord(_Record):
+    """A trial was stopped with its run. It has no result, and will be run again."""
+
+    type: Literal["interrupted"] = "interrupted"
+    number: int
+    message: str
+    duration: float | None = None
+    attempts: int
+
+
+class StoppedRecord(_Record):
+    """The run has ended: `completed` for a reason, `failed`, or `cancelled` from outside.
+
+    `best` is the number of the trial that the strategy expects to be best; it is left out where
+    that is the one with the best metric.
+    """
+
+    type: Literal["stopped"] = "stopped"
+    ending: Literal["completed", "failed", "cancelled"]
+    reason: str
+    trials: int
+    digest: str
+    elapsed: float
+    best: int | None = None
+
+    may_be_left_out: ClassVar[frozenset[str]] = frozenset({"best"})
+
+
+Record: TypeAlias = Annotated[
+    StudyRecord
+    | RunRecord
+    | KnownRecord
+    | AskedRecord
+    | AttemptRecord
+    | RetriedRecord
+    | FinishedRecord
+    | BestRecord
+    | InterruptedRecord
+    | StoppedRecord,
+    Field(discriminator="type"),
+]
+"""Any record."""
+
+RECORDS: TypeAdapter[Record] = TypeAdapter(Record)
+"""Validates what stands in a line."""

@@ -1,0 +1,250 @@
+"""What a ledger says about a study: its records, played again from the first to the last."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import Any, Self
+
+from prefect_tuner.errors import LedgerError
+from prefect_tuner.flows.ledger.ledger_records import (
+    AskedRecord,
+    AttemptRecord,
+    BestRecord,
+    FinishedRecord,
+    InterruptedRecord,
+    KnownRecord,
+    Record,
+    RetriedRecord,
+    RunRecord,
+    StoppedRecord,
+    StudyDefinition,
+    StudyRecord,
+)
+from prefect_tuner.flows.study.study_digest import study_digest
+from prefect_tuner.search_space.space import SearchSpace
+from prefect_tuner.trial import Outcome, Trial, is_better
+
+
+@dataclass
+class StudyState:
+    """A study as its ledger has it.
+
+    Attributes:
+        study: Its name.
+        definition: What is searched.
+        created: When it was begun (ISO 8601, UTC).
+        updated: When its last record was written.
+        trials: All trials in the order asked; those without an outcome are in flight, or were
+            when the run died.
+        finished: The numbers of the trials that have an outcome, in the order recorded.
+        given: The numbers of the trials that the study started from: results from elsewhere, and
+            trials of before it was adopted.
+        known: Those of them that are results from elsewhere, which cost no budget.
+        interruptions: The trials in flight that were stopped with their run, as cancelled ones,
+            by their numbers.
+        started: When the objective was last called for each trial (ISO 8601, UTC), by its number.
+        ended: When each trial ended or was stopped with its run, likewise.
+        runs: All runs, the last one last.
+        endings: How each of them ended; None where a run died, and while the last one runs.
+        begun: Whether a run has begun since the study was made or adopted.
+        stopped: How the last run ended; None while it runs, and when it died.
+        elapsed: Seconds that the study has run, in all its runs.
+    """
+
+    study: str
+    definition: StudyDefinition
+    created: str
+    updated: str
+    trials: list[Trial] = field(default_factory=list)
+    finished: list[int] = field(default_factory=list)
+    given: set[int] = field(default_factory=set)
+    known: set[int] = field(default_factory=set)
+    interruptions: dict[int, Trial] = field(default_factory=dict)
+    started: dict[int, str] = field(default_factory=dict)
+    ended: dict[int, str] = field(default_factory=dict)
+    runs: list[RunRecord] = field(default_factory=list)
+    endings: list[StoppedRecord | None] = field(default_factory=list)
+    begun: bool = False
+    stopped: StoppedRecord | None = None
+    elapsed: float = 0.0
+
+    @classmethod
+    def begin(cls, record: Record) -> Self:
+        """The state after a ledger's first record.
+
+        Raises:
+            LedgerError: No ledger begins like that.
+
+        Example:
+            ```python
+            from prefect_tuner.flows.ledger.ledger_records import StudyDefinition, StudyRecord
+            from prefect_tuner.flows.ledger.study_state import StudyState
+
+            definition = StudyDefinition(
+                objective="model:train",
+                space={"lr": {"type": "float", "low": 0.0, "high": 1.0}},
+                strategy={"name": "random"},
+                direction="maximize",
+                seed=0,
+            )
+            record = StudyRecord(at="2026-01-01T00:00:00Z", study="churn", definition=definition)
+            assert StudyState.begin(record).trials == []
+            ```
+        """
+        if not isinstance(record, StudyRecord):
+            raise LedgerError(f"it begins with a record of type {record.type!r}, not 'study'")
+        return cls(record.study, record.definition, record.at, record.at)
+
+    @property
+    def in_flight(self) -> list[Trial]:
+        """The trials without an outcome."""
+        return [trial for trial in self.trials if trial.outcome is None]
+
+    @property
+    def best_trial(self) -> Trial | None:
+        """The completed trial with the best metric, the first recorded among equals.
+
+        When the last run completed the study, it is what the strategy expects to be best.
+        """
+        if self.stopped is not None and self.stopped.best is not None:
+            return self.trials[self.stopped.best]
+        best: Trial | None = None
+        for trial in map(self.trials.__getitem__, self.finished):
+            if trial.metric is not None and (
+                best is None
+                or best.metric is None
+                or is_better(trial.metric, best.metric, self.definition.direction)
+            ):
+                best = trial
+        return best
+
+    @property
+    def digest(self) -> str:
+        """The digest of parameters and metrics, see `study_digest`."""
+        return study_digest(self.trials)
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """The configuration of the last run."""
+        return self.runs[-1].config if self.runs else {}
+
+    @property
+    def code(self) -> dict[str, str]:
+        """What the code of the objective was in the last run that knew it."""
+        return next((run.code for run in reversed(self.runs) if run.code), {})
+
+    def shown_trials(self) -> list[Trial]:
+        """All trials, those that were stopped with their run as cancelled."""
+        return [self.interruptions.get(trial.number, trial) for trial in self.trials]
+
+    def take(self, record: Record) -> None:
+        """Take the next record in.
+
+        Raises:
+            LedgerError: It contradicts those before.
+        """
+        match record:
+            case StudyRecord():
+                self._adopt(record)
+            case RunRecord():
+                self.runs.append(record)
+                self.endings.append(None)
+                self.begun = True
+                self.stopped = None
+                self.elapsed = record.elapsed
+            case KnownRecord():
+                known = Trial(
+                    self._next(record.number),
+                    record.params,
+                    outcome=Outcome.COMPLETED,
+                    metric=record.metric,
+                )
+                self.trials.append(known)
+                self.finished.append(record.number)
+                self.given.add(record.number)
+                self.known.add(record.number)
+                self.started[record.number] = self.ended[record.number] = record.at
+            case AskedRecord():
+                number = self._next(record.number)
+                self.trials.append(
+                    Trial(number, record.params, record.seed, proposer=record.proposer)
+                )
+            case AttemptRecord():
+                running = self._running(record.number)
+                self.trials[running.number] = replace(running, attempts=record.attempt)
+                self.interruptions.pop(running.number, None)
+                self.started[running.number] = record.at
+                self.ended.pop(running.number, None)
+            case FinishedRecord():
+                self._finish(record)
+            case InterruptedRecord():
+                running = self._running(record.number)
+                self.trials[running.number] = replace(running, attempts=record.attempts)
+                self.interruptions[running.number] = replace(
+                    running,
+                    outcome=Outcome.CANCELLED,
+                    duration=record.duration,
+                    attempts=record.attempts,
+                    message=record.message,
+                )
+                self.ended[running.number] = record.at
+            case StoppedRecord():
+                self._stop(record)
+            case RetriedRecord() | BestRecord():
+                pass  # They follow from the others; they are there to be read.
+        self.updated = record.at
+
+    def _stop(self, record: StoppedRecord) -> None:
+        if record.best is not None and (
+            not 0 <= record.best < len(self.trials) or self.trials[record.best].metric is None
+        ):
+            raise LedgerError(f"trial {record.best} cannot be the best, as it has no metric")
+        self.stopped = record
+        self.elapsed = record.elapsed
+        if self.endings:
+            self.endings[-1] = record
+
+    def _finish(self, record: FinishedRecord) -> None:
+        running = self._running(record.number)
+        self.trials[running.number] = replace(
+            running,
+            outcome=record.outcome,
+            metric=record.metric,
+            extra=record.extra,
+            duration=record.duration,
+            attempts=record.attempts,
+            message=record.message,
+        )
+        self.finished.append(running.number)
+        self.ended[running.number] = record.at
+        self.interruptions.pop(running.number, None)
+        self.elapsed = max(self.elapsed, record.elapsed)
+
+    def _adopt(self, record: StudyRecord) -> None:
+        """Go on with another definition, and the finished trials that lie in its space."""
+        space = SearchSpace(record.definition.space)
+        kept = [t for t in self.trials if t.outcome is not None and space.contains(t.params)]
+        numbers = {trial.number: i for i, trial in enumerate(kept)}
+        self.trials = [replace(trial, number=i) for i, trial in enumerate(kept)]
+        self.finished = [numbers[number] for number in self.finished if number in numbers]
+        self.given = set(self.finished)
+        self.known = {numbers[number] for number in self.known if number in numbers}
+        self.started = {numbers[n]: at for n, at in self.started.items() if n in numbers}
+        self.ended = {numbers[n]: at for n, at in self.ended.items() if n in numbers}
+        self.interruptions = {}
+        self.begun = False
+        self.stopped = None
+        self.definition = record.definition
+
+    def _next(self, number: int) -> int:
+        if number != len(self.trials):
+            raise LedgerError(f"trial {number} follows trial {len(self.trials) - 1}")
+        return number
+
+    def _running(self, number: int) -> Trial:
+        if not 0 <= number < len(self.trials):
+            raise LedgerError(f"trial {number} was never asked")
+        trial = self.trials[number]
+        if trial.outcome is not None:
+            raise LedgerError(f"trial {number} has finished already")
+        return trial

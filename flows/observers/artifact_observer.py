@@ -1,0 +1,122 @@
+"""Shows the study in the Prefect UI: progress, leaderboard, failures, best parameters."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from uuid import UUID
+
+from prefect.artifacts import (
+    create_markdown_artifact,
+    create_progress_artifact,
+    create_table_artifact,
+    update_progress_artifact,
+)
+
+from prefect_tuner.flows.observers.observer import TuningObserver
+from prefect_tuner.flows.reports.leaderboard import failure_rows, leaderboard_rows, summary_markdown
+from prefect_tuner.flows.reports.markdown_text import markdown_text
+from prefect_tuner.flows.study.study_name import study_slug
+from prefect_tuner.flows.study.tuning_events import (
+    Progress,
+    StudyCompleted,
+    StudyFailed,
+    StudyStarted,
+    TrialCompleted,
+    TrialFailed,
+)
+
+SHORTEST_INTERVAL = 10.0
+"""Seconds between two live updates."""
+
+INTERVAL_SHARE = 0.05
+"""Share of the time elapsed that passes at least between two live updates: each leaves a version
+in the artifact's timeline, and costs the server about a tenth of a second."""
+
+
+class ArtifactObserver(TuningObserver):
+    """Keeps the study's artifacts up to date, live but seldom, and exact at the end.
+
+    Their keys are the study's name, made safe, with `-progress`, `-leaderboard`, `-failed-trials`
+    and `-best-parameters` behind it.
+
+    Args:
+        clock: Seconds, rising.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._study: StudyStarted | None = None
+        self._progress_artifact: UUID | None = None
+        self._next_update = 0.0
+
+    def on_study_started(self, event: StudyStarted) -> None:
+        """Create the progress bar."""
+        self._study = event
+        created = create_progress_artifact(
+            progress=0.0,
+            key=self._key("progress"),
+            description=f"Trials of study {markdown_text(event.study)} that have finished",
+        )
+        # Prefect's type allows for its asynchronous callers, which this is not.
+        self._progress_artifact = created if isinstance(created, UUID) else None
+        self._next_update = self._clock() + SHORTEST_INTERVAL
+
+    def on_trial_completed(self, event: TrialCompleted) -> None:
+        """Update, if the last time was long enough ago."""
+        self._update_seldom(event.progress)
+
+    def on_trial_failed(self, event: TrialFailed) -> None:
+        """Update, if the last time was long enough ago."""
+        self._update_seldom(event.progress)
+
+    def on_completed(self, event: StudyCompleted) -> None:
+        """Write the final artifacts."""
+        state = f"Complete, since {event.result.stop_reason.sentence}"
+        self._write(event.progress, state, complete=True)
+
+    def on_failed(self, event: StudyFailed) -> None:
+        """Write what was found before the end."""
+        self._write(
+            event.progress, f"{'Cancelled' if event.cancelled else 'Failed'}: {event.reason}"
+        )
+
+    def _update_seldom(self, progress: Progress) -> None:
+        if self._clock() < self._next_update:
+            return
+        try:
+            self._write(progress, "Running")
+        finally:  # A server in trouble is left alone for as long as any other.
+            interval = max(SHORTEST_INTERVAL, INTERVAL_SHARE * progress.elapsed)
+            self._next_update = self._clock() + interval
+
+    def _write(self, progress: Progress, state: str, *, complete: bool = False) -> None:
+        study = self._study
+        if study is None:
+            return
+        create_markdown_artifact(
+            markdown=summary_markdown(study.study, study.direction, progress, state),
+            key=self._key("best-parameters"),
+            description=f"What study {markdown_text(study.study)} has found",
+        )
+        name = markdown_text(study.study)
+        trials = list(study.history)
+        create_table_artifact(
+            table=leaderboard_rows(trials, study.direction),
+            key=self._key("leaderboard"),
+            description=f"The best trials of study {name}, best first",
+        )
+        if failures := failure_rows(trials):
+            create_table_artifact(
+                table=failures,
+                key=self._key("failed-trials"),
+                description=f"The latest trials of study {name} without a metric",
+            )
+        # The last, since it alone needs one that is there already, and may have been deleted.
+        if self._progress_artifact is not None:
+            percent = 100.0 if complete else 100.0 * progress.finished / study.config.max_trials
+            update_progress_artifact(self._progress_artifact, progress=round(percent, 1))
+
+    def _key(self, artifact: str) -> str:
+        name = self._study.study if self._study else ""
+        return f"{study_slug(name)}-{artifact}"

@@ -1,0 +1,131 @@
+"""Tells the flow run's log what happens."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from typing import Any
+
+from prefect_tuner.flows.observers.observer import TuningObserver
+from prefect_tuner.flows.study.tuning_events import (
+    BestImproved,
+    StudyCompleted,
+    StudyFailed,
+    StudyStarted,
+    TrialCompleted,
+    TrialFailed,
+    TrialStarted,
+    describe_failure,
+)
+from prefect_tuner.search_space.space import SearchSpace
+from prefect_tuner.strategies.credit import credits_of
+from prefect_tuner.trial import Direction, Trial, describe_params
+
+
+class LogObserver(TuningObserver):
+    """Writes a line for each event, with the parameters.
+
+    Args:
+        logger: Usually the flow run's.
+    """
+
+    def __init__(self, logger: logging.Logger | logging.LoggerAdapter[Any]) -> None:
+        self._logger = logger
+
+    def on_study_started(self, event: StudyStarted) -> None:
+        """Say what is tuned and how."""
+        config = event.config
+        self._logger.info(
+            "Study %r: %s %s over %s with strategy %r, up to %d trials, %d at a time",
+            event.study,
+            event.direction,
+            event.objective,
+            _candidates(event.space),
+            event.strategy,
+            config.max_trials,
+            config.max_concurrency,
+        )
+        if event.reason:
+            self._logger.info("Strategy: %s", event.reason)
+
+    def on_trial_started(self, event: TrialStarted) -> None:
+        """Say what the trial tries."""
+        trial = event.trial
+        self._logger.info("Trial %d started: %s", trial.number, describe_params(trial.params))
+
+    def on_trial_completed(self, event: TrialCompleted) -> None:
+        """Say the metric."""
+        trial = event.trial
+        self._logger.info(
+            "Trial %d completed: metric=%r with %s",
+            trial.number,
+            trial.metric,
+            describe_params(trial.params),
+        )
+
+    def on_trial_failed(self, event: TrialFailed) -> None:
+        """Say why."""
+        trial = event.trial
+        self._logger.warning(
+            "Trial %d %s with %s",
+            trial.number,
+            describe_failure(trial),
+            describe_params(trial.params),
+        )
+
+    def on_best_improved(self, event: BestImproved) -> None:
+        """Say who leads now."""
+        trial, previous = event.trial, event.previous
+        self._logger.info(
+            "Best metric is now %r (%s), found by trial %d",
+            trial.metric,
+            "the first" if previous is None else f"before: {previous.metric!r}",
+            trial.number,
+        )
+
+    def on_completed(self, event: StudyCompleted) -> None:
+        """Say how it ended."""
+        result = event.result
+        self._logger.info(
+            "Study %r is complete after %d trials (%d failed) and %.1f s, since %s: "
+            "best metric %r with %s",
+            result.study,
+            len(result.trials),
+            event.progress.failed,
+            result.duration,
+            result.stop_reason.sentence,
+            result.best_metric,
+            describe_params(result.best_params),
+        )
+        self._tell_credits(result.trials, result.direction)
+
+    def on_failed(self, event: StudyFailed) -> None:
+        """Say why, and what was found before."""
+        best = event.progress.best_trial
+        self._logger.log(
+            logging.WARNING if event.cancelled else logging.ERROR,
+            "Study %r %s after %d trials: %s; %s",
+            event.study,
+            "was cancelled" if event.cancelled else "failed",
+            event.progress.asked,
+            event.reason,
+            "no trial has a metric"
+            if best is None
+            else f"best metric so far {best.metric!r} with {describe_params(best.params)}",
+        )
+
+    def _tell_credits(self, trials: Sequence[Trial], direction: Direction) -> None:
+        """Say which proposer got how many trials, and what they brought; one is no news."""
+        credit_by_proposer = credits_of(trials, direction)
+        if len(credit_by_proposer) > 1:
+            told = "; ".join(f"{name}: {credit}" for name, credit in credit_by_proposer.items())
+            self._logger.info("Credit by strategy: %s", told)
+
+
+def _candidates(space: SearchSpace) -> str:
+    size = space.cardinality
+    told = "infinitely many candidates" if size is None else f"{size:,} candidates"
+    if not space.constraints:
+        return told
+    of = "1 constraint" if len(space.constraints) == 1 else f"{len(space.constraints)} constraints"
+    return f"{told} less those that violate {of}"

@@ -1,0 +1,204 @@
+"""Shows a study on the terminal: a live bar, or plain lines where there is none."""
+
+from __future__ import annotations
+
+import io
+import logging
+import sys
+import time
+from collections.abc import Callable
+from datetime import timedelta
+from typing import TextIO, cast
+
+from prefect.logging.handlers import PrefectConsoleHandler
+from rich import progress as rich_progress
+from rich.console import Console
+
+from prefect_tuner.flows.observers.observer import TuningObserver
+from prefect_tuner.flows.reports.plain_console import is_live, plain_console
+from prefect_tuner.flows.study.study_sentence import study_sentence
+from prefect_tuner.flows.study.tuning_events import (
+    Progress,
+    StudyCompleted,
+    StudyFailed,
+    StudyStarted,
+    TrialStarted,
+    TuningEvent,
+)
+
+LINE_INTERVAL = 10.0
+"""Seconds between two lines where the bar cannot be shown."""
+
+
+STATUS_WIDTH = 70
+"""Columns of a terminal beside the bar."""
+
+
+class ProgressObserver(TuningObserver):
+    """Shows trials done, running and failed, the time, and the best metric so far.
+
+    On a terminal this is a bar at the bottom, above which logs and prints go on as usual. Where
+    the output is a file or a pipe it is a line now and then.
+
+    Args:
+        console: Where to show it; by default standard error.
+        live: Whether to show a bar; by default when the console is a terminal.
+        clock: Seconds, rising.
+
+    Example:
+        ```python
+        from prefect_tuner import ProgressObserver, TunerConfig, tune
+
+        if __name__ == "__main__":
+            tune(config=TunerConfig(max_trials=5), observers=[ProgressObserver()])
+        ```
+    """
+
+    def __init__(
+        self,
+        console: Console | None = None,
+        live: bool | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._console = console or plain_console(stderr=True)
+        self._live = is_live(self._console) if live is None else live
+        self._clock = clock
+        self._display: _Bar | _Lines | None = None
+
+    def on_study_started(self, event: StudyStarted) -> None:
+        """Say what is tuned, and show the bar."""
+        sentence = study_sentence(
+            event.objective, event.space, event.strategy, event.direction, event.config
+        )
+        self._console.print(f"Study {event.study!r}: {sentence}", soft_wrap=True, markup=False)
+        if event.reason:
+            self._console.print(event.reason, soft_wrap=True, markup=False)
+        if self._live:
+            self._display = _Bar(self._console, event.config.max_trials)
+        else:
+            self._display = _Lines(self._console, event.config.max_trials, self._clock)
+
+    def notify(self, event: TuningEvent) -> None:
+        """Show what an event changed."""
+        super().notify(event)
+        if self._display is None or isinstance(event, StudyStarted):
+            return
+        if isinstance(event, StudyCompleted | StudyFailed):
+            self._display.show(event.progress)
+            self.close()
+        elif isinstance(event, TrialStarted) or event.progress.asked == self._display.trials:
+            # Else another trial starts in the same moment.
+            self._display.show(event.progress)
+
+    def close(self) -> None:
+        """Leave what is shown as it is, and show nothing more."""
+        display, self._display = self._display, None
+        if display is not None:
+            display.close()
+
+
+class _Bar:
+    """A bar at the bottom of a terminal."""
+
+    def __init__(self, console: Console, trials: int) -> None:
+        self.trials = trials
+        self._bar = rich_progress.Progress(
+            # So wide that two columns are left, where a terminal echoes Ctrl-C as "^C": it would
+            # go to the next line, and this one would be left behind.
+            rich_progress.BarColumn(max(8, min(40, console.width - STATUS_WIDTH))),
+            rich_progress.MofNCompleteColumn(),
+            rich_progress.TimeElapsedColumn(),
+            rich_progress.TextColumn("{task.fields[status]}", markup=False),
+            console=console,
+            # What is printed to a file goes on to be printed there.
+            redirect_stdout=sys.stdout.isatty(),
+        )
+        self._task = self._bar.add_task("", total=trials, status=describe_progress(Progress()))
+        self._bar.start()
+        # Prefect's own lines, too, go to where the bar makes way for them.
+        self._handlers = [
+            (handler.console, handler.console.file)
+            for handler in logging.getLogger().handlers
+            if isinstance(handler, PrefectConsoleHandler)
+        ]
+        for handler_console, _ in self._handlers:
+            handler_console.file = cast(TextIO, _StandardError())
+
+    def show(self, progress: Progress) -> None:
+        self._bar.update(self._task, completed=_done(progress), status=describe_progress(progress))
+
+    def close(self) -> None:
+        self._bar.stop()
+        for handler_console, file in self._handlers:
+            handler_console.file = file
+
+
+class _StandardError(io.TextIOBase):
+    """Writes to what standard error is now: rich's stand-in for it, as long as there is a bar.
+
+    A console of rich's that is given the stand-in itself looks behind it.
+    """
+
+    def write(self, text: str, /) -> int:
+        return sys.stderr.write(text)
+
+    def flush(self) -> None:
+        sys.stderr.flush()
+
+
+class _Lines:
+    """A line at the start, every now and then, and at the end."""
+
+    def __init__(self, console: Console, trials: int, clock: Callable[[], float]) -> None:
+        self._console = console
+        self.trials = trials
+        self._clock = clock
+        self._shown = ""
+        self._latest = ""
+        self._next = clock()
+
+    def show(self, progress: Progress) -> None:
+        elapsed = timedelta(seconds=int(progress.elapsed))
+        done = f"{_done(progress)}/{self.trials} trials"
+        self._latest = ", ".join(filter(None, [f"{elapsed} {done}", describe_progress(progress)]))
+        if self._clock() >= self._next:
+            self._print()
+
+    def close(self) -> None:
+        self._print()
+
+    def _print(self) -> None:
+        if self._latest != self._shown:
+            self._console.print(self._latest, soft_wrap=True, markup=False)
+            self._shown = self._latest
+        self._next = self._clock() + LINE_INTERVAL
+
+
+def _done(progress: Progress) -> int:
+    # Those that were stopped with the study are not done.
+    return progress.completed + progress.failed
+
+
+def describe_progress(progress: Progress) -> str:
+    """What runs, what failed, and the best metric so far, in few words.
+
+    Example:
+        ```python
+        from prefect_tuner import Trial
+        from prefect_tuner.flows.observers.progress_observer import describe_progress
+        from prefect_tuner.flows.study.tuning_events import Progress
+
+        best = Trial(number=3, params={"lr": 0.1}, metric=0.9756)
+        progress = Progress(asked=8, running=2, completed=5, failed=1, best_trial=best)
+        assert describe_progress(progress) == "2 running, 1 failed, best 0.9756 (trial 3)"
+        ```
+    """
+    parts = []
+    if progress.running:
+        parts.append(f"{progress.running} running")
+    if progress.failed:
+        parts.append(f"{progress.failed} failed")
+    best = progress.best_trial
+    if best is not None:
+        parts.append(f"best {best.metric:.6g} (trial {best.number})")
+    return ", ".join(parts)

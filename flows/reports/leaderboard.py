@@ -1,0 +1,157 @@
+"""A study as tables and text, ready for Prefect's artifacts. Pure: nothing is sent from here.
+
+What the Prefect UI does not bear is kept from it: columns come from a table's first row, so all
+rows have the same; an infinity would turn the whole table into raw text; markup in a parameter's
+value or an error's message would be rendered.
+"""
+
+from __future__ import annotations
+
+import heapq
+import json
+import math
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from prefect_tuner.flows.reports.markdown_text import markdown_text
+from prefect_tuner.flows.study.tuning_events import Progress
+from prefect_tuner.flows.study.tuning_result import row_columns, trial_row
+from prefect_tuner.printable_text import printable
+from prefect_tuner.trial import Direction, Outcome, Trial
+
+BEST_SHOWN = 20
+"""Trials on a leaderboard."""
+
+FAILED_SHOWN = 20
+"""Failed trials listed, the latest."""
+
+EXTRAS_SHOWN = 20
+"""What of all that objectives return beside the metric gets a column; it may be thousands."""
+
+LONGEST_TEXT = 300
+"""Characters of a text in a cell."""
+
+
+def best_trials(trials: Iterable[Trial], direction: Direction) -> list[Trial]:
+    """The completed trials with the best metrics, best first, the earlier one among equals."""
+    completed = [
+        (trial.metric, trial)
+        for trial in trials
+        if trial.outcome is Outcome.COMPLETED and trial.metric is not None
+    ]
+    sign = -1.0 if direction == "maximize" else 1.0
+    best = heapq.nsmallest(BEST_SHOWN, completed, key=lambda pair: (sign * pair[0], pair[1].number))
+    return [trial for _, trial in best]
+
+
+def failed_trials(trials: Sequence[Trial]) -> list[Trial]:
+    """The latest trials that ended without a metric, latest first."""
+    ended = (t for t in reversed(trials) if t.outcome not in (None, Outcome.COMPLETED))
+    return [trial for trial, _ in zip(ended, range(FAILED_SHOWN), strict=False)]
+
+
+def leaderboard_rows(trials: Iterable[Trial], direction: Direction) -> list[dict[str, Any]]:
+    """The best trials as rows of a table artifact, values exactly as they were tried.
+
+    Args:
+        trials: All trials of a study.
+        direction: Whether a larger or a smaller metric is better.
+
+    Example:
+        ```python
+        from prefect_tuner import Outcome, Trial
+        from prefect_tuner.flows.reports.leaderboard import leaderboard_rows
+
+        trial = Trial(0, {"lr": 0.1}, outcome=Outcome.COMPLETED, metric=0.9)
+        assert leaderboard_rows([trial], "maximize")[0]["param.lr"] == 0.1
+        ```
+    """
+    rows = [
+        {"rank": rank, **_without(_row(trial), "outcome", "message")}
+        for rank, trial in enumerate(best_trials(trials, direction), start=1)
+    ]
+    return _uniform(rows)
+
+
+def failure_rows(trials: Sequence[Trial]) -> list[dict[str, Any]]:
+    """The latest trials without a metric as rows of a table artifact, the reason first."""
+    rows = [_without(_row(trial), "metric") for trial in failed_trials(trials)]
+    return _uniform(
+        [{name: row[name] for name in ("trial", "outcome", "message")} | row for row in rows]
+    )
+
+
+def summary_markdown(study: str, direction: Direction, progress: Progress, ending: str) -> str:
+    """The best parameters and the state of the study as markdown.
+
+    Args:
+        study: The study's name.
+        direction: Whether a larger or a smaller metric is better.
+        progress: How far the study is.
+        ending: How it ended, or that it runs.
+    """
+    counts = (
+        f"({progress.completed} trials completed, {progress.failed} failed, "
+        f"{progress.asked} in all, {progress.elapsed:.1f} s)"
+    )
+    lines = [
+        f"## {_short(study)}",
+        "",
+        f"{_short(ending)} {counts}.",
+        "",
+    ]
+    best = progress.best_trial
+    if best is None:
+        return "\n".join([*lines, "No trial has a metric."])
+    lines += [
+        f"Best trial (**{direction}**): {best.number}, with a metric of **{best.metric!r}**",
+        "",
+        "| parameter | value |",
+        "| --- | --- |",
+        *(f"| {_short(name)} | {_short(repr(v))} |" for name, v in best.params.items()),
+        "",
+        "```json",
+        json.dumps(best.params, indent=2).replace("```", "'''"),
+        "```",
+    ]
+    return "\n".join(lines)
+
+
+def _row(trial: Trial) -> dict[str, Any]:
+    """A trial as a row, its duration to the millisecond: more digits are noise to whoever looks.
+
+    The choice None is a text, as nothing stands for a parameter that is not active.
+    """
+    row = trial_row(trial)
+    for name, value in row.items():
+        if name.startswith("param.") and (value is None or isinstance(value, list | dict)):
+            row[name] = repr(value)
+    if trial.duration is not None:
+        row["duration"] = round(trial.duration, 3)
+    return row
+
+
+def _without(row: dict[str, Any], *columns: str) -> dict[str, Any]:
+    return {name: value for name, value in row.items() if name not in columns}
+
+
+def _uniform(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Rows with the same columns, and with cells that the Prefect UI can show."""
+    columns = row_columns(rows)
+    extras = [name for name in columns if name.startswith("extra.")]
+    left_out = set(extras[EXTRAS_SHOWN:])
+    columns = [name for name in columns if name not in left_out]
+    return [{printable(name): _cell(row.get(name)) for name in columns} for row in rows]
+
+
+def _cell(value: Any) -> Any:
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
+    if isinstance(value, str):
+        value = printable(value[: LONGEST_TEXT + 1])
+        return value if len(value) <= LONGEST_TEXT else value[: LONGEST_TEXT - 1] + "…"
+    return value
+
+
+def _short(text: str) -> str:
+    return markdown_text(text[:LONGEST_TEXT])

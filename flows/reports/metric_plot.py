@@ -1,0 +1,170 @@
+"""The metric of each trial as a small plot of characters."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from prefect_tuner.trial import Direction, Outcome, Trial, is_better
+
+HEIGHT = 9
+"""Rows of the plot, without axis and legend."""
+
+METRIC, BEST, FAILURE = "•", "●", "x"
+"""A trial with a metric, one that was better than all before, one that has none."""
+
+_FEWEST_COLUMNS = 10
+# Where the worst metrics lie further from the best than this many times the better three quarters,
+# the axis leaves them out: one loss of 1e6 would leave a flat line of all others.
+_FAR = 5.0
+
+
+@dataclass(frozen=True)
+class _Axis:
+    """From metrics to rows; row 0 is the lowest."""
+
+    low: float
+    high: float
+    rows: int
+
+    def row(self, metric: float) -> int:
+        metric = min(max(metric, self.low), self.high)
+        if self.rows == 1:
+            return 0
+        low, high = self.low, self.high
+        if math.isinf(high - low):
+            metric, low, high = metric / 2, low / 2, high / 2
+        return round((metric - low) / (high - low) * (self.rows - 1))
+
+    def labels(self) -> tuple[str, str]:
+        """Lowest and highest value, with the digits that tell them apart."""
+        for digits in range(3, 18):
+            low, high = f"{self.low:.{digits}g}", f"{self.high:.{digits}g}"
+            blur = abs(float(low) - self.low) + abs(float(high) - self.high)
+            if self.rows == 1 or blur <= (self.high - self.low) / 100:
+                return low, high
+        return repr(self.low), repr(self.high)
+
+
+def metric_plot(trials: Sequence[Trial], direction: Direction, width: int = 80) -> str:
+    """Metrics by trial number, with the best so far as a line; empty where no trial has a metric.
+
+    Args:
+        trials: In the order asked. Those that run or were cancelled are not shown.
+        direction: Whether a larger or a smaller metric is better.
+        width: Columns that it may take.
+
+    Returns:
+        Lines of text. Metrics far worse than most lie beyond the axis, and are marked as such.
+
+    Example:
+        ```python
+        from prefect_tuner import Outcome, Trial
+        from prefect_tuner.flows.reports.metric_plot import metric_plot
+
+        trials = [
+            Trial(n, {"x": x}, outcome=Outcome.COMPLETED, metric=x)
+            for n, x in enumerate([0.1, 0.7, 0.4])
+        ]
+        assert metric_plot(trials, "maximize", 40).startswith("0.7 ┤")
+        ```
+    """
+    shown = [t for t in trials if t.outcome not in (None, Outcome.CANCELLED)]
+    metrics = [t.metric for t in shown if t.metric is not None]
+    if not metrics:
+        return ""
+    axis = _axis(metrics, direction)
+    low, high = axis.labels()
+    margin = max(len(low), len(high))
+    columns = max(_FEWEST_COLUMNS, width - margin - 2)
+    grid = [[" "] * columns for _ in range(axis.rows)]
+    failures = [" "] * columns
+    first, last = shown[0].number, shown[-1].number
+    places = {t.number: _column(t.number, first, last, columns) for t in shown}
+    records = _draw_best(grid, shown, places, axis, direction)
+    beyond = "▾" if direction == "maximize" else "▴"
+    for trial in shown:
+        column = places[trial.number]
+        if trial.metric is None:
+            failures[column] = FAILURE
+        elif not axis.low <= trial.metric <= axis.high:
+            grid[axis.row(trial.metric)][column] = beyond
+        elif trial.number not in records and grid[axis.row(trial.metric)][column] != BEST:
+            grid[axis.row(trial.metric)][column] = METRIC
+    names = {0: low, axis.rows - 1: high}
+    lines = [
+        f"{names.get(row, ''):>{margin}} {'┤' if row in names else '│'}{''.join(grid[row])}"
+        for row in reversed(range(axis.rows))
+    ]
+    if FAILURE in failures:
+        lines.append(f"{'':>{margin}} │{''.join(failures)}")
+    lines.append(f"{'':>{margin}} └{'─' * columns}")
+    ends = f"{first}{last:>{columns - len(str(first))}}" if last > first else f"{first}"
+    lines.append(f"{'':>{margin}}  {ends}")
+    legend = [f"{METRIC} metric by trial", f"{BEST} best so far"]
+    if FAILURE in failures:
+        legend.append(f"{FAILURE} no metric")
+    worst = min(metrics) if direction == "maximize" else max(metrics)
+    if not axis.low <= worst <= axis.high:
+        legend.append(f"{beyond} worse, up to {worst:.3g}")
+    lines += _wrapped(legend, margin + 2, width)
+    return "\n".join(line.rstrip() for line in lines)
+
+
+def _wrapped(legend: Sequence[str], indent: int, width: int) -> list[str]:
+    lines = [f"{'':>{indent}}{legend[0]}"]
+    for each in legend[1:]:
+        if len(lines[-1]) + len(each) + 3 <= width:
+            lines[-1] += f"   {each}"
+        else:
+            lines.append(f"{'':>{indent}}{each}")
+    return lines
+
+
+def _axis(metrics: Sequence[float], direction: Direction) -> _Axis:
+    ranked = sorted(metrics, reverse=direction == "maximize")
+    best, worst = ranked[0], ranked[-1]
+    usual = ranked[math.ceil(len(ranked) * 0.75) - 1]
+    # Halves, since the distance of two floats may be no float.
+    reach = abs(usual / 2 - best / 2) * _FAR
+    if 0 < reach < abs(worst / 2 - best / 2):
+        worst = next(m for m in reversed(ranked) if abs(m / 2 - best / 2) <= reach)
+    low, high = min(best, worst), max(best, worst)
+    return _Axis(low, high, 1 if low == high else HEIGHT)
+
+
+def _column(number: int, first: int, last: int, columns: int) -> int:
+    return 0 if last == first else round((number - first) / (last - first) * (columns - 1))
+
+
+def _draw_best(
+    grid: list[list[str]],
+    trials: Sequence[Trial],
+    places: dict[int, int],
+    axis: _Axis,
+    direction: Direction,
+) -> set[int]:
+    """Draw the line of the best so far; the numbers of the trials that improved it."""
+    records: dict[int, tuple[int, int]] = {}
+    best: float | None = None
+    for trial in trials:
+        metric = trial.metric
+        if metric is not None and (best is None or is_better(metric, best, direction)):
+            best = metric
+            records[trial.number] = (places[trial.number], axis.row(metric))
+    points = list(records.values())
+    ends = [*(column for column, _ in points[1:]), len(grid[0])]
+    before: int | None = None
+    for (column, row), end in zip(points, ends, strict=True):
+        if before is not None:
+            for between in range(min(row, before), max(row, before)):
+                grid[between][column] = "│"
+            if row != before:
+                grid[before][column] = "┘" if row > before else "┐"
+        for each in range(column, end):
+            grid[row][each] = "─"
+        before = row
+    for column, row in points:
+        grid[row][column] = BEST
+    return set(records)

@@ -1,0 +1,232 @@
+"""One run of a study inside a flow run: everything around the tuning loop."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterParentTaskRunId
+from prefect.client.schemas.sorting import FlowRunSort
+from prefect.context import FlowRunContext
+from prefect.events.worker import EventsWorker
+from prefect.exceptions import TerminationSignal
+from prefect.logging import get_run_logger
+from prefect.logging.handlers import APILogWorker
+from prefect.runtime import flow_run
+from prefect.settings import get_current_settings
+
+from prefect_tuner.errors import TrainingError
+from prefect_tuner.flows.observers.artifact_observer import ArtifactObserver
+from prefect_tuner.flows.observers.event_observer import EventObserver
+from prefect_tuner.flows.observers.log_observer import LogObserver
+from prefect_tuner.flows.observers.observer import ObserverThreads
+from prefect_tuner.flows.run.cancellation import (
+    Cancellation,
+    current_cancellation,
+    describe_error,
+)
+from prefect_tuner.flows.run.launch_settings import launch_settings
+from prefect_tuner.flows.run.study_opening import OpenStudy, open_study
+from prefect_tuner.flows.run.study_plan import StudyPlan
+from prefect_tuner.flows.run.trial_loop import TrialLoop
+from prefect_tuner.flows.storage.holder import Holder
+from prefect_tuner.flows.study.study_digest import study_digest
+from prefect_tuner.flows.study.tuning_events import (
+    StudyCompleted,
+    StudyFailed,
+    StudyStarted,
+    describe_failure,
+    is_cancellation,
+)
+from prefect_tuner.flows.study.tuning_result import StopReason, TuningResult
+from prefect_tuner.tasks.objectives.objective import describe_objective
+from prefect_tuner.tasks.processes.launcher import close_launcher, open_launcher
+
+DELIVERY_TIMEOUT = 5.0
+"""Seconds for the last log lines and events of a process that is being terminated."""
+
+
+def run_study(plan: StudyPlan, name: str) -> TuningResult:
+    """Run a study to its end, inside a flow run; go on with it where it was begun before.
+
+    Args:
+        plan: The study, checked.
+        name: Its name; empty for one that belongs to the flow run alone.
+
+    Raises:
+        StudyConflict: The name belongs to another study, or another run holds it; no trial was
+            started.
+        LedgerError: The study's ledger cannot be read or written.
+        ObjectiveNotFound: The objective cannot be loaded; no trial was started.
+        TrainingError: No trial has a metric, or one failed and `on_failure` is `"raise"`.
+        TuningCancelled: The study was cancelled by another thread.
+    """
+    logger = get_run_logger()
+    objective = describe_objective(plan.objective, plan.study.space)
+    cancellation = current_cancellation()
+    built_in = [LogObserver(logger), ArtifactObserver(), EventObserver()]
+    observing = ObserverThreads([*built_in, *plan.observers], logger)
+    claim_lost = Cancellation()
+    holder = Holder.of_this_process(str(flow_run.name or ""), str(flow_run.id or ""))
+    outermost = str(flow_run.root_flow_run_id) if plan.fresh else ""
+    before = [] if name else _runs_before()
+    opened = open_study(plan, name, holder, claim_lost.cancel, outermost, before)
+    with opened.ledger, _delivered_when_terminated(), observing as observers:
+        for level, note in opened.notes:
+            logger.log(level, "%s", note)
+        launcher = open_launcher(objective, launch_settings(plan.config, _prefect_environment()))
+        try:
+            loop = TrialLoop(
+                name=opened.name,
+                study=opened.study,
+                objective=objective,
+                launcher=launcher,
+                config=plan.config,
+                notify=observers.notify,
+            )
+            cancellation.tell(launcher.stop)
+            complete = loop.resume()
+            if complete is not None:
+                logger.info("%s", _told_complete(opened, complete))
+            else:
+                if opened.continuation:
+                    logger.info("%s", opened.continuation)
+                launcher.load()
+                for level, note in launcher.notes:
+                    logger.log(level, "%s", note)
+            if complete is None or not opened.is_closed:
+                opened.study.begin(*opened.records)
+            cancellation.tell(loop.interrupt)
+            claim_lost.tell(loop.interrupt)
+            return _observed_run(opened, objective.name, loop, observers, complete)
+        finally:
+            close_launcher(objective)
+            # Observers may take their time to hear the rest: nobody has to wait for them.
+            opened.ledger.close()
+
+
+def _told_complete(opened: OpenStudy, reason: StopReason) -> str:
+    state = opened.ledger.state
+    since = "" if state is None else f", last written at {state.updated}"
+    return (
+        f"Study {opened.name!r} is complete already, since {reason.sentence}: nothing is run, and "
+        f"its result is that in its ledger, {opened.ledger.store.location}{since}"
+    )
+
+
+def _runs_before() -> list[tuple[str, str]]:
+    """Names and ids of the flow runs that were at this study before, in a larger flow's retries.
+
+    Prefect makes a new run of a subflow that had not completed, in the place of the one before.
+    """
+    context = FlowRunContext.get()
+    place = (
+        None if context is None or context.flow_run is None else context.flow_run.parent_task_run_id
+    )
+    if place is None:
+        return []
+    with get_client(sync_client=True) as client:
+        runs = client.read_flow_runs(
+            flow_run_filter=FlowRunFilter(
+                parent_task_run_id=FlowRunFilterParentTaskRunId(any_=[place])
+            ),
+            sort=FlowRunSort.START_TIME_ASC,
+        )
+    return [(run.name, str(run.id)) for run in runs if str(run.id) != flow_run.id]
+
+
+def _prefect_environment() -> dict[str, str]:
+    """Variables with which Prefect, in another process, has this one's settings and server."""
+    settings = get_current_settings().to_environment_variables(exclude_unset=True)
+    with get_client(sync_client=True) as client:  # Of this flow run: the server is there.
+        return {**settings, "PREFECT_API_URL": str(client.api_url).rstrip("/")}
+
+
+@contextmanager
+def _delivered_when_terminated() -> Iterator[None]:
+    """Have the last log lines and events sent: after SIGTERM, Prefect ends the process at once."""
+    try:
+        yield
+    except TerminationSignal:
+
+        def send() -> None:
+            APILogWorker.drain_all(timeout=DELIVERY_TIMEOUT)
+            EventsWorker.drain_all(timeout=DELIVERY_TIMEOUT)
+
+        # In a thread that has no event loop: in others, Prefect hands back a coroutine.
+        thread = threading.Thread(target=send, name="tuning-delivery", daemon=True)
+        thread.start()
+        thread.join(DELIVERY_TIMEOUT)
+        raise
+
+
+def _observed_run(
+    opened: OpenStudy,
+    objective: str,
+    loop: TrialLoop,
+    observers: ObserverThreads,
+    complete: StopReason | None,
+) -> TuningResult:
+    """The study from the event that it starts to the event that it has ended."""
+    plan, study = opened.plan, opened.plan.study
+    try:
+        observers.notify(
+            StudyStarted(
+                study=opened.name,
+                objective=objective,
+                space=study.space,
+                strategy=plan.strategy,
+                direction=study.direction,
+                config=plan.config,
+                history=study.history,
+                reason=study.strategy.reason,
+            )
+        )
+        reason = loop.run() if complete is None else complete
+        result = _result(opened, reason, loop.progress.elapsed)
+        opened.study.stop("completed", reason.value, result.duration)
+    except BaseException as error:
+        cancelled = is_cancellation(error)
+        ending = "cancelled" if cancelled else "failed"
+        why = describe_error(error)
+        opened.study.stop(ending, why, loop.progress.elapsed)
+        observers.notify(StudyFailed(opened.name, error, why, cancelled, loop.progress))
+        raise
+    progress = replace(loop.progress, best_trial=result.best_trial)
+    observers.notify(StudyCompleted(result, progress))
+    return result
+
+
+def _result(opened: OpenStudy, reason: StopReason, elapsed: float) -> TuningResult:
+    study = opened.plan.study
+    if study.best_trial is None:
+        raise TrainingError(_why_there_is_no_metric(opened.plan, reason))
+    trials = opened.study.shown_trials()
+    return TuningResult(
+        study=opened.name,
+        direction=study.direction,
+        stop_reason=reason,
+        best_trial=study.best_trial,
+        trials=trials,
+        duration=elapsed,
+        digest=study_digest(trials),
+    )
+
+
+def _why_there_is_no_metric(plan: StudyPlan, reason: StopReason) -> str:
+    trials = plan.study.history
+    if not trials:
+        return f"no trial was run: {reason.sentence}"
+    counts = Counter(t.outcome.value.replace("_", " ") for t in trials if t.outcome)
+    listed = ", ".join(f"{count} {outcome}" for outcome, count in counts.most_common())
+    # Those that were stopped with the study say nothing about what is wrong.
+    telling = [t for t in trials if t.outcome and t.outcome.is_failure] or list(trials)
+    last = telling[-1]
+    return (
+        f"no trial has a metric ({listed}); {reason.sentence}; "
+        f"trial {last.number} {describe_failure(last)}"
+    )

@@ -1,0 +1,299 @@
+"""The tuning loop: asks the study, runs trials as task runs, tells the study."""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+from prefect.exceptions import Pause
+
+from prefect_tuner.attempt_report import AttemptReport, TrialLimits
+from prefect_tuner.errors import (
+    LedgerError,
+    StudyConflict,
+    TrainingError,
+    TrialTimeout,
+    TuningCancelled,
+)
+from prefect_tuner.flows.ledger.recorded_study import RecordedStudy, Told
+from prefect_tuner.flows.run.cancellation import describe_error
+from prefect_tuner.flows.run.trial_future import (
+    TrialFuture,
+    release_results,
+    report_of,
+    report_of_suspended,
+)
+from prefect_tuner.flows.study.stop_rules import stop_reason
+from prefect_tuner.flows.study.tuner_config import TunerConfig
+from prefect_tuner.flows.study.tuning_events import (
+    BestImproved,
+    Progress,
+    TrialCompleted,
+    TrialFailed,
+    TrialStarted,
+    TuningEvent,
+    describe_failure,
+)
+from prefect_tuner.flows.study.tuning_result import StopReason
+from prefect_tuner.tasks.objectives.objective import ObjectiveSpec
+from prefect_tuner.tasks.processes.launcher import Launcher
+from prefect_tuner.tasks.trial_task import RetryPolicy, TrialRequest, submit_trial, trial_task
+from prefect_tuner.trial import Outcome, Trial
+
+ARRIVAL_WAIT = 0.5
+"""Seconds until the loop looks up from waiting for a trial's end."""
+
+STOP_TIMEOUT = 4.0
+"""Seconds that stopped trials may take to end; their processes are killed well before."""
+
+
+@dataclass(frozen=True)
+class _Interruption:
+    """Somebody asked the loop to stop."""
+
+    reason: str
+
+
+class TrialLoop:
+    """Keeps up to `max_concurrency` trials in flight until a stop rule says otherwise.
+
+    Args:
+        name: The study's name.
+        study: Whom to ask and to tell, with its ledger.
+        objective: What the trials call.
+        launcher: Holds the processes of the trials.
+        config: Budget, limits and stop rules.
+        notify: Is told of every event, and returns at once.
+    """
+
+    def __init__(
+        self,
+        *,
+        name: str,
+        study: RecordedStudy,
+        objective: ObjectiveSpec,
+        launcher: Launcher,
+        config: TunerConfig,
+        notify: Callable[[TuningEvent], None],
+    ) -> None:
+        self._name = name
+        self._study = study
+        self._objective = objective
+        self._launcher = launcher
+        self._config = config
+        self._notify = notify
+        self._retry = RetryPolicy(
+            config.retries, config.retry_delay, frozenset(map(Outcome, config.retry_outcomes))
+        )
+        memory = config.trial_memory_mb
+        self._limits = TrialLimits(
+            config.trial_timeout,
+            None if memory is None else int(memory * 1e6),
+            config.exit_grace,
+        )
+        self._task = trial_task(self._retry)
+        self._in_flight: dict[int, TrialFuture] = {}
+        self._arrivals: queue.SimpleQueue[int | _Interruption] = queue.SimpleQueue()
+        self._exhausted = False
+
+    @property
+    def progress(self) -> Progress:
+        """How far the study is."""
+        return self._study.progress
+
+    def interrupt(self, reason: str) -> None:
+        """Have `run` stop the trials and raise `TuningCancelled`; may be called by any thread."""
+        self._arrivals.put(_Interruption(reason))
+
+    def resume(self) -> StopReason | None:
+        """Take in what an earlier run has left.
+
+        Returns:
+            Why the study is complete; None when there are trials to run.
+        """
+        ordered = self._study.lag is not None
+        while self._study.tell_next() is not None:
+            # Time has passed since; what had ended before it did counts all the same.
+            if ordered and self._stop_reason(deadline=False) is not None:
+                break
+        reason = self._stop_reason()
+        if reason is None:
+            trial = self._study.ask()
+            if trial is not None:
+                self._study.put_back(trial)
+                return None
+            reason = StopReason.EXHAUSTED
+        for _ in self._study.tell_rest(counting=self._all_count(reason)):
+            pass  # They are no news.
+        return reason
+
+    def run(self) -> StopReason:
+        """Run trials until a rule stops the study; none is running afterwards.
+
+        Returns:
+            Why the study stopped.
+
+        Raises:
+            TuningCancelled: `interrupt` was called.
+            TrainingError: A trial failed and `on_failure` is `"raise"`.
+            LedgerError: The ledger cannot be written any more.
+            StudyConflict: Another run has taken the study over.
+        """
+        try:
+            reason = self._run_trials()
+        except BaseException as error:
+            try:
+                self._stop_trials(describe_error(error), counting=True)
+            except Exception as another:  # noqa: BLE001 - it shall not hide what came first
+                error.add_note(f"Stopping the trials then failed: {another!r}")
+            raise
+        self._stop_trials(reason.sentence, counting=self._all_count(reason))
+        return reason
+
+    def _all_count(self, reason: StopReason) -> bool:
+        """Whether the results count that came in ahead of the trial that stopped the study.
+
+        Not in a reproducible study: with fewer trials at a time they would not have been run. But
+        a deadline is never reproducible.
+        """
+        return self._study.lag is None or reason is StopReason.MAX_DURATION
+
+    def _run_trials(self) -> StopReason:
+        while (reason := self._stop_reason()) is None:
+            if (told := self._study.tell_next()) is not None:
+                self._hear(told)
+                continue
+            self._start_trials()
+            if not self._in_flight:
+                return StopReason.EXHAUSTED
+            self._take_arrival(self._seconds_left())
+        return reason
+
+    def _stop_reason(self, *, deadline: bool = True) -> StopReason | None:
+        config = self._config
+        if not deadline:
+            config = config.model_copy(update={"max_duration": None})
+        return stop_reason(config, self._study.study.direction, self.progress)
+
+    def _seconds_left(self) -> float | None:
+        if self._config.max_duration is None:
+            return None
+        left = self._config.max_duration - self.progress.elapsed
+        return min(max(0.0, left), threading.TIMEOUT_MAX)
+
+    def _start_trials(self) -> None:
+        while (
+            not self._exhausted
+            and len(self._in_flight) < self._config.max_concurrency
+            and self._study.can_ask(self._config.max_trials)
+        ):
+            trial = self._study.ask()
+            if trial is None:
+                self._exhausted = True
+                return
+            self._start(trial)
+
+    def _start(self, trial: Trial) -> None:
+        request = TrialRequest(
+            study=self._name,
+            number=trial.number,
+            params=trial.params,
+            seed=trial.seed,
+            objective=self._objective,
+            limits=self._limits,
+            retry=self._retry,
+            launch=self._launcher.settings,
+            more=self._study.left_to_ask(self._config.max_trials),
+            on_retry=partial(self._study.retry, trial.number),
+        )
+        self._study.start(trial)
+        future = submit_trial(self._task, request)
+        self._in_flight[trial.number] = future
+        self._notify(TrialStarted(trial, self.progress))
+        future.add_done_callback(lambda _: self._arrivals.put(trial.number))
+
+    def _take_arrival(self, timeout: float | None) -> None:
+        """Wait for the next trial to end, but not for long.
+
+        A thread that waits in the interpreter does not hear of the flow's own time limit, which
+        Prefect raises in it.
+        """
+        try:
+            arrival = self._arrivals.get(
+                timeout=ARRIVAL_WAIT if timeout is None else min(ARRIVAL_WAIT, timeout)
+            )
+        except queue.Empty:
+            return
+        if isinstance(arrival, _Interruption):
+            self._study.check_ledger()
+            raise TuningCancelled(arrival.reason)
+        self._finish(arrival)
+
+    def _hear(self, told: Told) -> None:
+        """Have everybody told of a trial, and end the study if it is to end with it."""
+        if not told.is_news:
+            return
+        self._notify_of(told)
+        trial = told.trial
+        if self._config.on_failure == "raise" and trial.outcome and trial.outcome.is_failure:
+            kind = TrialTimeout if trial.outcome is Outcome.TIMED_OUT else TrainingError
+            raise kind(f"trial {trial.number} {describe_failure(trial)}")
+
+    def _notify_of(self, told: Told) -> None:
+        event = TrialCompleted if told.trial.outcome is Outcome.COMPLETED else TrialFailed
+        self._notify(event(told.trial, self.progress))
+        if told.improved:
+            self._notify(BestImproved(told.trial, told.previous, self.progress))
+
+    def _finish(self, number: int) -> None:
+        """Take a trial out of flight, and write down what came of it."""
+        future = self._in_flight.pop(number)
+        release_results()
+        try:
+            report = report_of(future)
+        except Pause:  # The flow run is to be suspended, but the trial has ended.
+            self._study.finish(number, report_of_suspended(future))
+            raise
+        self._study.finish(number, report)
+
+    def _stop_trials(self, reason: str, *, counting: bool) -> None:
+        """Stop what still runs and tell the study of it.
+
+        Args:
+            reason: Why, in a sentence.
+            counting: Whether the results count that came in since.
+        """
+        if self._in_flight or self._study.not_started():
+            self._launcher.stop(reason)
+        self._await_stopped()
+        for number in list(self._in_flight):  # Their task runs hang.
+            message = self._launcher.describe_stop("and did not hear of the trial's end")
+            del self._in_flight[number]
+            self._study.finish(number, AttemptReport(Outcome.CANCELLED, message))
+        for trial in self._study.not_started():
+            message = self._launcher.describe_stop("before the trial started")
+            self._study.finish(trial.number, AttemptReport(Outcome.CANCELLED, message, attempt=0))
+        for told in self._study.tell_rest(counting=counting):
+            self._notify_of(told)
+
+    def _await_stopped(self) -> None:
+        """Take in what is stopped, until all is or `STOP_TIMEOUT` is over."""
+        failure: LedgerError | StudyConflict | None = None
+        deadline = time.monotonic() + STOP_TIMEOUT
+        while self._in_flight and (left := deadline - time.monotonic()) > 0:
+            try:
+                arrival = self._arrivals.get(timeout=left)
+                if not isinstance(arrival, _Interruption):
+                    self._finish(arrival)
+            except queue.Empty:
+                break
+            except Pause:
+                continue  # It was said before.
+            except (LedgerError, StudyConflict) as error:
+                failure = error  # The other trials are to end all the same.
+        if failure is not None:
+            raise failure

@@ -1,0 +1,163 @@
+"""What happens in a study, as observers and the callers of `stream` are told."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from prefect_tuner.errors import TuningCancelled
+from prefect_tuner.flows.study.tuner_config import TunerConfig
+from prefect_tuner.flows.study.tuning_result import TuningResult
+from prefect_tuner.history import History
+from prefect_tuner.search_space.space import SearchSpace
+from prefect_tuner.trial import Direction, Trial
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a study is.
+
+    Attributes:
+        elapsed: Seconds since the study started.
+        asked: Trials started so far.
+        running: Trials that run now.
+        completed: Trials that have a metric.
+        failed: Trials that failed, in whichever way.
+        since_best: Trials finished since the best metric was found.
+        alike_failures: Trials that failed alike since this run of the study began, one after the
+            other and none before them otherwise.
+        best_trial: The trial with the best metric so far, when the study has completed that of
+            its result; None before the first completed trial.
+    """
+
+    elapsed: float = 0.0
+    asked: int = 0
+    running: int = 0
+    completed: int = 0
+    failed: int = 0
+    since_best: int = 0
+    alike_failures: int = 0
+    best_trial: Trial | None = None
+
+    @property
+    def finished(self) -> int:
+        """Trials that run no more."""
+        return self.asked - self.running
+
+
+@dataclass(frozen=True)
+class StudyStarted:
+    """The study begins; no trial was started yet.
+
+    Attributes:
+        study: The study's name.
+        objective: What the objective is called.
+        space: The parameters to search.
+        strategy: The strategy's name.
+        direction: Whether a larger or a smaller metric is better.
+        config: Budget, limits and stop rules.
+        history: All trials, as they come; to be read only.
+        reason: Why the strategy decides as it does in this study, in a sentence; or empty.
+    """
+
+    study: str
+    objective: str
+    space: SearchSpace
+    strategy: str
+    direction: Direction
+    config: TunerConfig
+    history: History
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class TrialStarted:
+    """A trial was submitted."""
+
+    trial: Trial
+    progress: Progress
+
+
+@dataclass(frozen=True)
+class TrialCompleted:
+    """A trial has a metric."""
+
+    trial: Trial
+    progress: Progress
+
+
+@dataclass(frozen=True)
+class TrialFailed:
+    """A trial ended without a metric: it failed, or was stopped with the study (`cancelled`)."""
+
+    trial: Trial
+    progress: Progress
+
+
+@dataclass(frozen=True)
+class BestImproved:
+    """A completed trial is better than all before; told after its `TrialCompleted`."""
+
+    trial: Trial
+    previous: Trial | None
+    progress: Progress
+
+
+@dataclass(frozen=True)
+class StudyCompleted:
+    """The study is complete."""
+
+    result: TuningResult
+    progress: Progress
+
+
+@dataclass(frozen=True)
+class StudyFailed:
+    """The study ended without a result: it failed, or was cancelled; `StudyStarted` came before.
+
+    Attributes:
+        study: The study's name.
+        error: Why.
+        reason: The same in half a sentence.
+        cancelled: Whether it was stopped from outside.
+        progress: How far it came.
+    """
+
+    study: str
+    error: BaseException
+    reason: str
+    cancelled: bool
+    progress: Progress
+
+
+def describe_failure(trial: Trial) -> str:
+    """What went wrong with a trial, in half a sentence.
+
+    Example:
+        ```python
+        from prefect_tuner import Outcome, Trial
+        from prefect_tuner.flows.study.tuning_events import describe_failure
+
+        trial = Trial(3, {"lr": 0.1}, outcome=Outcome.FAILED, message="ValueError: singular")
+        assert describe_failure(trial) == "failed: ValueError: singular"
+        ```
+    """
+    ending = trial.outcome.value.replace("_", " ") if trial.outcome else "is running"
+    return f"{ending}: {trial.message}" if trial.message else ending
+
+
+def is_cancellation(error: BaseException) -> bool:
+    """Whether a study was ended from outside, rather than by what happened in it."""
+    return isinstance(error, TuningCancelled) or not isinstance(error, Exception)
+
+
+TuningEvent: TypeAlias = (
+    StudyStarted
+    | TrialStarted
+    | TrialCompleted
+    | TrialFailed
+    | BestImproved
+    | StudyCompleted
+    | StudyFailed
+)
+"""Anything that happens in a study."""

@@ -1,0 +1,106 @@
+"""Candidates by the ratio of two densities: that of the good observations and that of the others.
+
+Notation:
+    codes: observations, shape (n, A), see `encoding`; NaN where an axis is inactive.
+    l, g: Parzen densities of the good observations and of the others, see `parzen_density`.
+
+A candidate with a large l / g has the largest expected improvement over what tells good from bad
+(J. Bergstra et al., Algorithms for Hyper-Parameter Optimization, NeurIPS 2011, equation 2). A
+density looks at how often a value did well, not at how the metric changes from here to there.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import final
+
+import numpy as np
+
+from prefect_tuner.strategies.encoding.array_types import FloatArray
+from prefect_tuner.strategies.encoding.encoding import Encoding
+from prefect_tuner.strategies.parzen.parzen_density import ParzenDensity
+
+_SHARE, _MOST_GOOD = 0.15, 25
+_MOST_OTHERS = 1000
+
+
+def good_count(n: int) -> int:
+    """How many of n observations count as good."""
+    return max(1, min(math.ceil(_SHARE * n), _MOST_GOOD))
+
+
+@final
+class DensityRatio:
+    """The densities of good observations and of all others.
+
+    Of a long history, g has kernels around a part of the observations: those that are next to the
+    good ones in rank, as candidates are mostly near to these, and an even choice of the rest, each
+    of which stands for several.
+
+    Args:
+        encoding: The encoding of the space.
+        ranked: Codes of observations, the best first, shape (n, A).
+        good: How many of them count as good.
+        pending: Codes of running trials, shape (p, A), which count among the others: so that what
+            is being tried is not asked for again.
+    """
+
+    def __init__(
+        self, encoding: Encoding, ranked: FloatArray, good: int, pending: FloatArray
+    ) -> None:
+        self._encoding = encoding
+        self._good = ParzenDensity(encoding.axes, ranked[:good])
+        others = np.concatenate([pending, ranked[good:]])
+        weights = np.ones(len(others))
+        near = max(_MOST_OTHERS // 2, len(pending))
+        if len(others) > near + _MOST_OTHERS // 2:
+            rest = np.linspace(near, len(others) - 1, _MOST_OTHERS // 2).astype(int)
+            weights = np.ones(near + len(rest))
+            weights[near:] = (len(others) - near) / len(rest)
+            others = np.concatenate([others[:near], others[rest]])
+        self._others = ParzenDensity(encoding.axes, others, weights)
+
+    def candidates(self, rng: np.random.Generator, count: int, scale: float = 1.0) -> FloatArray:
+        """Candidates drawn from l, those with the largest ratio first.
+
+        Args:
+            rng: Where the random numbers come from.
+            count: How many candidates to draw.
+            scale: A factor of the widths of the kernels that are drawn from.
+
+        Returns:
+            Those that meet the constraints of the space, shape (at most count, A).
+        """
+        codes = self._encoding.snap(self._good.draw(rng, count, scale))
+        codes = codes[self._encoding.meets_constraints(codes)]
+        return codes[np.argsort(-self.log_ratio(codes), kind="stable")]
+
+    def log_ratio(self, codes: FloatArray) -> FloatArray:
+        """The logarithm of l / g, shape (m,)."""
+        return self._good.log_density(codes) - self._others.log_density(codes)
+
+
+def density_ratio_candidates(
+    encoding: Encoding,
+    rng: np.random.Generator,
+    codes: FloatArray,
+    y: FloatArray,
+    count: int,
+    pending: FloatArray | None = None,
+) -> FloatArray:
+    """Candidates drawn from the density of the good observations, the most promising first.
+
+    Args:
+        encoding: The encoding of the space.
+        rng: Where the random numbers come from.
+        codes: Observations, shape (n, A), n at least 2.
+        y: Their metrics, smaller is better, shape (n,).
+        count: How many candidates to draw.
+        pending: Codes of running trials, shape (p, A), which count among the others.
+
+    Returns:
+        Codes of candidates that meet the constraints of the space, shape (at most count, A).
+    """
+    ranked = codes[np.argsort(y, kind="stable")]
+    running = codes[:0] if pending is None else pending
+    return DensityRatio(encoding, ranked, good_count(len(y)), running).candidates(rng, count)

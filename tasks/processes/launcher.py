@@ -1,0 +1,357 @@
+"""The flow's handle on the fork server: starts trials, signals them, stops them all."""
+
+from __future__ import annotations
+
+import itertools
+import logging
+import os
+import signal
+import socket
+import threading
+import uuid
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any, Literal, TypeAlias
+
+from prefect_tuner.errors import TuningCancelled
+from prefect_tuner.tasks.messages.attempt_request import AttemptRequest, StartOrder
+from prefect_tuner.tasks.messages.wire import ConnectionClosed
+from prefect_tuner.tasks.objectives.objective import ObjectiveSpec
+from prefect_tuner.tasks.processes.fork_server_process import ForkServerProcess
+from prefect_tuner.tasks.processes.slots import Slots
+
+TERMINATION_GRACE = 2.0
+"""Seconds between SIGTERM and SIGKILL."""
+
+LOAD_TIMEOUT = 300.0
+"""Seconds that importing the objective may take."""
+
+_START_TIMEOUT = 60.0
+
+Isolation: TypeAlias = Literal["auto", "fork", "fresh"]
+"""Whether trials are forked from a process that has the objective loaded, or load it afresh."""
+
+
+@dataclass(frozen=True)
+class LaunchSettings:
+    """How trials are started.
+
+    Attributes:
+        isolation: `"fork"`: from a process that has the objective loaded; `"fresh"`: in a process
+            that loads it afresh; `"auto"`: by fork where the objective's imports survive one.
+        concurrency: How many run at the same time.
+        devices: Names of devices, shared out among these.
+        device_variable: The environment variable that names a trial's device.
+        environment: Variables of all trials, set before the objective is loaded.
+        note: What the log says of them, a sentence; or empty.
+    """
+
+    isolation: Isolation = "auto"
+    concurrency: int = 1
+    devices: tuple[str, ...] = ()
+    device_variable: str = "CUDA_VISIBLE_DEVICES"
+    environment: Mapping[str, str] = field(default_factory=dict)
+    note: str = ""
+
+
+@dataclass
+class TrialPipes:
+    """The supervisor's ends of a started trial's pipes, as file descriptors.
+
+    Attributes:
+        trial: A name that no other trial has, and no other attempt at it.
+        slot: Its place among the trials that run at the same time.
+        is_forked: Whether it is a fork of a process that has loaded the objective.
+        report: What the trial's process reports, in lines of JSON; it reads what is written here.
+        output: What it prints.
+        status: What the fork server says of its end, in a line of JSON: `status` or `error`.
+    """
+
+    trial: str
+    slot: int
+    is_forked: bool
+    report: int
+    output: int
+    status: int
+
+
+class Launcher:
+    """Starts and stops the trials of one objective, each in a process of its own.
+
+    Args:
+        objective: What the trials call.
+        settings: How they are started.
+        load_timeout: Seconds that loading the objective may take.
+
+    Attributes:
+        settings: How trials are started.
+        stopped: Set once `stop` was called; supervisors may wait for it.
+        stop_reason: What `stop` was given.
+        notes: What the user should know of the objective and of how trials are started, once it
+            was loaded: a level of Python's logging, and a sentence.
+    """
+
+    def __init__(
+        self,
+        objective: ObjectiveSpec,
+        settings: LaunchSettings | None = None,
+        *,
+        load_timeout: float = LOAD_TIMEOUT,
+    ) -> None:
+        self.stopped = threading.Event()
+        self.stop_reason = ""
+        self.notes: list[tuple[int, str]] = []
+        self.settings = settings or LaunchSettings()
+        self._is_fresh: bool | None = None  # Not known before the objective was loaded once.
+        self._slots = Slots(
+            self.settings.concurrency, self.settings.devices, self.settings.device_variable
+        )
+        self._name = uuid.uuid4().hex
+        self._numbers = itertools.count()
+        self._objective = objective
+        self._load_timeout = load_timeout
+        self._loading = threading.Lock()
+        self._lock = threading.Lock()
+        self._idle = threading.Condition(self._lock)
+        self._servers: set[ForkServerProcess] = set()
+        self._running: dict[str, ForkServerProcess] = {}
+        self._shared: ForkServerProcess | None = None
+
+    @property
+    def is_fresh(self) -> bool:
+        """Whether each trial loads the objective itself, as is known once it was loaded."""
+        return bool(self._is_fresh)
+
+    @property
+    def start_timeout(self) -> float:
+        """Seconds from the start of a trial's process to the call of the objective."""
+        return _START_TIMEOUT + (self._load_timeout if self.is_fresh else 0.0)
+
+    def load(self) -> None:
+        """Load the objective, so that the first trial starts as fast as the others.
+
+        Raises:
+            ObjectiveNotFound: It cannot be loaded.
+        """
+        self._shared_server()
+
+    def start(self, request: AttemptRequest, *, measures_memory: bool = False) -> TrialPipes:
+        """Start a trial's process.
+
+        Args:
+            request: What it is to do.
+            measures_memory: Whether it says what memory it has before the objective is called.
+
+        Returns:
+            The pipes, which the caller gives back by `finish`.
+
+        Raises:
+            TuningCancelled: `stop` was called.
+            ObjectiveNotFound: The objective could not be loaded again in a new process.
+            OSError: The system has no more processes or file descriptors.
+        """
+        server = self._shared_server()
+        slot = self._slots.acquire()
+        order = StartOrder(
+            f"{self._name}-{next(self._numbers)}",
+            request,
+            slot,
+            self._slots.device(slot),
+            self._slots.environment(slot),
+            measures_memory,
+        )
+        pairs: list[tuple[int, int]] = []
+        try:
+            pairs.append(_connected())
+            for _ in range(2):
+                pairs.append(os.pipe())  # noqa: PERF401 - what is open is closed if one fails
+            with self._lock:
+                self._check_not_stopped()
+                command = {"do": "start", "order": order.to_json()}
+                # A server that is gone closes the pipes, which tells the supervisor.
+                with suppress(ConnectionClosed):
+                    server.send(command, [theirs for _, theirs in pairs])
+                self._running[order.trial] = server
+        except BaseException:
+            for ours, _ in pairs:
+                os.close(ours)
+            self._slots.give_up(slot)
+            raise
+        finally:
+            for _, theirs in pairs:
+                os.close(theirs)
+        return TrialPipes(order.trial, slot, not self.is_fresh, *(ours for ours, _ in pairs))
+
+    def send_signal(self, trial: str, number: int) -> None:
+        """Send a signal to all processes of a running trial."""
+        self._send(trial, {"do": "signal", "trial": trial, "signal": number})
+
+    def send_signal_to_process(self, trial: str, number: int) -> None:
+        """Send a signal to a running trial's own process alone."""
+        self._send(trial, {"do": "signal process", "trial": trial, "signal": number})
+
+    def finish(self, pipes: TrialPipes) -> None:
+        """Forget a trial whose program has ended."""
+        for descriptor in (pipes.report, pipes.output):
+            os.close(descriptor)
+        self._slots.release(pipes.slot, pipes.status)
+        with self._lock:
+            del self._running[pipes.trial]
+            self._idle.notify_all()
+
+    def stop(self, reason: str = "") -> None:
+        """Stop all trials, SIGTERM first and SIGKILL after the grace, and start no more.
+
+        Args:
+            reason: Why, in half a sentence, for the trials that are stopped. The first one counts.
+        """
+        self.stop_reason = self.stop_reason or reason
+        self.stopped.set()
+        servers: list[ForkServerProcess] = []
+        try:
+            with self._lock:
+                servers += self._servers
+                for server in servers:
+                    with suppress(ConnectionClosed):
+                        server.send({"do": "signal", "trial": None, "signal": int(signal.SIGTERM)})
+                self._idle.wait_for(lambda: not self._running, timeout=TERMINATION_GRACE)
+        finally:  # A second Ctrl-C means at once.
+            for server in servers:
+                server.hang_up()  # All first, so that they end at the same time.
+        for server in servers:
+            self._discard(server)
+        self._slots.close()
+
+    def describe_stop(self, when: str = "") -> str:
+        """That the study was stopped, and why.
+
+        Args:
+            when: Seen from a trial, such as `"while the trial ran"`.
+        """
+        stopped = f"the study was stopped {when}".rstrip()
+        return f"{stopped}: {self.stop_reason}" if self.stop_reason else stopped
+
+    def _send(self, trial: str, command: dict[str, Any]) -> None:
+        with self._lock, suppress(ConnectionClosed):
+            self._running[trial].send(command)
+
+    def _shared_server(self) -> ForkServerProcess:
+        with self._loading:  # One loads, the others wait for it.
+            if self._shared is not None and self._shared.is_gone():
+                self._discard(self._shared)
+                self._shared = None
+            if self._shared is None:
+                self._shared = self._new_shared_server()
+            return self._shared
+
+    def _new_shared_server(self) -> ForkServerProcess:
+        if self._is_fresh is not None:
+            return self._new_server(load_in_each_trial=self._is_fresh)
+        server, fresh = self._load_and_decide()
+        self._is_fresh = fresh
+        if not fresh:
+            return server
+        self._discard(server)  # It has shown that the objective can be loaded.
+        return self._new_server(load_in_each_trial=True)
+
+    def _load_and_decide(self) -> tuple[ForkServerProcess, bool]:
+        """Load the objective once, and see by that whether trials load it afresh."""
+        isolation = self.settings.isolation
+        first_place = self._slots.environment(0) if isolation != "fork" else {}
+        server = self._new_server(load_in_each_trial=False, environment=first_place)
+        said = (self.settings.note, self._objective.note)
+        self.notes += [(logging.INFO, note) for note in said if note]
+        warnings = [*self._objective.warnings, *server.warnings]
+        self.notes += [(logging.WARNING, warning) for warning in warnings]
+        named = f"the objective {self._objective.name!r}"
+        made = ", ".join(server.against_fork)
+        reasons = [f"importing it {made}"] if made else []
+        if isolation == "auto" and self.settings.devices:
+            reasons.insert(0, "its import has to know the trial's device")
+        fresh = isolation == "fresh" or (isolation == "auto" and bool(reasons))
+        listed = " and ".join(reasons)
+        if isolation == "auto" and reasons:
+            note = (
+                f"Each trial imports {named} in a process of its own, ahead of its time, since "
+                f"{listed}, which a forked process would share or lack; isolation='fork' would "
+                "have it imported once"
+            )
+            self.notes.append((logging.INFO, note))
+        if isolation == "fork" and reasons:
+            note = (
+                f"Trials are forked from a process that has imported {named}, as isolation='fork' "
+                f"says, though {listed}: if they hang or disturb each other, leave isolation at "
+                "'auto'"
+            )
+            self.notes.append((logging.WARNING, note))
+        return server, fresh
+
+    def _new_server(
+        self, *, load_in_each_trial: bool, environment: Mapping[str, str] = MappingProxyType({})
+    ) -> ForkServerProcess:
+        self._check_not_stopped()
+        server = ForkServerProcess({**self.settings.environment, **environment})
+        with self._lock:
+            self._servers.add(server)
+        try:
+            self._check_not_stopped()
+            server.load(
+                self._objective,
+                self._load_timeout,
+                places=self._slots.environments,
+                load_in_each_trial=load_in_each_trial,
+            )
+        except BaseException as error:
+            self._discard(server)
+            if self.stopped.is_set():
+                raise TuningCancelled(self.describe_stop()) from error
+            raise
+        return server
+
+    def _discard(self, server: ForkServerProcess) -> None:
+        with self._lock:
+            self._servers.discard(server)
+        server.close()
+
+    def _check_not_stopped(self) -> None:
+        if self.stopped.is_set():
+            raise TuningCancelled(self.describe_stop())
+
+
+def _connected() -> tuple[int, int]:
+    """The descriptors of two ends that both read and write."""
+    ours, theirs = socket.socketpair()
+    return ours.detach(), theirs.detach()
+
+
+_launchers: dict[str, Launcher] = {}
+_closed: set[str] = set()
+_launchers_lock = threading.Lock()
+
+
+def open_launcher(objective: ObjectiveSpec, settings: LaunchSettings | None = None) -> Launcher:
+    """The launcher of this process for an objective, made when first asked for.
+
+    The flow opens it before the first trial. Trials find the same one by the objective's key; a
+    task runner that runs them in other processes makes one in each. One that was closed stays
+    stopped: a trial that comes late, to be tried again, is cancelled.
+    """
+    with _launchers_lock:
+        if objective.key in _closed:
+            launcher = Launcher(objective)
+            launcher.stop()
+            return launcher
+        if objective.key not in _launchers:
+            _launchers[objective.key] = Launcher(objective, settings)
+        return _launchers[objective.key]
+
+
+def close_launcher(objective: ObjectiveSpec) -> None:
+    """Stop the objective's trials in this process, for good."""
+    with _launchers_lock:
+        _closed.add(objective.key)
+        launcher = _launchers.pop(objective.key, None)
+    if launcher is not None:
+        launcher.stop()

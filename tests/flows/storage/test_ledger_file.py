@@ -1,0 +1,318 @@
+"""A ledger in a local file: what it survives, and what it refuses."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from prefect_tuner import LedgerError, StudyConflict
+from prefect_tuner.flows.ledger.ledger import read_state
+from prefect_tuner.flows.ledger.ledger_records import AskedRecord, BestRecord, FinishedRecord
+from prefect_tuner.flows.storage.ledger_file import LedgerFile
+from prefect_tuner.flows.storage.ledger_line import seal, unseal
+from prefect_tuner.flows.storage.utc_time import utc_now
+from prefect_tuner.trial import Outcome
+from tests.flows.ledgers import holder, open_ledger, run_record, state_of, study_record
+from tests.polling import eventually
+
+
+def asked(number: int) -> AskedRecord:
+    return AskedRecord(at=utc_now(), number=number, params={"x": 0.5, "kind": "a"}, seed=3)
+
+
+def finished(number: int) -> FinishedRecord:
+    return FinishedRecord(
+        at=utc_now(),
+        number=number,
+        outcome=Outcome.COMPLETED,
+        metric=0.25,
+        attempts=1,
+        host="here",
+        elapsed=1.0,
+    )
+
+
+@pytest.fixture
+def ledger_file(tmp_path: Path) -> Path:
+    """A study of three trials, the last of which is in flight."""
+    with open_ledger(tmp_path) as ledger:
+        ledger.append(study_record(), run_record())
+        for number in range(3):
+            ledger.append(asked(number))
+            if number < 2:
+                ledger.append(finished(number))
+    return tmp_path / "small.jsonl"
+
+
+def test_what_was_recorded_is_read_again(ledger_file: Path) -> None:
+    state = state_of(ledger_file.parent)
+    assert [trial.outcome for trial in state.trials] == ["completed", "completed", None]
+    assert state.trials[1].params == {"x": 0.5, "kind": "a"}
+    assert state.elapsed == 1.0
+
+
+def test_each_record_is_a_line_that_people_can_read(ledger_file: Path) -> None:
+    line = ledger_file.read_text().splitlines()[2]
+    assert line.startswith('{"type": "asked", "at": "20')
+    assert '"number": 0, "params": {"x": 0.5, "kind": "a"}, "seed": 3' in line
+
+
+def test_only_its_owner_can_read_it(ledger_file: Path) -> None:
+    assert ledger_file.stat().st_mode & 0o777 == 0o600
+    assert ledger_file.with_suffix(".claim").stat().st_mode & 0o777 == 0o600
+
+
+def test_folders_that_are_made_for_it_are_its_owners(tmp_path: Path) -> None:
+    with open_ledger(tmp_path / "one" / "two"):
+        pass
+    assert (tmp_path / "one").stat().st_mode & 0o777 == 0o700
+    assert (tmp_path / "one" / "two").stat().st_mode & 0o777 == 0o700
+
+
+@pytest.mark.parametrize("lost", [1, 2, 30, 100])
+def test_a_torn_last_line_is_dropped_and_told(ledger_file: Path, lost: int) -> None:
+    text = ledger_file.read_bytes()
+    ledger_file.write_bytes(text[:-lost])
+    assert len(state_of(ledger_file.parent).trials) == 2
+    with open_ledger(ledger_file.parent) as ledger:
+        assert "was not written to its end" in ledger.mended
+        ledger.append(asked(2))
+    assert len(state_of(ledger_file.parent).trials) == 3
+    assert ledger_file.read_bytes().startswith(text[: text[:-1].rfind(b"\n") + 1])
+
+
+def test_zeros_at_the_end_are_a_torn_line(ledger_file: Path) -> None:
+    """What some file systems leave after a loss of power: the length, but not the bytes."""
+    with ledger_file.open("ab") as file:
+        file.write(b"\0" * 300)
+    with open_ledger(ledger_file.parent) as ledger:
+        assert "300 bytes" in ledger.mended
+    assert len(state_of(ledger_file.parent).trials) == 3
+
+
+def test_readers_leave_a_torn_line_alone(ledger_file: Path) -> None:
+    ledger_file.write_bytes(text := ledger_file.read_bytes()[:-5])
+    state_of(ledger_file.parent)
+    assert ledger_file.read_bytes() == text
+
+
+@pytest.mark.parametrize(
+    "damage", [(b'"metric": 0.25', b'"metric": 0.75'), (b'"seed"', b"\0\0\0\0\0\0"), (b"\n", b" ")]
+)
+def test_damage_in_the_middle_is_an_error_that_names_the_line(
+    ledger_file: Path, damage: tuple[bytes, bytes]
+) -> None:
+    text = ledger_file.read_bytes()
+    at = text.index(damage[0], 1000)
+    ledger_file.write_bytes(damaged := text[:at] + damage[1] + text[at + len(damage[0]) :])
+    number = damaged[:at].count(b"\n") + 1
+    with pytest.raises(LedgerError, match=rf"small\.jsonl:{number}: the line is damaged"):
+        open_ledger(ledger_file.parent)
+    assert ledger_file.read_bytes() == damaged
+
+
+def test_the_claim_on_a_damaged_ledger_is_given_back(ledger_file: Path) -> None:
+    text = ledger_file.read_bytes()
+    ledger_file.write_bytes(text.replace(b"0.25", b"0.75"))
+    with pytest.raises(LedgerError):
+        open_ledger(ledger_file.parent)
+    ledger_file.write_bytes(text)
+    open_ledger(ledger_file.parent).close()
+
+
+def test_records_that_contradict_each_other_are_an_error_that_names_the_line(
+    ledger_file: Path,
+) -> None:
+    with ledger_file.open("ab") as file:
+        file.write(seal({"type": "asked", **asked(7).model_dump(mode="json")}))
+    with pytest.raises(LedgerError, match=r"small\.jsonl:8: trial 7 follows trial 2"):
+        open_ledger(ledger_file.parent)
+
+
+def test_a_trial_cannot_finish_twice(ledger_file: Path) -> None:
+    with ledger_file.open("ab") as file:
+        file.write(seal({"type": "finished", **finished(1).model_dump(mode="json")}))
+    with pytest.raises(LedgerError, match="trial 1 has finished already"):
+        open_ledger(ledger_file.parent)
+
+
+@pytest.mark.parametrize("sealed", [True, False])
+def test_a_ledger_of_a_newer_format_is_refused_politely(tmp_path: Path, sealed: bool) -> None:
+    record = {"type": "study", "at": utc_now(), "format": 3, "shape": "quite another"}
+    line = seal(record) if sealed else json.dumps(record).encode() + b"\n"
+    (tmp_path / "small.jsonl").write_bytes(line)
+    with pytest.raises(LedgerError, match=r"newer release .* format 3, this release reads 2"):
+        open_ledger(tmp_path)
+    assert (tmp_path / "small.jsonl").read_bytes() == line
+
+
+@pytest.mark.parametrize("text", ["lr,metric\n0.1,0.9\n", "lr,metric\n", "lr,metric"])
+def test_a_file_of_another_kind_is_refused_and_left_as_it_is(tmp_path: Path, text: str) -> None:
+    (tmp_path / "small.jsonl").write_text(text)
+    with pytest.raises(LedgerError, match=r"small\.jsonl(:1: the line is damaged| is no ledger)"):
+        open_ledger(tmp_path)
+    assert (tmp_path / "small.jsonl").read_text() == text
+
+
+def test_a_first_record_that_was_cut_short_was_no_study_yet(tmp_path: Path) -> None:
+    (tmp_path / "small.jsonl").write_text('{"type": "study", "at": "2026-')
+    with open_ledger(tmp_path) as ledger:
+        assert ledger.state is None
+        ledger.append(study_record())
+    assert state_of(tmp_path).trials == []
+
+
+FILL_THE_DISK = """
+import resource, signal, sys
+from pathlib import Path
+from prefect_tuner import LedgerError
+from tests.flows.ledgers import open_ledger
+from tests.flows.storage.test_ledger_file import asked, finished
+
+ledger = open_ledger(Path(sys.argv[1]))
+file = Path(sys.argv[1]) / "small.jsonl"
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+limit = file.stat().st_size + 150  # In the middle of a record.
+resource.setrlimit(resource.RLIMIT_FSIZE, (limit, resource.RLIM_INFINITY))
+before = file.read_bytes()
+try:
+    ledger.append(finished(2), asked(3))
+except LedgerError as error:
+    print(error)
+assert file.read_bytes() == before
+resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+try:
+    ledger.append(finished(2))
+except LedgerError as error:
+    print("still:", error)
+"""
+
+
+def test_a_full_disk_is_an_error_and_leaves_what_was_recorded(ledger_file: Path) -> None:
+    process = subprocess.run(
+        [sys.executable, "-c", FILL_THE_DISK, str(ledger_file.parent)],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[3])},
+    )
+    first, second = process.stdout.splitlines()
+    assert "small.jsonl cannot be written: File too large; what was recorded before" in first
+    assert second == f"still: {first}"
+    assert len(state_of(ledger_file.parent).trials) == 3
+
+
+def test_nobody_else_may_write_to_it(ledger_file: Path) -> None:
+    with open_ledger(ledger_file.parent) as ledger:
+        with ledger_file.open("ab") as file:
+            file.write(seal({"type": "best", "at": utc_now(), "number": 0, "metric": 0.25}))
+        with pytest.raises(LedgerError, match="changed or removed by somebody else"):
+            ledger.append(BestRecord(at=utc_now(), number=1, metric=0.25))
+
+
+def test_a_ledger_that_was_removed_is_missed(ledger_file: Path) -> None:
+    with open_ledger(ledger_file.parent) as ledger:
+        ledger_file.unlink()
+        with pytest.raises(LedgerError, match="changed or removed"):
+            ledger.append(asked(3))
+
+
+def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(LedgerError, match=r"file/small\.claim cannot be written: Not a directory"):
+        open_ledger(tmp_path / "file")
+
+
+def test_the_second_of_two_is_told_who_holds_the_study(ledger_file: Path) -> None:
+    with open_ledger(ledger_file.parent):
+        with pytest.raises(StudyConflict, match=rf"'gentle-otter' \(process {os.getpid()} on "):
+            open_ledger(ledger_file.parent)
+        held = LedgerFile(ledger_file.parent, "small").holder()
+        assert held is not None
+        assert held.flow_run == "gentle-otter"
+    assert LedgerFile(ledger_file.parent, "small").holder() is None
+    open_ledger(ledger_file.parent).close()
+
+
+HOLD = """
+import sys, time
+from pathlib import Path
+from tests.flows.ledgers import open_ledger
+
+ledger = open_ledger(Path(sys.argv[1]))
+ledger.store.renew(42.5)
+print("held", flush=True)
+time.sleep(60)
+"""
+
+
+def test_the_claim_of_a_holder_that_was_killed_is_taken_over(ledger_file: Path) -> None:
+    command = [sys.executable, "-c", HOLD, str(ledger_file.parent)]
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[3])}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "held\n"
+        with pytest.raises(StudyConflict, match=f"process {process.pid} on "):
+            open_ledger(ledger_file.parent)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    eventually(lambda: LedgerFile(ledger_file.parent, "small").holder() is None)
+    with open_ledger(ledger_file.parent) as ledger:
+        assert ledger.taken_over is not None
+        assert ledger.taken_over.pid == process.pid
+        assert ledger.elapsed == 42.5  # What the dead one had spent without writing it down.
+
+
+def test_a_holder_on_another_machine_is_waited_for_and_left_alone(
+    ledger_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("prefect_tuner.flows.storage.ledger_file.LEASE", 1.0)
+    elsewhere = holder("calm-heron").to_json().replace(holder().host, "another-machine")
+    claim = ledger_file.with_suffix(".claim")
+    claim.write_text(elsewhere)  # Its lock is not seen here.
+    with open_ledger(ledger_file.parent) as ledger:
+        assert ledger.taken_over is not None
+        assert ledger.taken_over.host == "another-machine"
+
+
+def test_a_deleted_ledger_leaves_nothing(ledger_file: Path) -> None:
+    with open_ledger(ledger_file.parent) as ledger:
+        ledger.store.delete()
+    assert list(ledger_file.parent.iterdir()) == []
+    assert read_state(LedgerFile(ledger_file.parent, "small")) is None
+
+
+json_values = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    max_leaves=8,
+)
+
+
+@given(st.dictionaries(st.text(), json_values))
+def test_a_line_gives_back_what_was_put_in(record: dict[str, object]) -> None:
+    line = seal(record)
+    assert line.count(b"\n") == 1
+    assert unseal(line[:-1]) == record
+
+
+@given(st.dictionaries(st.text(max_size=5), json_values), st.data())
+def test_a_line_with_one_byte_changed_is_damaged(
+    record: dict[str, object], data: st.DataObject
+) -> None:
+    line = bytearray(seal(record)[:-1])
+    place = data.draw(st.integers(0, len(line) - 1))
+    line[place] ^= data.draw(st.integers(1, 255))
+    assert unseal(bytes(line)) is None

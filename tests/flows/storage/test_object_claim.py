@@ -1,0 +1,220 @@
+"""Who may write to a ledger in object storage: one run, whatever becomes of the others."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import threading
+import time
+import uuid
+from contextlib import suppress
+
+import fsspec
+import pytest
+from fsspec.implementations.memory import MemoryFileSystem
+
+from prefect_tuner.errors import LedgerError, StudyConflict
+from prefect_tuner.flows.storage.ledger_objects import LedgerObjects
+from tests.flows.s3_storage import S3Server, claimed, elsewhere, me, start_server, texts, use
+from tests.polling import eventually
+
+
+def test_one_run_holds_a_study_until_it_gives_it_back(url: str) -> None:
+    first = claimed(url, me("first"))
+    reader = LedgerObjects(url, "study")
+    holder = reader.holder()
+    assert holder is not None
+    assert holder.flow_run == "first"
+    with pytest.raises(StudyConflict, match="held by flow run 'first'"):
+        claimed(url, me("second"))
+    first.renew(12.5)
+    renewed = reader.holder()
+    assert renewed is not None
+    assert renewed.elapsed == 12.5
+    first.release()
+    first.release()
+    assert reader.holder() is None
+    assert LedgerObjects(url, "study").claim(me("second")) is None
+
+
+def test_one_of_several_contenders_wins(url: str) -> None:
+    for _ in range(6 if url.startswith("s3") else 40):
+        together = threading.Barrier(4)
+        winners: list[LedgerObjects] = []
+
+        def contend(together: threading.Barrier, winners: list[LedgerObjects]) -> None:
+            ledger = LedgerObjects(url, "study")
+            together.wait()
+            with suppress(StudyConflict):
+                ledger.claim(me())
+                winners.append(ledger)
+
+        threads = [threading.Thread(target=contend, args=(together, winners)) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert len(winners) == 1
+        winners[0].append(b"line\n")
+        winners[0].release()
+
+
+def test_a_killed_holder_is_taken_over_at_once(s3_url: str) -> None:
+    script = (
+        "import sys, time\n"
+        "from prefect_tuner.flows.storage.holder import Holder\n"
+        "from prefect_tuner.flows.storage.ledger_objects import LedgerObjects\n"
+        "ledger = LedgerObjects(sys.argv[1], 'study')\n"
+        "ledger.claim(Holder.of_this_process('the killed'))\n"
+        "while True:\n"
+        "    ledger.append(b'line\\n')\n"
+        "    print('appended', flush=True)\n"
+    )
+    command = [sys.executable, "-c", script, s3_url]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    assert process.stdout.readline() == "appended\n"
+    holder = LedgerObjects(s3_url, "study").holder()
+    assert holder is not None
+    assert holder.pid == process.pid
+    with pytest.raises(StudyConflict, match="the killed"):
+        claimed(s3_url)
+    process.send_signal(signal.SIGKILL)
+    appended = 1 + len(process.communicate()[0].splitlines())
+    assert LedgerObjects(s3_url, "study").holder() is None
+    ledger = LedgerObjects(s3_url, "study")
+    taken_over = ledger.claim(me())
+    assert taken_over is not None
+    assert taken_over.flow_run == "the killed"
+    assert len(texts(s3_url)) - appended in {0, 1}  # One may have been in doubt.
+    ledger.append(b"last\n")
+    assert texts(s3_url)[-1] == b"last"
+
+
+def test_a_holder_elsewhere_is_watched_until_its_lease_ends(url: str) -> None:
+    silent = claimed(url, elsewhere("silent"))
+    silent.append(b"before\n")
+    ledger = LedgerObjects(url, "study", lease=0.5, renewal=0.1)
+    began = time.monotonic()
+    taken_over = ledger.claim(me())
+    assert time.monotonic() - began >= 0.5
+    assert taken_over is not None
+    assert taken_over.flow_run == "silent"
+    ledger.append(b"after\n")
+    # The one that was silent wakes up.
+    with pytest.raises(StudyConflict, match="taken over by a run"):
+        silent.append(b"too late\n")
+    with pytest.raises(StudyConflict, match="taken over by a run"):
+        silent.append(b"too late again\n")
+    with pytest.raises(StudyConflict, match="taken over by a run"):
+        silent.renew(1.0)
+    silent.release()
+    assert ledger.holder() is not None
+    assert texts(url) == [b"before", b"after"]
+    assert "1 object" in ledger.mend()
+    assert texts(url) == [b"before", b"after"]
+
+
+def test_a_holder_elsewhere_that_renews_its_claim_keeps_it(url: str) -> None:
+    alive = claimed(url, elsewhere("alive"))
+    ended = threading.Event()
+
+    def renew() -> None:
+        while not ended.wait(0.1):
+            alive.renew(1.0)
+
+    thread = threading.Thread(target=renew)
+    thread.start()
+    try:
+        with pytest.raises(StudyConflict, match="held by flow run 'alive'"):
+            LedgerObjects(url, "study", lease=20.0, renewal=0.5).claim(me())
+    finally:
+        ended.set()
+        thread.join()
+    alive.append(b"line\n")
+
+
+def test_a_claim_that_is_many_leases_old_is_dead_at_once(url: str) -> None:
+    ledger = LedgerObjects(url, "study")
+    ledger.claim(elsewhere("old"))
+    time.sleep(0.3)  # What the lease below is measured by.
+    began = time.monotonic()
+    taken_over = LedgerObjects(url, "study", lease=0.05, renewal=0.01).claim(me())
+    assert taken_over is not None
+    assert time.monotonic() - began < 5
+
+
+def test_when_the_server_stays_away_the_claim_is_given_up_in_time(s3: S3Server) -> None:
+    server = start_server()
+    try:
+        with pytest.MonkeyPatch.context() as patch:
+            use(server, patch)
+            ledger = LedgerObjects("s3://bucket", "study", lease=2.0, renewal=0.4)
+            ledger.claim(me())
+            ledger.append(b"one\n")
+            server.stop()
+            ledger.renew(1.0)  # There is time left.
+
+            def renewals_fail() -> str:
+                try:
+                    ledger.renew(1.0)
+                except LedgerError as error:
+                    return str(error)
+                raise AssertionError("the claim may still be renewed")
+
+            assert "could not be renewed for" in eventually(renewals_fail, timeout=20)
+            with pytest.raises(LedgerError, match="could not be renewed for"):
+                ledger.append(b"two\n")
+            ledger.release()
+    finally:
+        server.stop()
+        fsspec.get_filesystem_class("s3").clear_instance_cache()
+
+
+class CarelessFileSystem(fsspec.AbstractFileSystem):  # type: ignore[misc]
+    """Objects in memory, behind a server that does not keep the condition of `create`."""
+
+    protocol = "s3-careless"
+
+    def pipe_file(self, path: str, value: bytes, mode: str = "overwrite") -> None:
+        del mode
+        MemoryFileSystem().pipe_file(f"/{path}", value)
+
+    def cat_file(self, path: str, **options: object) -> bytes:
+        del options
+        return bytes(MemoryFileSystem().cat_file(f"/{path}"))
+
+    def find(self, path: str, detail: bool = False) -> dict[str, object]:
+        found = MemoryFileSystem().find(f"/{path}", detail=True)
+        return {name.lstrip("/"): each for name, each in found.items()} if detail else {}
+
+    def rm_file(self, path: str) -> None:
+        MemoryFileSystem().rm_file(f"/{path}")
+
+    def rm(self, path: list[str]) -> None:
+        for each in path:
+            self.rm_file(each)
+
+
+def test_a_store_that_overwrites_has_one_winner_too() -> None:
+    fsspec.register_implementation("s3-careless", CarelessFileSystem, clobber=True)
+    for _ in range(5):
+        url = f"s3-careless://bucket/{uuid.uuid4().hex}"
+        together = threading.Barrier(4)
+        winners: list[LedgerObjects] = []
+
+        def contend(url: str, together: threading.Barrier, winners: list[LedgerObjects]) -> None:
+            ledger = LedgerObjects(url, "study", lease=4.0)
+            together.wait()
+            with suppress(StudyConflict):
+                ledger.claim(me())
+                winners.append(ledger)
+
+        arguments = (url, together, winners)
+        threads = [threading.Thread(target=contend, args=arguments) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert len(winners) == 1
