@@ -17,7 +17,7 @@ from prefect.logging import get_logger, get_run_logger
 from prefect.runtime import task_run
 from prefect.utilities.annotations import quote
 
-from prefect_tuner.attempt_report import AttemptReport, TrialLimits
+from prefect_tuner.ending import Ending
 from prefect_tuner.hyper_value import Params
 from prefect_tuner.tasks.messages.attempt_request import AttemptRequest
 from prefect_tuner.tasks.objectives.objective import ObjectiveSpec
@@ -25,6 +25,7 @@ from prefect_tuner.tasks.processes.attempt import run_attempt
 from prefect_tuner.tasks.processes.launcher import LaunchSettings, open_launcher
 from prefect_tuner.tasks.trial_process.run_context import describe_run_context
 from prefect_tuner.trial import Outcome, describe_params
+from prefect_tuner.trial_limits import TrialLimits
 
 _STATES = {
     Outcome.COMPLETED: (StateType.COMPLETED, "Completed"),
@@ -78,7 +79,7 @@ class TrialRequest:
     retry: RetryPolicy = RetryPolicy()
     launch: LaunchSettings = field(default_factory=LaunchSettings)
     more: int | None = None
-    on_retry: Callable[[AttemptReport], None] | None = field(default=None, repr=False)
+    on_retry: Callable[[Ending], None] | None = field(default=None, repr=False)
 
 
 class TrialAttemptFailed(Exception):
@@ -96,7 +97,7 @@ def _another_attempt_follows(_task: object, _run: object, state: State[Any]) -> 
     persist_result=False,
     retry_condition_fn=_another_attempt_follows,
 )
-def run_trial(request: TrialRequest) -> State[AttemptReport]:
+def run_trial(request: TrialRequest) -> State[Ending]:
     """Run one attempt at a trial and turn its outcome into the state of the task run.
 
     Retries are Prefect's own, set by `trial_task`: an attempt that is to be followed by another
@@ -107,7 +108,7 @@ def run_trial(request: TrialRequest) -> State[AttemptReport]:
 
     Returns:
         A state of a type and name that go with the outcome, a message with the reason, and the
-        report as data.
+        ending as data.
 
     Raises:
         TrialAttemptFailed: The attempt failed and is to be retried.
@@ -120,7 +121,7 @@ def run_trial(request: TrialRequest) -> State[AttemptReport]:
         log(logging.INFO, f"Attempt {attempt} follows in {request.retry.delay:g} s")
         # Waited here rather than in Prefect's engine, which no cancellation can wake.
         launcher.stopped.wait(request.retry.delay)
-    report = run_attempt(
+    ending = run_attempt(
         launcher,
         AttemptRequest(
             request.study, request.number, request.params, request.seed, attempt, request.more
@@ -130,29 +131,29 @@ def run_trial(request: TrialRequest) -> State[AttemptReport]:
         opening=f"Trial {request.number} started with {described}",
         run_context=describe_run_context,
     )
-    message = describe_report(report)
-    if report.traceback:
-        log(logging.ERROR, report.traceback.rstrip().replace("\n", "\n  "))
+    message = describe_ending(ending)
+    if ending.traceback:
+        log(logging.ERROR, ending.traceback.rstrip().replace("\n", "\n  "))
     # What came of it is not logged here: Prefect does so, from the exception or the state.
-    if attempt <= request.retry.retries and report.outcome in request.retry.outcomes:
+    if attempt <= request.retry.retries and ending.outcome in request.retry.outcomes:
         if request.on_retry is not None:
-            request.on_retry(report)
+            request.on_retry(ending)
         raise TrialAttemptFailed(message)
-    kind, name = _STATES.get(report.outcome, (StateType.FAILED, "Failed"))
-    return _state(kind, name, f"{message} with {described}", report)
+    kind, name = _STATES.get(ending.outcome, (StateType.FAILED, "Failed"))
+    return _state(kind, name, f"{message} with {described}", ending)
 
 
-def trial_task(retry: RetryPolicy) -> Task[[TrialRequest], State[AttemptReport]]:
+def trial_task(retry: RetryPolicy) -> Task[[TrialRequest], State[Ending]]:
     """The task `run_trial` with as many retries as the policy asks for."""
     # One more than ever happens: Prefect logs a state returned after the last one at length, with
-    # the whole report in it, and the trial has told its reason already.
+    # the whole ending in it, and the trial has told its reason already.
     # The delay is waited for above; Prefect's setting for all tasks is none of a trial's.
     return run_trial.with_options(retries=retry.retries + 1, retry_delay_seconds=0)
 
 
 def submit_trial(
-    task: Task[[TrialRequest], State[AttemptReport]], request: TrialRequest
-) -> PrefectFuture[State[AttemptReport]]:
+    task: Task[[TrialRequest], State[Ending]], request: TrialRequest
+) -> PrefectFuture[State[Ending]]:
     """Submit a trial to the flow's task runner.
 
     Args:
@@ -165,25 +166,25 @@ def submit_trial(
     return task.submit(untraversed)
 
 
-def describe_report(report: AttemptReport) -> str:
+def describe_ending(ending: Ending) -> str:
     """An attempt's outcome in half a sentence."""
-    parts = [report.outcome.value.replace("_", " ")]
-    if report.metric is not None:
-        parts.append(f"metric={report.metric!r}")
-    if report.message:
-        parts.append(report.message)
+    parts = [ending.outcome.value.replace("_", " ")]
+    if ending.metric is not None:
+        parts.append(f"metric={ending.metric!r}")
+    if ending.message:
+        parts.append(ending.message)
     text = ": ".join(parts)
-    if report.duration is not None:
-        text += f" ({report.duration:.3g} s)"
-    return text + (f", attempt {report.attempt}" if report.attempt > 1 else "")
+    if ending.duration is not None:
+        text += f" ({ending.duration:.3g} s)"
+    return text + (f", attempt {ending.attempts}" if ending.attempts > 1 else "")
 
 
-def _state(kind: StateType, name: str, message: str, report: AttemptReport) -> State[AttemptReport]:
+def _state(kind: StateType, name: str, message: str, ending: Ending) -> State[Ending]:
     return State(
         type=kind,
         name=name,
         message=message,
-        data=report,
+        data=ending,
         state_details=StateDetails(),
         timestamp=datetime.now(UTC),
     )

@@ -17,12 +17,13 @@ from statistics import median
 from typing import Literal
 
 from prefect_tuner import TunerConfig
-from prefect_tuner.attempt_report import AttemptReport, TrialLimits
+from prefect_tuner.ending import Ending
 from prefect_tuner.flows.run.launch_settings import launch_settings
 from prefect_tuner.tasks.messages.attempt_request import AttemptRequest
 from prefect_tuner.tasks.objectives.objective import describe_objective
 from prefect_tuner.tasks.processes.attempt import run_attempt
 from prefect_tuner.tasks.processes.launcher import Isolation, Launcher
+from prefect_tuner.trial_limits import TrialLimits
 
 FOLDER = Path(__file__).with_name("programs")
 
@@ -82,7 +83,7 @@ class Trials:
     """
 
     are_fresh: bool
-    reports: list[AttemptReport]
+    reports: list[Ending]
     seconds: list[float]
     kept: list[str]
 
@@ -141,7 +142,7 @@ def run_in_trials(
         environment = {"KEPT_IN": str(folder)} | ({"WARM_IMPORT": "1"} if imports == "warm" else {})
         spec = describe_objective(f"{program.file}:train")
         launcher = Launcher(spec, launch_settings(config, environment))
-        reports: list[AttemptReport] = []
+        reports: list[Ending] = []
         seconds: list[float] = []
         try:
             launcher.load()

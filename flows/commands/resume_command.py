@@ -6,8 +6,9 @@ import sys
 
 from prefect_tuner.errors import LedgerError, StudyConflict
 from prefect_tuner.flows.commands.run_command import RunCommand, RunnableStudy
-from prefect_tuner.flows.commands.study_resumption import recorded_result, resumption_parameters
+from prefect_tuner.flows.commands.study_resumption import resumption_parameters
 from prefect_tuner.flows.commands.study_summary import summary_table
+from prefect_tuner.flows.ledger.counted_trials import recorded_result
 from prefect_tuner.flows.ledger.stored_study import StoredStudy, read_study
 from prefect_tuner.flows.ledger.study_state import StudyState
 from prefect_tuner.flows.reports.plain_console import plain_console

@@ -7,10 +7,7 @@ from typing import Any
 
 from prefect_tuner.errors import InvalidConfiguration
 from prefect_tuner.flows.commands.study_file import DEFAULTS
-from prefect_tuner.flows.ledger.counted_trials import best_counted, counted_trials
 from prefect_tuner.flows.ledger.study_state import StudyState
-from prefect_tuner.flows.study.study_digest import study_digest
-from prefect_tuner.flows.study.tuning_result import StopReason, TuningResult
 
 
 def resumption_parameters(
@@ -64,26 +61,6 @@ def _current_config(recorded: Mapping[str, Any]) -> dict[str, Any]:
     if config.pop("fresh_import", False):
         config["isolation"] = "fresh"
     return config
-
-
-def recorded_result(state: StudyState) -> TuningResult | None:
-    """The result of a study that is complete; None when it is not."""
-    stopped = state.stopped
-    best = best_counted(state)
-    if stopped is None or stopped.ending != "completed" or best is None:
-        return None
-    if stopped.reason not in {each.value for each in StopReason}:
-        return None
-    trials = counted_trials(state)
-    return TuningResult(
-        study=state.study,
-        direction=state.definition.direction,
-        stop_reason=StopReason(stopped.reason),
-        best_trial=best,
-        trials=trials,
-        duration=state.elapsed,
-        digest=study_digest(trials),
-    )
 
 
 def _missing(objective: str, strategy: Mapping[str, Any]) -> list[str]:

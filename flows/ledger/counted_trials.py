@@ -1,17 +1,23 @@
-"""Which trials of a ledger count: in a reproducible study not those that ran ahead of its end."""
+"""Which trials of a study count, and its result."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
 from prefect_tuner.errors import InvalidConfiguration
-from prefect_tuner.flows.ledger.recorded_study import AHEAD_OF_THE_STOP
 from prefect_tuner.flows.ledger.study_state import StudyState
 from prefect_tuner.flows.study.stop_rules import stop_reason
+from prefect_tuner.flows.study.study_digest import study_digest
 from prefect_tuner.flows.study.tuner_config import TunerConfig
 from prefect_tuner.flows.study.tuning_events import Progress
-from prefect_tuner.flows.study.tuning_result import StopReason
+from prefect_tuner.flows.study.tuning_result import StopReason, TuningResult
 from prefect_tuner.trial import Outcome, Trial, is_better
+
+AHEAD_OF_THE_STOP = "ran ahead of the trial that stopped the study; the ledger has its result"
+"""The message of a trial of a reproducible study that ended after the last one that counts."""
+
+IN_FLIGHT = "was in flight when the run of its study died"
+"""The message of a trial that an earlier run has left and that the budget no longer holds."""
 
 
 def counted_trials(state: StudyState) -> list[Trial]:
@@ -20,69 +26,107 @@ def counted_trials(state: StudyState) -> list[Trial]:
     Trials that were stopped with their run are cancelled, and so are those of a reproducible study
     that ended after the one that stopped it.
     """
-    shown = state.shown_trials()
-    last = _last_that_counts(state)
-    if last is None:
+    shown = [state.interruptions.get(trial.number, trial) for trial in state.trials]
+    stopped = state.stopped
+    if stopped is None or stopped.ending != "completed":
         return shown
+    return trials_of_a_complete_study(state, _number_that_count(state))
+
+
+def trials_of_a_complete_study(state: StudyState, counted: int | None) -> list[Trial]:
+    """The same, for a study that ends now.
+
+    Args:
+        state: The study.
+        counted: How many trials count, the first ones; None for all.
+    """
+    count = len(state.trials) if counted is None else counted
     return [
-        replace(trial, outcome=Outcome.CANCELLED, metric=None, message=AHEAD_OF_THE_STOP)
-        if trial.number > last and trial.outcome not in (None, Outcome.CANCELLED)
+        state.interruptions.get(
+            trial.number, replace(trial, outcome=Outcome.CANCELLED, message=IN_FLIGHT)
+        )
+        if trial.outcome is None
+        else ahead_of_the_stop(trial)
+        if trial.number >= count
         else trial
-        for trial in shown
+        for trial in state.trials
     ]
+
+
+def ahead_of_the_stop(trial: Trial) -> Trial:
+    """A trial that has ended, and whose result does not count."""
+    if trial.outcome is Outcome.CANCELLED:
+        return trial
+    return replace(trial, outcome=Outcome.CANCELLED, metric=None, message=AHEAD_OF_THE_STOP)
 
 
 def best_counted(state: StudyState) -> Trial | None:
     """The best trial among those that count."""
-    has_said = state.stopped is not None and state.stopped.best is not None
-    if has_said or _last_that_counts(state) is None:
-        return state.best_trial
+    stopped = state.stopped
+    if stopped is not None and stopped.best is not None:
+        return state.trials[stopped.best]
+    counts = {trial.number for trial in counted_trials(state) if trial.metric is not None}
     best: Trial | None = None
-    for trial in counted_trials(state):
-        if trial.metric is not None and _improves(trial, best, state):
-            best = trial
+    for number in state.finished:
+        if number in counts and _improves(state.trials[number], best, state):
+            best = state.trials[number]
     return best
 
 
-def _last_that_counts(state: StudyState) -> int | None:
-    """The number of the trial that stopped a reproducible study; None where all trials count."""
+def recorded_result(state: StudyState) -> TuningResult | None:
+    """The result of a study that is complete; None when it is not."""
     stopped = state.stopped
-    if state.definition.lag is None or stopped is None or stopped.ending != "completed":
+    best = best_counted(state)
+    if stopped is None or stopped.ending != "completed" or best is None:
         return None
+    if stopped.reason not in {each.value for each in StopReason}:
+        return None
+    trials = counted_trials(state)
+    return TuningResult(
+        study=state.study,
+        direction=state.definition.direction,
+        stop_reason=StopReason(stopped.reason),
+        best_trial=best,
+        trials=trials,
+        duration=state.elapsed,
+        digest=study_digest(trials),
+    )
+
+
+def _number_that_count(state: StudyState) -> int | None:
+    """How many trials of a complete study count; None for all."""
+    stopped = state.stopped
+    if stopped is None or stopped.counted is not None or state.definition.lag is None:
+        return None if stopped is None else stopped.counted
     if stopped.reason == StopReason.MAX_DURATION:
         return None
+    last = _last_before_format_3(state)
+    return None if last is None else last + 1
+
+
+def _last_before_format_3(state: StudyState) -> int | None:
+    """The trial that stopped a reproducible study, whose ledger does not say how many count.
+
+    The study is played again: trials are told in their order, and the stop rules asked after each.
+    """
     try:
         config = TunerConfig(**state.config)
     except InvalidConfiguration:  # Of another release, with rules that are not known here.
         return None
-    # Played again: trials were told in their order, and the stop rules asked after each.
     progress = Progress()
     for trial in state.trials:
         if trial.outcome is None:
             return trial.number
+        improved = _improves(trial, progress.best_trial, state)
         if trial.number not in state.known:
-            progress = _after(progress, trial, state)
-        elif _improves(trial, progress.best_trial, state):
+            progress = replace(progress.after(trial, improved=improved), asked=progress.asked + 1)
+        elif improved:
             progress = replace(progress, best_trial=trial)
         if trial.number in state.given:
             continue
         if stop_reason(config, state.definition.direction, progress) is not None:
             return trial.number
     return None
-
-
-def _after(progress: Progress, trial: Trial, state: StudyState) -> Progress:
-    completed = trial.outcome is Outcome.COMPLETED
-    failed = trial.outcome is not None and trial.outcome.is_failure
-    improved = _improves(trial, progress.best_trial, state)
-    return replace(
-        progress,
-        asked=progress.asked + 1,
-        completed=progress.completed + completed,
-        failed=progress.failed + failed,
-        since_best=0 if improved else progress.since_best + (completed or failed),
-        best_trial=trial if improved else progress.best_trial,
-    )
 
 
 def _improves(trial: Trial, best: Trial | None, state: StudyState) -> bool:

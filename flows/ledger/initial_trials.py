@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from pydantic import ValidationError
 
 from prefect_tuner.choice_value import checked_choice
 from prefect_tuner.errors import InvalidConfiguration
-from prefect_tuner.flows.ledger.ledger_records import InitialTrial
-from prefect_tuner.hyper_value import HyperValue, native
+from prefect_tuner.flows.ledger.ledger_records import InitialTrial, KnownRecord
+from prefect_tuner.flows.ledger.study_state import StudyState
+from prefect_tuner.flows.storage.utc_time import utc_now
+from prefect_tuner.history import History
+from prefect_tuner.hyper_value import HyperValue, Params, native
 from prefect_tuner.redaction import shown
 from prefect_tuner.search_space.numeric import Float
 from prefect_tuner.search_space.space import SearchSpace
@@ -66,6 +70,39 @@ def parse_initial_trials(given: Any, space: SearchSpace | None) -> list[InitialT
     if mistakes:
         raise InvalidConfiguration(*mistakes)
     return parsed
+
+
+def known_records(state: StudyState, initial_trials: Sequence[InitialTrial]) -> list[KnownRecord]:
+    """The results that a study starts from, apart from those that it was given already."""
+    given = _candidates(state, state.given)
+    fresh = [
+        (each.params, each.metric)
+        for each in initial_trials
+        if each.metric is not None and not given.has_candidate(each.params)
+    ]
+    return [
+        KnownRecord(at=utc_now(), number=number, params=params, metric=metric)
+        for number, (params, metric) in enumerate(fresh, len(state.trials))
+    ]
+
+
+def candidates_to_try_first(
+    state: StudyState, initial_trials: Sequence[InitialTrial]
+) -> list[Params]:
+    """The candidates that a study starts from, apart from those that it has asked already."""
+    tried = _candidates(state, state.given - state.known)
+    first = [
+        each.params
+        for each in initial_trials
+        if each.metric is None and not tried.has_candidate(each.params)
+    ]
+    return first[len(state.trials) - len(state.given) :]
+
+
+def _candidates(state: StudyState, numbers: set[int]) -> History:
+    """Some of a study's trials, to look candidates up in."""
+    trials = [state.trials[number] for number in sorted(numbers)]
+    return History(replace(trial, number=place) for place, trial in enumerate(trials))
 
 
 def _parse(given: Any, space: SearchSpace | None, field: str) -> InitialTrial:

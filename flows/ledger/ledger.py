@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 from types import TracebackType
 from typing import Self, final
 
@@ -31,10 +32,7 @@ def read_state(store: LedgerStore) -> StudyState | None:
     for line in store.read():
         record = _record(line)
         try:
-            if state is None:
-                state = StudyState.begin(record)
-            else:
-                state.take(record)
+            state = StudyState.after(state, record)
         except LedgerError as error:
             raise LedgerError(f"{line}: {error}; nothing was written to it") from None
     return state
@@ -50,7 +48,8 @@ class Ledger:
         on_lost: Called with a sentence, by another thread, when the claim was lost.
 
     Attributes:
-        state: What it held when it was opened; None where there was no ledger.
+        state: What it holds: the reduction of all records that are written; None where there are
+            none. Each is taken in when it has been written.
         taken_over: The dead holder whose claim was taken over, if there was one.
         mended: What had to be mended, in a sentence; or empty.
 
@@ -117,31 +116,20 @@ class Ledger:
         if self._broken is not None:
             raise self._broken
 
-    def append(self, *records: Record, written: Callable[[], object] | None = None) -> None:
-        """Write records, all or none; they are durable on return.
+    def append(self, *records: Record) -> None:
+        """Write records, all or none, and take them in; they are durable on return.
 
         Once that has failed it fails for good: a ledger has no gaps. Ctrl-C or a signal comes up
-        when the records are written.
-
-        Args:
-            records: What to write.
-            written: Called when they are written and only then, before an interruption comes up:
-                what it notes agrees with the ledger at any moment.
+        when the records are written and taken in: the state agrees with the ledger at any moment.
 
         Raises:
             LedgerError: They could not be written.
             StudyConflict: Another run has taken the study over.
         """
         text = b"".join(map(_line, records))
+        self._writing.run(partial(self._append, text, records))
 
-        def write() -> None:
-            self._append(text)
-            if written is not None:
-                written()
-
-        self._writing.run(write)
-
-    def _append(self, text: bytes) -> None:
+    def _append(self, text: bytes, records: Sequence[Record]) -> None:
         with self._lock:
             self.check()
             try:
@@ -149,6 +137,8 @@ class Ledger:
             except (LedgerError, StudyConflict) as error:
                 self._broken = error
                 raise
+            for record in records:
+                self.state = StudyState.after(self.state, record)
 
     def close(self) -> None:
         """Give the claim back."""

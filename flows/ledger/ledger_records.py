@@ -16,16 +16,19 @@ stopped      the run has ended
 
 from __future__ import annotations
 
-from typing import Annotated, Any, ClassVar, Literal, TypeAlias
+from typing import Annotated, Any, ClassVar, Literal, Self, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
+from prefect_tuner.ending import Ending
+from prefect_tuner.flows.storage.utc_time import utc_now
 from prefect_tuner.hyper_value import HyperValue
-from prefect_tuner.trial import Direction, ExtraValue, Outcome
+from prefect_tuner.trial import Direction, ExtraValue, Outcome, Trial
 
-FORMAT = 2
+FORMAT = 3
 """The version of the format. It changes when older releases cannot read a newer ledger: since 2,
-runs know the code of the objective, parameters may be any JSON value, and extras texts."""
+runs know the code of the objective, parameters may be any JSON value, and extras texts; since 3,
+the end of a run says how many trials count."""
 
 
 class _Record(BaseModel):
@@ -139,6 +142,17 @@ class AskedRecord(_Record):
 
     may_be_left_out: ClassVar[frozenset[str]] = frozenset({"proposer"})
 
+    @classmethod
+    def of(cls, trial: Trial) -> Self:
+        """The record of a trial that is about to run."""
+        return cls(
+            at=utc_now(),
+            number=trial.number,
+            params=trial.params,
+            seed=trial.seed,
+            proposer=trial.proposer,
+        )
+
 
 class AttemptRecord(_Record):
     """The objective is about to be called, for the `attempt`-th time."""
@@ -146,6 +160,11 @@ class AttemptRecord(_Record):
     type: Literal["attempt"] = "attempt"
     number: int
     attempt: int
+
+    @classmethod
+    def of(cls, number: int, attempt: int) -> Self:
+        """The record of an attempt that is about to begin."""
+        return cls(at=utc_now(), number=number, attempt=attempt)
 
 
 class RetriedRecord(_Record):
@@ -157,6 +176,18 @@ class RetriedRecord(_Record):
     outcome: Outcome
     duration: float | None = None
     message: str = ""
+
+    @classmethod
+    def of(cls, number: int, attempt: int, ending: Ending) -> Self:
+        """The record of an attempt that has failed, with its number over all runs."""
+        return cls(
+            at=utc_now(),
+            number=number,
+            attempt=attempt,
+            outcome=ending.outcome,
+            duration=ending.duration,
+            message=ending.message,
+        )
 
 
 class FinishedRecord(_Record):
@@ -172,6 +203,34 @@ class FinishedRecord(_Record):
     message: str = ""
     host: str
     elapsed: float
+
+    @classmethod
+    def of(cls, number: int, ending: Ending, host: str, elapsed: float) -> Self:
+        """The record of a trial's end, written now."""
+        return cls(
+            at=utc_now(),
+            number=number,
+            outcome=ending.outcome,
+            metric=ending.metric,
+            extra=dict(ending.extra),
+            duration=ending.duration,
+            attempts=ending.attempts,
+            message=ending.message,
+            host=host,
+            elapsed=elapsed,
+        )
+
+    @property
+    def ending(self) -> Ending:
+        """The trial's end, without the traceback."""
+        return Ending(
+            outcome=self.outcome,
+            message=self.message,
+            metric=self.metric,
+            extra=self.extra,
+            duration=self.duration,
+            attempts=self.attempts,
+        )
 
 
 class BestRecord(_Record):
@@ -191,12 +250,31 @@ class InterruptedRecord(_Record):
     duration: float | None = None
     attempts: int
 
+    @classmethod
+    def of(cls, number: int, ending: Ending) -> Self:
+        """The record of a trial that is stopped now."""
+        return cls(
+            at=utc_now(),
+            number=number,
+            message=ending.message,
+            duration=ending.duration,
+            attempts=ending.attempts,
+        )
+
+    @property
+    def ending(self) -> Ending:
+        """How it was stopped."""
+        return Ending(
+            Outcome.CANCELLED, self.message, duration=self.duration, attempts=self.attempts
+        )
+
 
 class StoppedRecord(_Record):
     """The run has ended: `completed` for a reason, `failed`, or `cancelled` from outside.
 
     `best` is the number of the trial that the strategy expects to be best; it is left out where
-    that is the one with the best metric.
+    that is the one with the best metric. `counted` is how many trials count, the first ones: in a
+    reproducible study, not those that ran ahead of the trial that stopped it.
     """
 
     type: Literal["stopped"] = "stopped"
@@ -206,8 +284,9 @@ class StoppedRecord(_Record):
     digest: str
     elapsed: float
     best: int | None = None
+    counted: int | None = None
 
-    may_be_left_out: ClassVar[frozenset[str]] = frozenset({"best"})
+    may_be_left_out: ClassVar[frozenset[str]] = frozenset({"best", "counted"})
 
 
 Record: TypeAlias = Annotated[

@@ -1,8 +1,12 @@
-"""What a ledger says about a study: its records, played again from the first to the last."""
+"""What a study is: its records, taken in one by one.
+
+A run takes each record in when it has written it, and who reads the ledger takes them in again: the
+state of a study that runs and the state of a stored one are the same reduction of the same records.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import Any, Self
 
 from prefect_tuner.errors import LedgerError
@@ -22,7 +26,7 @@ from prefect_tuner.flows.ledger.ledger_records import (
 )
 from prefect_tuner.flows.study.study_digest import study_digest
 from prefect_tuner.search_space.space import SearchSpace
-from prefect_tuner.trial import Outcome, Trial, is_better
+from prefect_tuner.trial import Outcome, Trial
 
 
 @dataclass
@@ -46,6 +50,9 @@ class StudyState:
         ended: When each trial ended or was stopped with its run, likewise.
         runs: All runs, the last one last.
         endings: How each of them ended; None where a run died, and while the last one runs.
+        running: The numbers of the trials that the last run has called, and that have not ended.
+        interrupted: The numbers of those that were stopped with it, in the order recorded.
+        attempts_before: How often each trial in flight was called before the last run, by number.
         begun: Whether a run has begun since the study was made or adopted.
         stopped: How the last run ended; None while it runs, and when it died.
         elapsed: Seconds that the study has run, in all its runs.
@@ -64,6 +71,9 @@ class StudyState:
     ended: dict[int, str] = field(default_factory=dict)
     runs: list[RunRecord] = field(default_factory=list)
     endings: list[StoppedRecord | None] = field(default_factory=list)
+    running: set[int] = field(default_factory=set)
+    interrupted: list[int] = field(default_factory=list)
+    attempts_before: dict[int, int] = field(default_factory=dict)
     begun: bool = False
     stopped: StoppedRecord | None = None
     elapsed: float = 0.0
@@ -95,28 +105,22 @@ class StudyState:
             raise LedgerError(f"it begins with a record of type {record.type!r}, not 'study'")
         return cls(record.study, record.definition, record.at, record.at)
 
+    @classmethod
+    def after(cls, state: Self | None, record: Record) -> Self:
+        """The state with one more record; None before the first.
+
+        Raises:
+            LedgerError: The record contradicts those before.
+        """
+        if state is None:
+            return cls.begin(record)
+        state.take(record)
+        return state
+
     @property
     def in_flight(self) -> list[Trial]:
         """The trials without an outcome."""
         return [trial for trial in self.trials if trial.outcome is None]
-
-    @property
-    def best_trial(self) -> Trial | None:
-        """The completed trial with the best metric, the first recorded among equals.
-
-        When the last run completed the study, it is what the strategy expects to be best.
-        """
-        if self.stopped is not None and self.stopped.best is not None:
-            return self.trials[self.stopped.best]
-        best: Trial | None = None
-        for trial in map(self.trials.__getitem__, self.finished):
-            if trial.metric is not None and (
-                best is None
-                or best.metric is None
-                or is_better(trial.metric, best.metric, self.definition.direction)
-            ):
-                best = trial
-        return best
 
     @property
     def digest(self) -> str:
@@ -133,9 +137,15 @@ class StudyState:
         """What the code of the objective was in the last run that knew it."""
         return next((run.code for run in reversed(self.runs) if run.code), {})
 
-    def shown_trials(self) -> list[Trial]:
-        """All trials, those that were stopped with their run as cancelled."""
-        return [self.interruptions.get(trial.number, trial) for trial in self.trials]
+    def copy(self) -> Self:
+        """The same state, to take in other records."""
+        held = {each.name: getattr(self, each.name) for each in fields(self)}
+        own: dict[str, Any] = {
+            name: value.copy()
+            for name, value in held.items()
+            if isinstance(value, list | set | dict)
+        }
+        return replace(self, **own)
 
     def take(self, record: Record) -> None:
         """Take the next record in.
@@ -147,11 +157,7 @@ class StudyState:
             case StudyRecord():
                 self._adopt(record)
             case RunRecord():
-                self.runs.append(record)
-                self.endings.append(None)
-                self.begun = True
-                self.stopped = None
-                self.elapsed = record.elapsed
+                self._begin_run(record)
             case KnownRecord():
                 known = Trial(
                     self._next(record.number),
@@ -173,6 +179,7 @@ class StudyState:
                 running = self._running(record.number)
                 self.trials[running.number] = replace(running, attempts=record.attempt)
                 self.interruptions.pop(running.number, None)
+                self.running.add(running.number)
                 self.started[running.number] = record.at
                 self.ended.pop(running.number, None)
             case FinishedRecord():
@@ -180,19 +187,25 @@ class StudyState:
             case InterruptedRecord():
                 running = self._running(record.number)
                 self.trials[running.number] = replace(running, attempts=record.attempts)
-                self.interruptions[running.number] = replace(
-                    running,
-                    outcome=Outcome.CANCELLED,
-                    duration=record.duration,
-                    attempts=record.attempts,
-                    message=record.message,
-                )
+                self.interruptions[running.number] = record.ending.of(running)
+                self.running.discard(running.number)
+                self.interrupted.append(running.number)
                 self.ended[running.number] = record.at
             case StoppedRecord():
                 self._stop(record)
             case RetriedRecord() | BestRecord():
                 pass  # They follow from the others; they are there to be read.
         self.updated = record.at
+
+    def _begin_run(self, record: RunRecord) -> None:
+        self.runs.append(record)
+        self.endings.append(None)
+        self.begun = True
+        self.stopped = None
+        self.elapsed = record.elapsed
+        self.running = set()
+        self.interrupted = []
+        self.attempts_before = {trial.number: trial.attempts for trial in self.in_flight}
 
     def _stop(self, record: StoppedRecord) -> None:
         if record.best is not None and (
@@ -206,16 +219,9 @@ class StudyState:
 
     def _finish(self, record: FinishedRecord) -> None:
         running = self._running(record.number)
-        self.trials[running.number] = replace(
-            running,
-            outcome=record.outcome,
-            metric=record.metric,
-            extra=record.extra,
-            duration=record.duration,
-            attempts=record.attempts,
-            message=record.message,
-        )
+        self.trials[running.number] = record.ending.of(running)
         self.finished.append(running.number)
+        self.running.discard(running.number)
         self.ended[running.number] = record.at
         self.interruptions.pop(running.number, None)
         self.elapsed = max(self.elapsed, record.elapsed)
@@ -232,6 +238,9 @@ class StudyState:
         self.started = {numbers[n]: at for n, at in self.started.items() if n in numbers}
         self.ended = {numbers[n]: at for n, at in self.ended.items() if n in numbers}
         self.interruptions = {}
+        self.running = set()
+        self.interrupted = []
+        self.attempts_before = {}
         self.begun = False
         self.stopped = None
         self.definition = record.definition

@@ -9,9 +9,10 @@ from dataclasses import dataclass, replace
 
 from prefect_tuner import __version__
 from prefect_tuner.errors import LedgerError, StudyConflict
+from prefect_tuner.flows.ledger.counted_trials import recorded_result
 from prefect_tuner.flows.ledger.initial_trials_source import SourcedTrials, load_initial_trials
 from prefect_tuner.flows.ledger.ledger import Ledger, read_state
-from prefect_tuner.flows.ledger.ledger_records import Record, RunRecord, StudyRecord
+from prefect_tuner.flows.ledger.ledger_records import RunRecord, StudyRecord
 from prefect_tuner.flows.ledger.recorded_study import RecordedStudy
 from prefect_tuner.flows.ledger.study_conflict import differences
 from prefect_tuner.flows.ledger.study_state import StudyState
@@ -20,6 +21,7 @@ from prefect_tuner.flows.storage.holder import Holder
 from prefect_tuner.flows.storage.storage_address import open_store
 from prefect_tuner.flows.storage.utc_time import utc_now
 from prefect_tuner.flows.study.study_name import study_slug
+from prefect_tuner.flows.study.tuning_result import TuningResult
 from prefect_tuner.tasks.objectives.objective_code import changed_code
 
 _ID = 8
@@ -35,8 +37,8 @@ class OpenStudy:
         plan: What it is, with the lag that it has.
         ledger: Claimed.
         study: Rebuilt.
-        records: What the ledger is to hold before the first trial of this run.
-        is_closed: Whether the last that its ledger says is that the study is complete.
+        result: What its ledger holds as the result of a complete study; None where there is none,
+            and where the study was adopted just now.
         notes: What a person should know about how it was opened: the level of the log line, and a
             sentence.
         continuation: The sentence for one that goes on; empty for one that begins.
@@ -46,8 +48,7 @@ class OpenStudy:
     plan: StudyPlan
     ledger: Ledger
     study: RecordedStudy
-    records: list[Record]
-    is_closed: bool
+    result: TuningResult | None
     notes: list[tuple[int, str]]
     continuation: str = ""
 
@@ -140,13 +141,13 @@ def _open(plan: StudyPlan, name: str, ledger: Ledger) -> OpenStudy:
     if plan.config.reproducible and plan.config.lag is None and state is not None:
         # The number of trials at a time may change from run to run, what they are may not.
         plan = plan.with_lag(state.definition.lag or plan.definition.lag)
-    records: list[Record] = []
+    definition: StudyRecord | None = None
     continuation = ""
     if state is None:
-        records.append(_study_record(plan, name))
+        definition = _study_record(plan, name)
     elif changed := differences(state.definition, plan.definition):
-        records.append(_adoption(plan, name, changed, ledger.store.location))
-        notes.append((logging.WARNING, _adopt(state, records[-1], changed)))
+        definition = _adoption(plan, name, changed, ledger.store.location)
+        notes.append((logging.WARNING, _adopted(state, definition, changed)))
     else:
         notes += _code_notes(plan, name, state, ledger.store.location)
         continuation = _continuation(name, state)
@@ -154,14 +155,12 @@ def _open(plan: StudyPlan, name: str, ledger: Ledger) -> OpenStudy:
         taken_over = f"Took the study over from {ledger.taken_over}, which has died"
         notes.append((logging.WARNING, taken_over))
     initial = list(plan.definition.initial_trials)
-    for found in _sourced(plan) if state is None or not state.begun else ():
+    for found in _sourced(plan) if definition is not None or not (state and state.begun) else ():
         initial += found.trials
         notes.append((logging.INFO, found.sentence))
-    study = RecordedStudy(plan.study, ledger, state, initial)
-    records.append(_run_record(plan, ledger))
-    # Not when it was adopted just now, or when the last run died before it could say so.
-    is_closed = bool(state and state.stopped and state.stopped.ending == "completed")
-    return OpenStudy(name, plan, ledger, study, records, is_closed, notes, continuation)
+    study = RecordedStudy(plan.study, ledger, _run_record(plan, ledger), definition, initial)
+    result = None if state is None or definition is not None else recorded_result(state)
+    return OpenStudy(name, plan, ledger, study, result, notes, continuation)
 
 
 def _adoption(plan: StudyPlan, name: str, changed: list[str], location: str) -> StudyRecord:
@@ -177,12 +176,11 @@ def _adoption(plan: StudyPlan, name: str, changed: list[str], location: str) -> 
     return _study_record(plan, name)
 
 
-def _adopt(state: StudyState, adoption: Record, changed: list[str]) -> str:
-    before = len(state.finished)
-    state.take(adoption)
+def _adopted(state: StudyState, adoption: StudyRecord, changed: list[str]) -> str:
+    kept = StudyState.after(state.copy(), adoption).trials
     return (
-        f"Study {state.study!r} was adopted: {len(state.trials)} of {before} finished trials lie "
-        f"in the search space; changed: {'; '.join(changed)}"
+        f"Study {state.study!r} was adopted: {len(kept)} of {len(state.finished)} finished trials "
+        f"lie in the search space; changed: {'; '.join(changed)}"
     )
 
 

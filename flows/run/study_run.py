@@ -20,6 +20,7 @@ from prefect.runtime import flow_run
 from prefect.settings import get_current_settings
 
 from prefect_tuner.errors import TrainingError
+from prefect_tuner.flows.ledger.counted_trials import recorded_result
 from prefect_tuner.flows.observers.artifact_observer import ArtifactObserver
 from prefect_tuner.flows.observers.event_observer import EventObserver
 from prefect_tuner.flows.observers.log_observer import LogObserver
@@ -34,7 +35,6 @@ from prefect_tuner.flows.run.study_opening import OpenStudy, open_study
 from prefect_tuner.flows.run.study_plan import StudyPlan
 from prefect_tuner.flows.run.trial_loop import TrialLoop
 from prefect_tuner.flows.storage.holder import Holder
-from prefect_tuner.flows.study.study_digest import study_digest
 from prefect_tuner.flows.study.tuning_events import (
     StudyCompleted,
     StudyFailed,
@@ -98,8 +98,8 @@ def run_study(plan: StudyPlan, name: str) -> TuningResult:
                 launcher.load()
                 for level, note in launcher.notes:
                     logger.log(level, "%s", note)
-            if complete is None or not opened.is_closed:
-                opened.study.begin(*opened.records)
+            if complete is None or opened.result is None:
+                opened.study.begin()
             cancellation.tell(loop.interrupt)
             claim_lost.tell(loop.interrupt)
             return _observed_run(opened, objective.name, loop, observers, complete)
@@ -186,14 +186,15 @@ def _observed_run(
                 reason=study.strategy.reason,
             )
         )
-        reason = loop.run() if complete is None else complete
-        result = _result(opened, reason, loop.progress.elapsed)
-        opened.study.stop("completed", reason.value, result.duration)
+        result = opened.result if complete is not None else None
+        if result is None:
+            result = _completed(opened, loop.run() if complete is None else complete)
+        result = result.model_copy(update={"study": opened.name})
     except BaseException as error:
         cancelled = is_cancellation(error)
         ending = "cancelled" if cancelled else "failed"
         why = describe_error(error)
-        opened.study.stop(ending, why, loop.progress.elapsed)
+        opened.study.stop(ending, why)
         observers.notify(StudyFailed(opened.name, error, why, cancelled, loop.progress))
         raise
     progress = replace(loop.progress, best_trial=result.best_trial)
@@ -201,20 +202,14 @@ def _observed_run(
     return result
 
 
-def _result(opened: OpenStudy, reason: StopReason, elapsed: float) -> TuningResult:
-    study = opened.plan.study
-    if study.best_trial is None:
+def _completed(opened: OpenStudy, reason: StopReason) -> TuningResult:
+    """Write down that a study is complete, and what its ledger has as its result."""
+    if opened.study.study.best_trial is None:
         raise TrainingError(_why_there_is_no_metric(opened.plan, reason))
-    trials = opened.study.shown_trials()
-    return TuningResult(
-        study=opened.name,
-        direction=study.direction,
-        stop_reason=reason,
-        best_trial=study.best_trial,
-        trials=trials,
-        duration=elapsed,
-        digest=study_digest(trials),
-    )
+    opened.study.stop("completed", reason.value)
+    result = recorded_result(opened.study.state)
+    assert result is not None  # noqa: S101 - it was completed just now, and has a best trial
+    return result
 
 
 def _why_there_is_no_metric(plan: StudyPlan, reason: StopReason) -> str:

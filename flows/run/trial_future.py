@@ -9,10 +9,10 @@ from prefect.client.schemas.objects import State
 from prefect.context import FlowRunContext
 from prefect.futures import PrefectFuture
 
-from prefect_tuner.attempt_report import AttemptReport
+from prefect_tuner.ending import Ending
 from prefect_tuner.trial import Outcome
 
-TrialFuture: TypeAlias = PrefectFuture[State[AttemptReport]]
+TrialFuture: TypeAlias = PrefectFuture[State[Ending]]
 """A trial that was submitted."""
 
 
@@ -26,21 +26,21 @@ def release_results() -> None:
         context.run_results.clear()
 
 
-def report_of(future: TrialFuture) -> AttemptReport:
+def ending_of(future: TrialFuture) -> Ending:
     """What came of a trial whose task run has ended, even where the supervisor itself failed."""
     try:
         result: object = future.result(raise_on_failure=False)
     except Exception as error:  # noqa: BLE001 - a task runner may raise instead of answering
         result = error
-    if isinstance(result, AttemptReport):
+    if isinstance(result, Ending):
         return result
-    return AttemptReport(Outcome.CRASHED, f"the task run ended without a report: {result!r}")
+    return Ending(Outcome.CRASHED, f"the task run ended without a report: {result!r}")
 
 
-def report_of_suspended(future: TrialFuture) -> AttemptReport:
+def ending_of_suspended(future: TrialFuture) -> Ending:
     """The same, where Prefect's futures raise, since the flow run is to be suspended."""
     with suppress(Exception):  # The task run was suspended itself: it has no final state.
         result: object = future.state.result(raise_on_failure=False)
-        if isinstance(result, AttemptReport):
+        if isinstance(result, Ending):
             return result
-    return AttemptReport(Outcome.CANCELLED, "the flow run was suspended while the trial ran")
+    return Ending(Outcome.CANCELLED, "the flow run was suspended while the trial ran")

@@ -11,7 +11,7 @@ from functools import partial
 
 from prefect.exceptions import Pause
 
-from prefect_tuner.attempt_report import AttemptReport, TrialLimits
+from prefect_tuner.ending import Ending
 from prefect_tuner.errors import (
     LedgerError,
     StudyConflict,
@@ -23,9 +23,9 @@ from prefect_tuner.flows.ledger.recorded_study import RecordedStudy, Told
 from prefect_tuner.flows.run.cancellation import describe_error
 from prefect_tuner.flows.run.trial_future import (
     TrialFuture,
+    ending_of,
+    ending_of_suspended,
     release_results,
-    report_of,
-    report_of_suspended,
 )
 from prefect_tuner.flows.study.stop_rules import stop_reason
 from prefect_tuner.flows.study.tuner_config import TunerConfig
@@ -43,6 +43,7 @@ from prefect_tuner.tasks.objectives.objective import ObjectiveSpec
 from prefect_tuner.tasks.processes.launcher import Launcher
 from prefect_tuner.tasks.trial_task import RetryPolicy, TrialRequest, submit_trial, trial_task
 from prefect_tuner.trial import Outcome, Trial
+from prefect_tuner.trial_limits import TrialLimits
 
 ARRIVAL_WAIT = 0.5
 """Seconds until the loop looks up from waiting for a trial's end."""
@@ -122,9 +123,7 @@ class TrialLoop:
                 break
         reason = self._stop_reason()
         if reason is None:
-            trial = self._study.ask()
-            if trial is not None:
-                self._study.put_back(trial)
+            if self._study.ask(self._config.max_trials) is not None:
                 return None
             reason = StopReason.EXHAUSTED
         for _ in self._study.tell_rest(counting=self._all_count(reason)):
@@ -191,13 +190,14 @@ class TrialLoop:
             and len(self._in_flight) < self._config.max_concurrency
             and self._study.can_ask(self._config.max_trials)
         ):
-            trial = self._study.ask()
+            trial = self._study.ask(self._config.max_trials)
             if trial is None:
                 self._exhausted = True
                 return
             self._start(trial)
 
     def _start(self, trial: Trial) -> None:
+        self._study.start(trial)
         request = TrialRequest(
             study=self._name,
             number=trial.number,
@@ -210,7 +210,6 @@ class TrialLoop:
             more=self._study.left_to_ask(self._config.max_trials),
             on_retry=partial(self._study.retry, trial.number),
         )
-        self._study.start(trial)
         future = submit_trial(self._task, request)
         self._in_flight[trial.number] = future
         self._notify(TrialStarted(trial, self.progress))
@@ -254,11 +253,11 @@ class TrialLoop:
         future = self._in_flight.pop(number)
         release_results()
         try:
-            report = report_of(future)
+            ending = ending_of(future)
         except Pause:  # The flow run is to be suspended, but the trial has ended.
-            self._study.finish(number, report_of_suspended(future))
+            self._study.finish(number, ending_of_suspended(future))
             raise
-        self._study.finish(number, report)
+        self._study.finish(number, ending)
 
     def _stop_trials(self, reason: str, *, counting: bool) -> None:
         """Stop what still runs and tell the study of it.
@@ -267,16 +266,16 @@ class TrialLoop:
             reason: Why, in a sentence.
             counting: Whether the results count that came in since.
         """
-        if self._in_flight or self._study.not_started():
+        if self._in_flight or self._study.not_ended():
             self._launcher.stop(reason)
         self._await_stopped()
         for number in list(self._in_flight):  # Their task runs hang.
             message = self._launcher.describe_stop("and did not hear of the trial's end")
             del self._in_flight[number]
-            self._study.finish(number, AttemptReport(Outcome.CANCELLED, message))
-        for trial in self._study.not_started():
+            self._study.finish(number, Ending(Outcome.CANCELLED, message))
+        for trial in self._study.not_ended():
             message = self._launcher.describe_stop("before the trial started")
-            self._study.finish(trial.number, AttemptReport(Outcome.CANCELLED, message, attempt=0))
+            self._study.finish(trial.number, Ending(Outcome.CANCELLED, message, attempts=0))
         for told in self._study.tell_rest(counting=counting):
             self._notify_of(told)
 

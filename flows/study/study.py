@@ -20,7 +20,7 @@ from prefect_tuner.errors import InternalTunerError, InvalidConfiguration
 from prefect_tuner.exact_value import copied, copied_params
 from prefect_tuner.flows.study.incumbent import Incumbent
 from prefect_tuner.flows.study.lagged_history import LaggedHistory
-from prefect_tuner.flows.study.trial_ending import ended_trial, with_known_outcome
+from prefect_tuner.flows.study.trial_ending import told_ending, with_known_outcome
 from prefect_tuner.history import History
 from prefect_tuner.hyper_value import HyperValue, Params
 from prefect_tuner.redaction import shown
@@ -268,8 +268,8 @@ class Study:
             ```
         """
         running = self._running(trial)
-        finished = ended_trial(
-            running,
+        ending = told_ending(
+            running.number,
             metric,
             outcome,
             extra=extra or {},
@@ -277,6 +277,22 @@ class Study:
             attempts=attempts,
             message=message,
         )
+        finished = ending.of(running)
+        self._finish(finished)
+        return finished
+
+    def finish(self, trial: Trial) -> Trial:
+        """Record what came of a trial that was asked, as `tell` does, in one value.
+
+        Args:
+            trial: As it ended. What was asked stays as it was.
+
+        Raises:
+            InvalidConfiguration: It was never asked or is told a second time, or the metric does
+                not go with the outcome.
+        """
+        asked = self._running(trial)
+        finished = with_known_outcome(replace(trial, params=asked.params))
         self._finish(finished)
         return finished
 

@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
+from prefect_tuner.ending import Ending
 from prefect_tuner.errors import InvalidConfiguration
 from prefect_tuner.hyper_value import native
 from prefect_tuner.trial import ExtraValue, Outcome, Trial, finite_metric
 from prefect_tuner.validation import unknown_name
 
 
-def ended_trial(
-    running: Trial,
+def told_ending(
+    number: int,
     metric: object,
     outcome: Outcome | str | None,
     *,
@@ -20,24 +21,23 @@ def ended_trial(
     duration: float | None,
     attempts: int,
     message: str,
-) -> Trial:
-    """A running trial with what came of it; the arguments are those of `Study.tell`.
+) -> Ending:
+    """What came of a trial; the arguments are those of `Study.tell`.
 
     Raises:
         InvalidConfiguration: The outcome is not known, or the metric does not go with it.
     """
-    ended = _outcome(running.number, outcome)
+    ended = _outcome(number, outcome)
     value = finite_metric(metric)
     if ended is Outcome.COMPLETED and value is None:
         ended = Outcome.INVALID_METRIC
         message = message or f"the metric must be a finite number, got {metric!r}"
     elif ended is not Outcome.COMPLETED and metric is not None:
         raise InvalidConfiguration(
-            f"trial {running.number}: only a completed trial has a metric, got "
+            f"trial {number}: only a completed trial has a metric, got "
             f"metric={metric!r} with outcome={ended.value!r}"
         )
-    return replace(
-        running,
+    return Ending(
         outcome=ended,
         metric=value,
         extra={name: native(value) for name, value in extra.items()},

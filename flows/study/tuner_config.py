@@ -13,9 +13,9 @@ from pydantic import (
     model_validator,
 )
 
-from prefect_tuner.attempt_report import EXIT_GRACE
 from prefect_tuner.errors import InvalidConfiguration
 from prefect_tuner.hyper_value import LARGEST, native
+from prefect_tuner.trial_limits import EXIT_GRACE
 from prefect_tuner.validation import mistakes_from
 
 RetriedOutcome: TypeAlias = Literal[

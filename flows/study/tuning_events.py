@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 from prefect_tuner.errors import TuningCancelled
@@ -10,7 +10,7 @@ from prefect_tuner.flows.study.tuner_config import TunerConfig
 from prefect_tuner.flows.study.tuning_result import TuningResult
 from prefect_tuner.history import History
 from prefect_tuner.search_space.space import SearchSpace
-from prefect_tuner.trial import Direction, Trial
+from prefect_tuner.trial import Direction, Outcome, Trial
 
 
 @dataclass(frozen=True)
@@ -43,6 +43,23 @@ class Progress:
     def finished(self) -> int:
         """Trials that run no more."""
         return self.asked - self.running
+
+    def after(self, trial: Trial, *, improved: bool) -> Progress:
+        """How far the study is with one more trial that has ended.
+
+        Args:
+            trial: The trial.
+            improved: Whether it has the best metric now.
+        """
+        completed = trial.outcome is Outcome.COMPLETED
+        failed = trial.outcome is not None and trial.outcome.is_failure
+        return replace(
+            self,
+            completed=self.completed + completed,
+            failed=self.failed + failed,
+            since_best=0 if improved else self.since_best + (completed or failed),
+            best_trial=trial if improved else self.best_trial,
+        )
 
 
 @dataclass(frozen=True)

@@ -37,6 +37,7 @@ class History(Sequence[Trial]):
     def __init__(self, trials: Iterable[Trial] = ()) -> None:
         self._trials: list[Trial] = []
         self._candidates: set[_CandidateKey] = set()
+        self._running: dict[int, Trial] = {}
         for trial in trials:
             self.add(trial)
 
@@ -55,8 +56,8 @@ class History(Sequence[Trial]):
 
     @property
     def running(self) -> list[Trial]:
-        """The trials asked and not finished."""
-        return [trial for trial in self._trials if trial.outcome is None]
+        """The trials asked and not finished, in the order asked."""
+        return list(self._running.values())
 
     @property
     def completed(self) -> list[Trial]:
@@ -78,6 +79,8 @@ class History(Sequence[Trial]):
                 f"trial {trial.number} cannot stand at place {len(self._trials)} of the history"
             )
         self._trials.append(trial)
+        if trial.outcome is None:
+            self._running[trial.number] = trial
         self._candidates.add(_candidate_key(trial.params))
 
     def finish(self, trial: Trial) -> None:
@@ -85,6 +88,7 @@ class History(Sequence[Trial]):
         if trial.outcome is None or self._trials[trial.number].outcome is not None:
             raise InternalTunerError(f"trial {trial.number} cannot be finished as {trial.outcome}")
         self._trials[trial.number] = trial
+        del self._running[trial.number]
 
 
 def _candidate_key(params: Mapping[str, HyperValue]) -> _CandidateKey:

@@ -6,13 +6,14 @@ import signal
 from collections.abc import Callable
 from dataclasses import replace
 
-from prefect_tuner.attempt_report import AttemptReport, TrialLimits
+from prefect_tuner.ending import Ending
 from prefect_tuner.errors import ObjectiveNotFound, TuningCancelled
 from prefect_tuner.tasks.messages.attempt_request import AttemptRequest
 from prefect_tuner.tasks.processes.launcher import Launcher
 from prefect_tuner.tasks.processes.log_relay import LogRelay
 from prefect_tuner.tasks.processes.supervision import Supervision
 from prefect_tuner.trial import Outcome
+from prefect_tuner.trial_limits import TrialLimits
 
 
 def run_attempt(
@@ -22,7 +23,7 @@ def run_attempt(
     log: Callable[[int, str], None],
     opening: str = "",
     run_context: Callable[[], bytes] | None = None,
-) -> AttemptReport:
+) -> Ending:
     """Run the objective once in a process of its own and wait for its end.
 
     Args:
@@ -40,11 +41,11 @@ def run_attempt(
     except TuningCancelled:
         again = "started" if request.attempt == 1 else "was tried again"
         message = launcher.describe_stop(f"before the trial {again}")
-        return AttemptReport(Outcome.CANCELLED, message, attempt=request.attempt - 1)
+        return Ending(Outcome.CANCELLED, message, attempts=request.attempt - 1)
     except (ObjectiveNotFound, OSError) as error:
         # It was loaded once, so this is no mistake in the configuration.
         message = f"the trial's process could not be started: {error}"
-        return AttemptReport(Outcome.CRASHED, message, attempt=request.attempt)
+        return Ending(Outcome.CRASHED, message, attempts=request.attempt)
     try:
         relay = LogRelay(log, opening)
         supervision = Supervision(launcher, pipes, limits, relay, run_context)
@@ -54,4 +55,4 @@ def run_attempt(
         raise
     finally:
         launcher.finish(pipes)
-    return replace(supervision.report(), attempt=request.attempt)
+    return replace(supervision.ending(), attempts=request.attempt)

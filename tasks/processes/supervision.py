@@ -9,8 +9,8 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from prefect_tuner.attempt_report import AttemptReport, TrialLimits
-from prefect_tuner.printable_text import printable, printable_line, printable_paragraph
+from prefect_tuner.ending import Ending
+from prefect_tuner.printable_text import printable, printable_line
 from prefect_tuner.tasks.messages.pipe_reader import JsonLines, PipeReader
 from prefect_tuner.tasks.messages.trial_notes import STACKS_SIGNAL, read_note, read_stacks
 from prefect_tuner.tasks.messages.wire import write_frame
@@ -20,6 +20,7 @@ from prefect_tuner.tasks.process_table.trial_memory import ProcessMemory, memory
 from prefect_tuner.tasks.processes.launcher import TERMINATION_GRACE, Launcher, TrialPipes
 from prefect_tuner.tasks.processes.log_relay import LogRelay
 from prefect_tuner.trial import Outcome
+from prefect_tuner.trial_limits import TrialLimits
 
 MEMORY_POLL = 0.05
 """Seconds between two looks at a trial's memory, where a look costs little."""
@@ -67,14 +68,14 @@ class Supervision:
         self._memory_before = ProcessMemory()
         self._exit_status: int | None = None
         self._start_error = ""
-        self._ending: dict[str, Any] | None = None
+        self._ending: Ending | None = None
         self._cut_off: list[str] = []
         self._begun = time.monotonic()
         self._memory_look = self._begun
         self._started: float | None = None
         self._ended: float | None = None
         self._is_closed = False
-        self._kill: AttemptReport | None = None
+        self._kill: Ending | None = None
         self._kill_at: float | None = None
 
     def wait_for_end(self) -> None:
@@ -91,17 +92,17 @@ class Supervision:
         self._relay.close()
         self._tell_end()
 
-    def report(self) -> AttemptReport:
+    def ending(self) -> Ending:
         """What came of the attempt, which has ended."""
         if self._kill is not None:
             return self._kill
         if self._ending is not None:
-            return _report_ending(self._ending)
+            return self._ending
         duration = self._elapsed()
         if self._launcher.stopped.is_set():
             message = self._launcher.describe_stop("while the trial ran")
-            return AttemptReport(Outcome.CANCELLED, message, duration=duration)
-        return AttemptReport(Outcome.CRASHED, self._crash_message(), duration=duration)
+            return Ending(Outcome.CANCELLED, message, duration=duration)
+        return Ending(Outcome.CRASHED, self._crash_message(), duration=duration)
 
     def _announce(self) -> float:
         """Open the log of a trial that takes a while; return the seconds until then."""
@@ -168,7 +169,7 @@ class Supervision:
         return TERMINATION_GRACE
 
     def _terminate(self, outcome: Outcome, message: str, stacks: str = "") -> None:
-        self._kill = AttemptReport(outcome, message, duration=self._elapsed(), traceback=stacks)
+        self._kill = Ending(outcome, message, duration=self._elapsed(), traceback=stacks)
         # One that takes memory is not given time to take more.
         at_once = outcome is Outcome.OUT_OF_MEMORY
         number = signal.SIGKILL if at_once else signal.SIGTERM
@@ -221,39 +222,14 @@ class Supervision:
                 write_frame(self._pipes.report, self._run_context() if self._run_context else b"")
             case "closed":
                 self._is_closed = True
-            case _ if self._ending is None:
-                self._ending = message
+            case "ended" if self._ending is None:
+                self._ending = Ending.from_json(message)
                 self._ended = time.monotonic()
 
     def _on_status(self, message: dict[str, Any]) -> None:
         self._exit_status = message.get("status")
         self._start_error = message.get("error", "")
         self._cut_off += message.get("cut_off", [])
-
-
-def _report_ending(ending: dict[str, Any]) -> AttemptReport:
-    duration = ending["duration"]
-    match ending["type"]:
-        case "returned":
-            return AttemptReport(
-                Outcome.COMPLETED,
-                metric=ending["metric"],
-                extra={printable_line(name): number for name, number in ending["extra"].items()},
-                duration=duration,
-            )
-        case "invalid":
-            message = printable_paragraph(ending["message"])
-            return AttemptReport(Outcome.INVALID_METRIC, message, duration=duration)
-        case "exited":
-            message = f"the objective called sys.exit({printable_line(ending['code'])})"
-            return AttemptReport(Outcome.CRASHED, message, duration=duration)
-        case _:
-            return AttemptReport(
-                Outcome.OUT_OF_MEMORY if ending["memory"] else Outcome.FAILED,
-                printable_paragraph(ending["message"]),
-                duration=duration,
-                traceback=printable(ending["traceback"]),
-            )
 
 
 def _megabytes(count: int) -> str:

@@ -13,9 +13,11 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NoReturn
 
+from prefect_tuner.ending import Ending
+from prefect_tuner.printable_text import printable_line
 from prefect_tuner.tasks.messages.attempt_request import StartOrder
 from prefect_tuner.tasks.messages.report_pipe import LOG_TEXT_LIMIT, ReportPipe
 from prefect_tuner.tasks.messages.trial_notes import TrialNotes
@@ -35,7 +37,7 @@ from prefect_tuner.tasks.trial_process.program_end import (
 from prefect_tuner.tasks.trial_process.run_context import TrialRunContext
 from prefect_tuner.tasks.trial_process.seeding import seed_generators, seed_python_and_numpy
 from prefect_tuner.tasks.trial_process.user_globals import UserGlobals
-from prefect_tuner.trial import KEPT_EXTRA
+from prefect_tuner.trial import KEPT_EXTRA, Outcome
 
 
 class TrialTerminated(BaseException):
@@ -103,7 +105,7 @@ def run_trial_process(
     os.set_inheritable(report, False)
     _have_forks_end_by_sigterm(terminate)
     trial = _Trial(load, order, pipe, prepared)
-    ending: dict[str, Any] = {}
+    ending: Ending | None = None
     with suppress(TrialTerminated):  # It may hit our own lines, before or after the objective.
         signal.signal(signal.SIGTERM, terminate)
         ending = trial.run()
@@ -116,7 +118,8 @@ def run_trial_process(
         os.kill(process, signal.SIGTERM)  # The exit status then tells the truth.
     # Whoever stops the study waits a little, and the end of the program is not cut short.
     signal.signal(signal.SIGTERM, lambda *_: None)
-    pipe.send(ending)
+    if ending is not None:
+        pipe.send({"type": "ended", **ending.to_json()})
     trial.end_program()
     if not children(process):
         pipe.send({"type": "closed"})
@@ -151,11 +154,12 @@ class _Trial:
             _send=pipe.log,
         )
 
-    def run(self) -> dict[str, Any]:
+    def run(self) -> Ending:
         """Run the objective and tell how it ended."""
         ending = self._ending()
         duration = None if self._started is None else time.monotonic() - self._started
-        return {**ending, "duration": duration}
+        attempt = self._order.request.attempt
+        return replace(ending, duration=duration, attempts=attempt)
 
     def end_program(self) -> None:
         """Do what a program does after its last line."""
@@ -164,29 +168,29 @@ class _Trial:
             self._run_context.leave()
             end_program(self._prepared.notes.write, self._prepared.held, namespaces)
 
-    def _ending(self) -> dict[str, Any]:
+    def _ending(self) -> Ending:
         try:
             returned = self._call()
         except InvalidMetric as error:
-            return {"type": "invalid", "message": str(error)}
+            return Ending(Outcome.INVALID_METRIC, str(error))
         except SystemExit as error:
-            return {"type": "exited", "code": _text(error.code)}
+            code = printable_line(_text(error.code))
+            return Ending(Outcome.CRASHED, f"the objective called sys.exit({code})")
         except TrialTerminated:
             raise
         except BaseException as error:  # noqa: BLE001 - whatever it raises is the trial's outcome
             show_uncaught(type(error), error, error.__traceback__)
-            return {
-                "type": "raised",
-                "message": f"{type(error).__name__}: {_text(error)}",
-                "traceback": format_traceback(error),
-                "memory": isinstance(error, MemoryError),
-            }
+            return Ending(
+                Outcome.OUT_OF_MEMORY if isinstance(error, MemoryError) else Outcome.FAILED,
+                f"{type(error).__name__}: {_text(error)}",
+                traceback=format_traceback(error),
+            )
         if returned.left_out:
             names = ", ".join(returned.left_out)
             self._context.log(
                 f"left out, since only {KEPT_EXTRA} are kept: {names}", logging.WARNING
             )
-        return {"type": "returned", "metric": returned.metric, "extra": returned.extra}
+        return Ending(Outcome.COMPLETED, metric=returned.metric, extra=returned.extra)
 
     def _call(self) -> Returned:
         self._objective = objective = self._load()

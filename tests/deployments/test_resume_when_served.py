@@ -15,6 +15,7 @@ import pytest
 from prefect.flow_runs import resume_flow_run, suspend_flow_run
 
 from prefect_tuner import Outcome
+from prefect_tuner.flows.ledger.counted_trials import counted_trials
 from prefect_tuner.flows.ledger.ledger import read_state
 from prefect_tuner.flows.ledger.study_state import StudyState
 from prefect_tuner.flows.storage.ledger_file import LedgerFile
@@ -156,7 +157,7 @@ def test_a_run_that_was_cancelled_goes_on_in_another(
     assert before.stopped is not None
     assert before.stopped.ending == "cancelled"
     assert before.stopped.reason == "terminated from outside (SIGTERM)"
-    stopped = [t for t in before.shown_trials() if t.outcome is Outcome.CANCELLED]
+    stopped = [t for t in counted_trials(before) if t.outcome is Outcome.CANCELLED]
     assert [t.number for t in stopped] == [t.number for t in before.in_flight]
     assert 1 <= len(stopped) <= CONCURRENCY
     assert study.ledger.holder() is None

@@ -8,7 +8,7 @@ from random import Random
 from typing import Any
 
 from prefect_tuner import Params, SearchSpace, Study, Trial, TunerConfig
-from prefect_tuner.attempt_report import AttemptReport
+from prefect_tuner.ending import Ending
 from prefect_tuner.flows.ledger.ledger import Ledger, read_state
 from prefect_tuner.flows.ledger.ledger_records import (
     InitialTrial,
@@ -94,10 +94,9 @@ class SimulatedRun:
         initial_trials: Sequence[InitialTrial] = (),
     ) -> None:
         self.ledger = open_ledger(folder)
-        state = self.ledger.state
-        self.study = RecordedStudy(study, self.ledger, state, initial_trials)
-        first = [study_record(lag=study.lag)] if state is None else []
-        self.study.begin(*first, run_record())
+        definition = study_record(lag=study.lag) if self.ledger.state is None else None
+        self.study = RecordedStudy(study, self.ledger, run_record(), definition, initial_trials)
+        self.study.begin()
         self.calls: list[int] = []
         self._train = train
         self._concurrency = concurrency
@@ -121,14 +120,14 @@ class SimulatedRun:
                 steps -= 1
                 if steps < 0:
                     raise Killed
-        self.study.stop("completed", "max_trials", self.ledger.elapsed)
+        self.study.stop("completed", "max_trials")
         return list(self.study.study.history)
 
     def _step(self, max_trials: int, order: Random) -> bool:
         if self.study.tell_next() is not None:
             return True
         if len(self._in_flight) < self._concurrency and self.study.can_ask(max_trials):
-            trial = self.study.ask()
+            trial = self.study.ask(max_trials)
             if trial is not None:
                 self.study.start(trial)
                 self.calls.append(trial.number)
@@ -139,7 +138,7 @@ class SimulatedRun:
         trial = self._in_flight.pop(order.randrange(len(self._in_flight)))
         metric = self._train(trial.params, trial.seed)
         outcome = Outcome.FAILED if metric is None else Outcome.COMPLETED
-        self.study.finish(trial.number, AttemptReport(outcome, metric=metric, duration=0.1))
+        self.study.finish(trial.number, Ending(outcome, metric=metric, duration=0.1))
         return True
 
 

@@ -12,12 +12,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from prefect_tuner.attempt_report import AttemptReport, TrialLimits
+from prefect_tuner.ending import Ending
 from prefect_tuner.tasks.messages.attempt_request import AttemptRequest
 from prefect_tuner.tasks.objectives.objective import describe_objective
 from prefect_tuner.tasks.process_table.process_tree import children, descendants
 from prefect_tuner.tasks.processes.attempt import run_attempt
 from prefect_tuner.tasks.processes.launcher import LOAD_TIMEOUT, Launcher, LaunchSettings
+from prefect_tuner.trial_limits import TrialLimits
 from tests.polling import eventually
 
 BY_NAME = "tests.tasks.faults:by_name"
@@ -27,7 +28,7 @@ BY_NAME = "tests.tasks.faults:by_name"
 class Attempt:
     """What came of an attempt, and its log: levels and lines."""
 
-    report: AttemptReport
+    report: Ending
     log: list[tuple[int, str]]
 
     @property

@@ -21,16 +21,17 @@ from prefect.client.schemas.filters import (
 from prefect.client.schemas.objects import Log, TaskRun
 
 from prefect_tuner import Outcome, Params
-from prefect_tuner.attempt_report import AttemptReport, TrialLimits
+from prefect_tuner.ending import Ending
 from prefect_tuner.tasks.objectives.objective import describe_objective
 from prefect_tuner.tasks.process_table.process_tree import descendants
 from prefect_tuner.tasks.processes.launcher import close_launcher, open_launcher
 from prefect_tuner.tasks.trial_task import (
     RetryPolicy,
     TrialRequest,
-    describe_report,
+    describe_ending,
     trial_task,
 )
+from prefect_tuner.trial_limits import TrialLimits
 from tests.polling import eventually
 from tests.prefect_server import PrefectServer
 from tests.tasks.attempts import assert_gone, fork_server_of
@@ -43,7 +44,7 @@ RETRIED = "tests.tasks.retried:by_attempt"
 class Run:
     """One trial as a task run."""
 
-    report: AttemptReport
+    report: Ending
     id: UUID
 
     def task_run(self) -> TaskRun:
@@ -105,7 +106,7 @@ class Trials:
             runs = []
             for future in futures:
                 report: Any = future.result(raise_on_failure=False)
-                assert isinstance(report, AttemptReport)
+                assert isinstance(report, Ending)
                 runs.append(Run(report, future.task_run_id))
             return runs
 
@@ -158,7 +159,7 @@ def test_the_task_run_is_named_after_the_study_and_the_number(runs: dict[str, Ru
 
 def test_a_trial_that_is_not_retried_was_run_once(runs: dict[str, Run]) -> None:
     assert {runs[name].task_run().run_count for name in OUTCOMES} == {1}
-    assert {run.report.attempt for run in runs.values()} == {1}
+    assert {run.report.attempts for run in runs.values()} == {1}
 
 
 def test_the_log_of_a_failed_trial_has_its_parameters_traceback_and_reason(
@@ -225,7 +226,7 @@ def test_the_metric_of_the_attempt_that_succeeded_counts(
     retry = RetryPolicy(retries=3)
     (run,) = Trials(RETRIED, retry).run(notes.params(f"{fault} {fault} 0.75 0.5"))
     assert run.report.outcome is Outcome.COMPLETED
-    assert (run.report.metric, run.report.attempt) == (0.75, 3)
+    assert (run.report.metric, run.report.attempts) == (0.75, 3)
     assert [(number, seed) for number, seed, _ in notes.attempts()] == [(1, 17), (2, 17), (3, 17)]
     task_run = run.task_run()
     assert task_run.run_count == 3
@@ -240,7 +241,7 @@ def test_the_last_attempt_tells_why_a_trial_failed(
 ) -> None:
     retry = RetryPolicy(retries=2)
     (run,) = Trials(RETRIED, retry).run(notes.params("raise crash raise 1.0"))
-    assert (run.report.outcome, run.report.attempt) == (Outcome.FAILED, 3)
+    assert (run.report.outcome, run.report.attempts) == (Outcome.FAILED, 3)
     assert run.report.message == "ValueError: attempt 3"
     assert len(notes.attempts()) == 3
     state = run.task_run().state
@@ -256,7 +257,7 @@ def test_an_attempt_that_timed_out_is_not_retried_by_default(
 ) -> None:
     trials = Trials(RETRIED, RetryPolicy(retries=3))
     (run,) = trials.run(notes.params("hang 1.0"), timeout=1.0)
-    assert (run.report.outcome, run.report.attempt) == (Outcome.TIMED_OUT, 1)
+    assert (run.report.outcome, run.report.attempts) == (Outcome.TIMED_OUT, 1)
     assert len(notes.attempts()) == 1
 
 
@@ -265,7 +266,7 @@ def test_which_outcomes_are_retried_can_be_chosen(
 ) -> None:
     retry = RetryPolicy(retries=3, outcomes=frozenset({Outcome.TIMED_OUT}))
     (run,) = Trials(RETRIED, retry).run(notes.params("hang raise 1.0"), timeout=1.0)
-    assert (run.report.outcome, run.report.attempt) == (Outcome.FAILED, 2)
+    assert (run.report.outcome, run.report.attempts) == (Outcome.FAILED, 2)
 
 
 def test_a_retry_waits_for_its_delay(prefect_server: PrefectServer, notes: Notes) -> None:
@@ -283,7 +284,7 @@ def test_a_trial_that_waits_for_its_retry_is_cancelled_at_once(
     retry = RetryPolicy(retries=1, delay=1000)
 
     @flow(name="stopped while it waits")
-    def run() -> tuple[AttemptReport, UUID]:
+    def run() -> tuple[Ending, UUID]:
         request = TrialRequest(
             "churn", 0, notes.params("raise 1.0"), 0, spec, TrialLimits(60.0), retry
         )
@@ -295,7 +296,7 @@ def test_a_trial_that_waits_for_its_retry_is_cancelled_at_once(
         return report, future.task_run_id
 
     report, task_run_id = run()
-    assert (report.outcome, report.attempt) == (Outcome.CANCELLED, 1)
+    assert (report.outcome, report.attempts) == (Outcome.CANCELLED, 1)
     state = Run(report, task_run_id).task_run().state
     assert state is not None
     assert (state.type.value, state.name) == ("CANCELLED", "Cancelled")
@@ -329,7 +330,7 @@ def test_stopped_trials_are_cancelled_with_the_reason(
         return [Run(r, f.task_run_id) for r, f in zip(reports, futures, strict=True)]
 
     for stopped in run():
-        assert (stopped.report.outcome, stopped.report.attempt) == (Outcome.CANCELLED, 1)
+        assert (stopped.report.outcome, stopped.report.attempts) == (Outcome.CANCELLED, 1)
         state = stopped.task_run().state
         assert state is not None
         assert (state.type.value, state.name) == ("CANCELLED", "Cancelled")
@@ -342,16 +343,16 @@ def test_stopped_trials_are_cancelled_with_the_reason(
     ("report", "text"),
     [
         (
-            AttemptReport(Outcome.COMPLETED, metric=0.5, duration=1.23456),
+            Ending(Outcome.COMPLETED, metric=0.5, duration=1.23456),
             "completed: metric=0.5 (1.23 s)",
         ),
-        (AttemptReport(Outcome.TIMED_OUT, "too long", duration=60), "timed out: too long (60 s)"),
-        (AttemptReport(Outcome.CANCELLED, "stopped"), "cancelled: stopped"),
+        (Ending(Outcome.TIMED_OUT, "too long", duration=60), "timed out: too long (60 s)"),
+        (Ending(Outcome.CANCELLED, "stopped"), "cancelled: stopped"),
         (
-            AttemptReport(Outcome.FAILED, "E: x", duration=2, attempt=3),
+            Ending(Outcome.FAILED, "E: x", duration=2, attempts=3),
             "failed: E: x (2 s), attempt 3",
         ),
     ],
 )
-def test_reports_are_described_in_half_a_sentence(report: AttemptReport, text: str) -> None:
-    assert describe_report(report) == text
+def test_reports_are_described_in_half_a_sentence(report: Ending, text: str) -> None:
+    assert describe_ending(report) == text

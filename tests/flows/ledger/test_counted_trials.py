@@ -16,10 +16,13 @@ from prefect_tuner import (
     TuningResult,
     tune,
 )
-from prefect_tuner.flows.commands.study_resumption import recorded_result
-from prefect_tuner.flows.ledger.counted_trials import best_counted, counted_trials
+from prefect_tuner.flows.ledger.counted_trials import (
+    AHEAD_OF_THE_STOP,
+    best_counted,
+    counted_trials,
+    recorded_result,
+)
 from prefect_tuner.flows.ledger.ledger import read_state
-from prefect_tuner.flows.ledger.recorded_study import AHEAD_OF_THE_STOP
 from prefect_tuner.flows.ledger.study_state import StudyState
 from prefect_tuner.flows.run.default_storage import storage_or_default
 from prefect_tuner.flows.storage.storage_address import open_store
@@ -99,12 +102,13 @@ def test_the_trial_that_the_strategy_relies_on_is_told_from_the_ledger_too(
     again = run(3)  # It is complete: nothing is run.
     assert again.best_trial == result.best_trial
     assert run(5).best_trial.number == 0
-    assert state_of("cautious").best_trial == result.best_trial
+    assert best_counted(state_of("cautious")) == result.best_trial
 
 
 def test_a_ledger_cannot_call_a_trial_the_best_that_has_no_metric() -> None:
     for best in (1, 2, -1):
-        store_study(f"odd{best}", completed(0, 0.5), failed(1), best=best)
+        with pytest.raises(LedgerError, match=f"trial {best} cannot be the best"):
+            store_study(f"odd{best}", completed(0, 0.5), failed(1), best=best)
         with pytest.raises(LedgerError, match=f"trial {best} cannot be the best"):
             state_of(f"odd{best}")
 

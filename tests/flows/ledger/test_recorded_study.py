@@ -17,8 +17,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from prefect_tuner import Outcome, Params, Study, Trial
-from prefect_tuner.attempt_report import AttemptReport
-from prefect_tuner.flows.ledger import ledger, recorded_study, trial_recorder
+from prefect_tuner.ending import Ending
+from prefect_tuner.flows.ledger import ledger, recorded_study
+from prefect_tuner.flows.ledger.counted_trials import recorded_result
 from prefect_tuner.flows.ledger.ledger_records import InitialTrial
 from prefect_tuner.flows.study.study_digest import study_digest
 from prefect_tuner.history import History
@@ -26,6 +27,9 @@ from tests.flows.dependent_strategy import DependentSearch
 from tests.flows.ledgers import SPACE, Killed, SimulatedRun, state_of
 
 TRIALS = 14
+KNOWN = InitialTrial(params={"x": 0.125, "kind": "b"}, metric=0.5)
+FIRST = InitialTrial(params={"x": 0.25, "kind": "a"})
+SECOND = InitialTrial(params={"x": 0.75, "kind": "b"})
 
 
 class Learner:
@@ -53,6 +57,38 @@ def undisturbed(
 
 
 Start = Callable[[], SimulatedRun]
+
+
+@settings(max_examples=60)
+@given(
+    kills=st.lists(st.integers(0, 12), max_size=4),
+    lag=st.sampled_from([None, 1, 3]),
+    concurrency=st.integers(1, 4),
+    seed=st.integers(0, 1000),
+)
+def test_a_study_is_at_any_step_what_is_read_from_its_ledger(
+    kills: list[int], lag: int | None, concurrency: int, seed: int
+) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+
+        class Compared(SimulatedRun):
+            def _step(self, max_trials: int, order: Random) -> bool:
+                goes_on = super()._step(max_trials, order)
+                assert self.study.state == state_of(Path(folder))
+                return goes_on
+
+        def start() -> SimulatedRun:
+            initial = (FIRST, KNOWN)
+            return Compared(Path(folder), study(lag), Learner.train, concurrency, initial)
+
+        run, trials = run_to_the_end(start, kills, Random(seed))
+        state = state_of(Path(folder))
+    assert run.study.state == state
+    result = recorded_result(state)
+    assert result is not None
+    assert result.best_trial == run.study.study.best_trial
+    assert result.digest == study_digest(trials)
+    assert result.trials == trials
 
 
 def run_to_the_end(
@@ -155,11 +191,6 @@ def test_as_many_run_at_a_time_as_the_lag_allows(tmp_path: Path, concurrency: in
     assert highest == min(concurrency, 4)
 
 
-KNOWN = InitialTrial(params={"x": 0.125, "kind": "b"}, metric=0.5)
-FIRST = InitialTrial(params={"x": 0.25, "kind": "a"})
-SECOND = InitialTrial(params={"x": 0.75, "kind": "b"})
-
-
 @settings(max_examples=30)
 @given(kills=st.lists(st.integers(0, 6), max_size=5))
 def test_a_study_starts_from_what_is_known_and_what_is_to_be_tried(kills: list[int]) -> None:
@@ -205,9 +236,7 @@ def test_without_a_lag_results_are_used_as_they_come(tmp_path: Path) -> None:
     assert len(digests) == 5  # The test above would see a lag that is none.
 
 
-INTERRUPTED = tuple(
-    Path(module.__file__ or "").name for module in (recorded_study, trial_recorder, ledger)
-)
+INTERRUPTED = tuple(Path(module.__file__ or "").name for module in (recorded_study, ledger))
 
 
 class Interruption:
@@ -235,11 +264,11 @@ class Interruption:
 
 
 def stop_as_the_loop_does(run: SimulatedRun) -> None:
-    for trial in run.study.not_started():
-        run.study.finish(trial.number, AttemptReport(Outcome.CANCELLED, "stopped", attempt=0))
+    for trial in run.study.not_ended():
+        run.study.finish(trial.number, Ending(Outcome.CANCELLED, "stopped", attempts=0))
     for _ in run.study.tell_rest(counting=True):
         pass
-    run.study.stop("cancelled", "interrupted (Ctrl-C)", run.ledger.elapsed)
+    run.study.stop("cancelled", "interrupted (Ctrl-C)")
 
 
 @pytest.mark.slow

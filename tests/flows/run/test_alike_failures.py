@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from prefect_tuner import Outcome, TrainingError, Trial
-from prefect_tuner.flows.study.failure_kind import failure_kind
+from prefect_tuner.flows.study.alike_failures import failure_kind
 from tests.flows.failing_objectives import (
     fails_after_the_first,
     fails_alike,

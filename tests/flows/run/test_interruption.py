@@ -26,6 +26,7 @@ from prefect_tuner import (
     TuningEvent,
     TuningObserver,
 )
+from prefect_tuner.flows.ledger.counted_trials import counted_trials
 from prefect_tuner.flows.ledger.ledger import read_state
 from prefect_tuner.flows.storage.ledger_file import LedgerFile
 from prefect_tuner.tasks.process_table.process_tree import descendants
@@ -112,7 +113,7 @@ def assert_in_the_ledger(ledger: LedgerFile, reason: str) -> None:
     assert state.finished == [0]
     assert [(trial.number, trial.attempts) for trial in state.in_flight] == [(1, 1), (2, 1)]
     why = f"the study was stopped while the trial ran: {reason}"
-    assert [trial.message for trial in state.shown_trials()[1:]] == [why, why]
+    assert [trial.message for trial in counted_trials(state)[1:]] == [why, why]
     assert ledger.holder() is None
 
 

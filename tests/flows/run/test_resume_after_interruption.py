@@ -20,6 +20,7 @@ from prefect_tuner import (
     TuningResult,
     tune,
 )
+from prefect_tuner.flows.ledger.counted_trials import counted_trials
 from prefect_tuner.flows.ledger.ledger import read_state
 from prefect_tuner.flows.ledger.study_state import StudyState
 from prefect_tuner.flows.storage.ledger_file import LedgerFile
@@ -110,7 +111,7 @@ def test_the_same_call_goes_on_after_sigterm_ctrl_c_and_sigkill(
         if reason:
             assert state.stopped is not None, study.told
             assert (state.stopped.ending, state.stopped.reason) == ("cancelled", reason)
-            stopped = [t for t in state.shown_trials() if t.outcome is Outcome.CANCELLED]
+            stopped = [t for t in counted_trials(state) if t.outcome is Outcome.CANCELLED]
             assert [t.number for t in stopped] == [t.number for t in state.in_flight]
             # A trial may be caught before its process was there.
             assert all(t.message.startswith("the study was stopped") for t in stopped)

@@ -15,7 +15,12 @@ from hypothesis import strategies as st
 
 from prefect_tuner import LedgerError, StudyConflict
 from prefect_tuner.flows.ledger.ledger import read_state
-from prefect_tuner.flows.ledger.ledger_records import AskedRecord, BestRecord, FinishedRecord
+from prefect_tuner.flows.ledger.ledger_records import (
+    FORMAT,
+    AskedRecord,
+    BestRecord,
+    FinishedRecord,
+)
 from prefect_tuner.flows.storage.ledger_file import LedgerFile
 from prefect_tuner.flows.storage.ledger_line import seal, unseal
 from prefect_tuner.flows.storage.utc_time import utc_now
@@ -146,10 +151,10 @@ def test_a_trial_cannot_finish_twice(ledger_file: Path) -> None:
 
 @pytest.mark.parametrize("sealed", [True, False])
 def test_a_ledger_of_a_newer_format_is_refused_politely(tmp_path: Path, sealed: bool) -> None:
-    record = {"type": "study", "at": utc_now(), "format": 3, "shape": "quite another"}
+    record = {"type": "study", "at": utc_now(), "format": FORMAT + 1, "shape": "quite another"}
     line = seal(record) if sealed else json.dumps(record).encode() + b"\n"
     (tmp_path / "small.jsonl").write_bytes(line)
-    with pytest.raises(LedgerError, match=r"newer release .* format 3, this release reads 2"):
+    with pytest.raises(LedgerError, match=f"newer release .* this release reads {FORMAT}"):
         open_ledger(tmp_path)
     assert (tmp_path / "small.jsonl").read_bytes() == line
 

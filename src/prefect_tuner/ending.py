@@ -1,0 +1,75 @@
+"""How a trial ends: what came of an attempt, or of the last one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Self
+
+from prefect_tuner.printable_text import printable, printable_line, printable_paragraph
+from prefect_tuner.trial import Outcome, Trial
+
+
+@dataclass(frozen=True)
+class Ending:
+    """What came of an attempt at a trial.
+
+    It is made where the trial ends, in its process or by whoever watches it, and is the same value
+    up to the study and its ledger.
+
+    Attributes:
+        outcome: How it ended.
+        message: Why it failed, in a sentence; empty when it did not.
+        metric: What the objective returned, if that was a metric.
+        extra: What else it returned: numbers, texts and bools.
+        duration: Seconds that the objective ran.
+        traceback: Of the exception that the objective raised, if it did; the stacks of its threads
+            when its time was over. It is for the log alone.
+        attempts: How many times the objective was started, this time included.
+
+    Example:
+        ```python
+        from prefect_tuner import Outcome, Trial
+        from prefect_tuner.ending import Ending
+
+        ended = Ending(Outcome.COMPLETED, metric=0.5, duration=1.5).of(Trial(0, {"lr": 0.1}))
+        assert (ended.outcome, ended.metric, ended.attempts) == ("completed", 0.5, 1)
+        ```
+    """
+
+    outcome: Outcome
+    message: str = ""
+    metric: float | None = None
+    extra: Mapping[str, Any] = field(default_factory=dict)
+    duration: float | None = None
+    traceback: str = field(default="", repr=False)
+    attempts: int = 1
+
+    def of(self, trial: Trial) -> Trial:
+        """A trial with this end, apart from the traceback."""
+        return replace(
+            trial,
+            outcome=self.outcome,
+            metric=self.metric,
+            extra=self.extra,
+            duration=self.duration,
+            attempts=self.attempts,
+            message=self.message,
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """The end as plain JSON data."""
+        return {**vars(self), "outcome": self.outcome.value}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Self:
+        """What `to_json` gave, with texts as they may be shown: the user's program wrote them."""
+        return cls(
+            outcome=Outcome(data["outcome"]),
+            message=printable_paragraph(data["message"]),
+            metric=data["metric"],
+            extra={printable_line(name): value for name, value in data["extra"].items()},
+            duration=data["duration"],
+            traceback=printable(data["traceback"]),
+            attempts=data["attempts"],
+        )
