@@ -57,8 +57,8 @@ class RecordedStudy:
     """Asks and tells a study, and keeps its ledger.
 
     What has happened is the state of the ledger; the study is told of it. So trials that had
-    finished before this run are told again, without news, and those that were in flight come first
-    when trials are asked for. In a study with a lag, trials are told in their order, so that stop
+    finished before this run are told again, and nobody else hears of them once more; those that
+    were in flight come first when trials are asked for. In a study with a lag, trials are told in their order, so that stop
     rules and the leader do not depend on how long each takes.
 
     Args:
@@ -196,7 +196,7 @@ class RecordedStudy:
             else:
                 self._unrecorded[number] = ended
         except (LedgerError, StudyConflict):
-            self._unrecorded[number] = ended  # It has ended all the same.
+            self._unrecorded[number] = ended  # It has ended nevertheless.
             raise
 
     def not_ended(self) -> list[Trial]:

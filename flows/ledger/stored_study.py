@@ -34,7 +34,7 @@ class Condition(StrEnum):
     CANCELLED = "cancelled"
     """Its last run was ended from outside."""
     DIED = "died"
-    """Its last run left no end, and nobody holds it."""
+    """Its last run was killed before it could say how it ended, and no run holds it."""
     UNREADABLE = "unreadable"
     """Its ledger is damaged, or of a newer release."""
 
@@ -88,7 +88,7 @@ class StoredStudy:
             run = f"flow run {self.holder.flow_run!r}" if self.holder.flow_run else "a run"
             return printable_line(f"held by {run} on {self.holder.host}")
         if self.state is None or self.state.stopped is None:
-            return "its last run left no end"
+            return "its last run was killed, or its machine went down"
         reason = self.state.stopped.reason
         known = {each.value: each.sentence for each in StopReason}
         return printable_line(known.get(reason, reason))

@@ -218,7 +218,7 @@ def _continuation(name: str, state: StudyState) -> str:
 def _code_warning(name: str, changes: list[str]) -> str:
     return (
         f"The code of the objective is not what it was in the last run of study {name!r}: "
-        f"{_listed(changes)}. Its finished trials count all the same; on_code_change='new' begins "
+        f"{_listed(changes)}. Its finished trials still count; on_code_change='new' begins "
         "a study of its own instead, 'error' refuses"
     )
 

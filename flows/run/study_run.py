@@ -89,20 +89,20 @@ def run_study(plan: StudyPlan, name: str) -> TuningResult:
                 notify=observers.notify,
             )
             cancellation.tell(launcher.stop)
-            complete = loop.resume()
-            if complete is not None:
-                logger.info("%s", _told_complete(opened, complete))
+            stopped_before = loop.resume()
+            if stopped_before is not None:
+                logger.info("%s", _told_complete(opened, stopped_before))
             else:
                 if opened.continuation:
                     logger.info("%s", opened.continuation)
                 launcher.load()
                 for level, note in launcher.notes:
                     logger.log(level, "%s", note)
-            if complete is None or opened.result is None:
+            if stopped_before is None or opened.result is None:
                 opened.study.begin()
             cancellation.tell(loop.interrupt)
             claim_lost.tell(loop.interrupt)
-            return _observed_run(opened, objective.name, loop, observers, complete)
+            return _observed_run(opened, objective.name, loop, observers, stopped_before)
         finally:
             close_launcher(objective)
             # Observers may take their time to hear the rest: nobody has to wait for them.
@@ -169,7 +169,7 @@ def _observed_run(
     objective: str,
     loop: TrialLoop,
     observers: ObserverThreads,
-    complete: StopReason | None,
+    stopped_before: StopReason | None,
 ) -> TuningResult:
     """The study from the event that it starts to the event that it has ended."""
     plan, study = opened.plan, opened.plan.study
@@ -186,9 +186,10 @@ def _observed_run(
                 reason=study.strategy.reason,
             )
         )
-        result = opened.result if complete is not None else None
+        result = opened.result if stopped_before is not None else None
         if result is None:
-            result = _completed(opened, loop.run() if complete is None else complete)
+            reason = loop.run() if stopped_before is None else stopped_before
+            result = _completed(opened, reason)
         result = result.model_copy(update={"study": opened.name})
     except BaseException as error:
         cancelled = is_cancellation(error)

@@ -64,7 +64,7 @@ class TrialLoop:
 
     Args:
         name: The study's name.
-        study: Whom to ask and to tell, with its ledger.
+        study: Gives the trials to run, and is told how they ended.
         objective: What the trials call.
         launcher: Holds the processes of the trials.
         config: Budget, limits and stop rules.
@@ -118,7 +118,7 @@ class TrialLoop:
         """
         ordered = self._study.lag is not None
         while self._study.tell_next() is not None:
-            # Time has passed since; what had ended before it did counts all the same.
+            # Time has passed since; what had ended before then counts nevertheless.
             if ordered and self._stop_reason(deadline=False) is not None:
                 break
         reason = self._stop_reason()
@@ -127,7 +127,7 @@ class TrialLoop:
                 return None
             reason = StopReason.EXHAUSTED
         for _ in self._study.tell_rest(counting=self._all_count(reason)):
-            pass  # They are no news.
+            pass  # Observers have heard of them in the run that they ended in.
         return reason
 
     def run(self) -> StopReason:
@@ -293,6 +293,6 @@ class TrialLoop:
             except Pause:
                 continue  # It was said before.
             except (LedgerError, StudyConflict) as error:
-                failure = error  # The other trials are to end all the same.
+                failure = error  # The other trials are to end nevertheless.
         if failure is not None:
             raise failure

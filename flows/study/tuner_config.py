@@ -155,7 +155,7 @@ class TunerConfig(BaseModel):
     def _check_lag(self) -> Self:
         if self.lag is not None and not self.reproducible:
             raise InvalidConfiguration(
-                f"config.lag: is of use with reproducible=true only, got {self.lag}"
+                f"config.lag: has an effect only with reproducible=true, got {self.lag}"
             )
         return self
 

@@ -24,10 +24,10 @@ class Progress:
         completed: Trials that have a metric.
         failed: Trials that failed, in whichever way.
         since_best: Trials finished since the best metric was found.
-        alike_failures: Trials that failed alike since this run of the study began, one after the
-            other and none before them otherwise.
-        best_trial: The trial with the best metric so far, when the study has completed that of
-            its result; None before the first completed trial.
+        alike_failures: How many of the first trials of this run failed alike; 0 as soon as one
+            ends otherwise.
+        best_trial: The trial with the best metric so far, and in `StudyCompleted` the best trial of
+            the result; None before the first completed trial.
     """
 
     elapsed: float = 0.0
@@ -105,7 +105,10 @@ class TrialCompleted:
 
 @dataclass(frozen=True)
 class TrialFailed:
-    """A trial ended without a metric: it failed, or was stopped with the study (`cancelled`)."""
+    """A trial ended without a metric: it failed, or was stopped with the study.
+
+    `trial.outcome` tells them apart: one that was stopped is `cancelled`, and is no failure.
+    """
 
     trial: Trial
     progress: Progress

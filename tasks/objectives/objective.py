@@ -121,7 +121,7 @@ def describe_objective(objective: object, space: SearchSpace | None = None) -> O
         space: The search space, where the objective may take the parameters by their names.
 
     Raises:
-        InvalidConfiguration: It has not the form of an objective.
+        InvalidConfiguration: It cannot be an objective.
         ObjectiveNotFound: It cannot be pickled.
     """
     check_objective(objective)
@@ -160,7 +160,7 @@ def objective_label(objective: object) -> str:
     """What an objective is called in a study's ledger: its path, where it has one.
 
     A function of a module has the same label as its path. What another process could not import
-    by it, such as a lambda or an instance, has a label of the same kind all the same.
+    by it, such as a lambda or an instance, has such a label, too.
 
     Example:
         ```python

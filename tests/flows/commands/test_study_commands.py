@@ -92,7 +92,7 @@ def test_a_listing_says_that_a_run_died_and_who_holds_a_study(tuner: Command) ->
     store_study("held", completed(0, 0.5))
     with Ledger(open_store(storage_or_default(""), "held"), Holder.of_this_process("brave-otter")):
         told = tuner("list")
-    assert cells(told, "dead")[1] == "died: its last run left no end"
+    assert cells(told, "dead")[1] == "died: its last run was killed, or its machine went down"
     assert cells(told, "held")[1].startswith("running: held by flow run 'brave-otter'")
 
 

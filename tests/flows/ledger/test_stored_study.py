@@ -33,7 +33,7 @@ from tests.flows.studies import completed
         ("completed", "patience", Condition.COMPLETE, "there was no improvement for too many"),
         ("failed", "no trial has a metric", Condition.FAILED, "no trial has a metric"),
         ("cancelled", "interrupted (Ctrl-C)", Condition.CANCELLED, "interrupted (Ctrl-C)"),
-        (None, "", Condition.DIED, "its last run left no end"),
+        (None, "", Condition.DIED, "its last run was killed, or its machine went down"),
     ],
 )
 def test_a_study_is_in_the_state_in_which_its_last_run_left_it(

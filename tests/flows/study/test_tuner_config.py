@@ -37,7 +37,7 @@ WRONG: list[tuple[str, Any, str]] = [
     ("patience", 0, "must be greater than or equal to 1, got 0"),
     ("reproducible", 1, "must be a valid boolean, got 1"),
     ("lag", 0, "must be greater than or equal to 1, got 0"),
-    ("lag", 4, "is of use with reproducible=true only, got 4"),
+    ("lag", 4, "has an effect only with reproducible=true, got 4"),
     ("isolation", "spawn", "must be 'auto', 'fork' or 'fresh', got 'spawn'"),
     ("threads_per_trial", 0, "must be greater than or equal to 1, got 0"),
     ("devices", "0", "must be a valid list, got '0'"),
