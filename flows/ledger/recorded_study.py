@@ -58,8 +58,8 @@ class RecordedStudy:
 
     What has happened is the state of the ledger; the study is told of it. So trials that had
     finished before this run are told again, and nobody else hears of them once more; those that
-    were in flight come first when trials are asked for. In a study with a lag, trials are told in their order, so that stop
-    rules and the leader do not depend on how long each takes.
+    were in flight come first when trials are asked for. In a study with a lag, trials are told in
+    their order, so that stop rules and the leader do not depend on how long each takes.
 
     Args:
         study: Empty.

@@ -115,7 +115,7 @@ class LogObserver(TuningObserver):
         )
 
     def _tell_credits(self, trials: Sequence[Trial], direction: Direction) -> None:
-        """Say which proposer got how many trials, and what they brought, where there are several."""
+        """Say which proposer got how many trials, and what they brought, if several did."""
         credit_by_proposer = credits_of(trials, direction)
         if len(credit_by_proposer) > 1:
             told = "; ".join(f"{name}: {credit}" for name, credit in credit_by_proposer.items())

@@ -40,7 +40,8 @@ _SECRET_KEYS = frozenset({"access", "account", "api", "encryption", "private", "
 """Words before the word `key` that make a secret of it."""
 
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
-_PASSWORD = re.compile(r"(?<=://)[^/@\s]*:[^\s]*@")
+# Keys may have slashes in them; what is a number up to the first one is a port.
+_PASSWORD = re.compile(r"(?<=://)[^/@\s]*:(?!\d+/)[^\s]*@")
 _USER_INFO = re.compile(r"(?<=://)[^/@\s]*:[^\s]*@|(?<=://)[^/@\s]+@")
 # `token=...` in a query or a connection string, `"token": "..."` in JSON and the like.
 _ASSIGNED = re.compile(r"([\w.-]+)=(\"[^\"]*\"|'[^']*'|[^\s&#;,'\")}\]]*)")
@@ -141,15 +142,12 @@ def has_credentials(address: str) -> bool:
         assert not has_credentials("s3://bucket/studies?region=eu")
         ```
     """
-    for link in address.split("::"):
-        parts = urlsplit(link)
-        user, at, _ = parts.netloc.rpartition("@")
-        if at and ":" in user:
-            return True
-        # A lone `key` is one in an address; elsewhere it is what a mapping calls its keys.
-        if any(names_secret(name) or "key" in name.lower() for name, _ in _query(parts.query)):
-            return True
-    return False
+    if _PASSWORD.search(address):
+        return True
+    # A lone `key` is one in an address; elsewhere it is what a mapping calls its keys.
+    queries = [urlsplit(link).query for link in address.split("::")]
+    names = [name for query in queries for name, _ in parse_qsl(query, keep_blank_values=True)]
+    return any(names_secret(name) or "key" in name.lower() for name in names)
 
 
 def without_credentials(address: str) -> str:
@@ -163,10 +161,6 @@ def without_credentials(address: str) -> str:
         ```
     """
     return _PASSWORD.sub("", address).partition("?")[0]
-
-
-def _query(text: str) -> list[tuple[str, str]]:
-    return parse_qsl(text, keep_blank_values=True)
 
 
 def _without_secrets(value: Any) -> Any:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel, SecretStr, ValidationError
 
-from prefect_tuner.redaction import names_secret, redacted
+from prefect_tuner.redaction import has_credentials, names_secret, redacted, without_credentials
 from prefect_tuner.validation import mistakes_from
 
 SECRET = "x7-very/secret+8"
@@ -36,6 +36,10 @@ JSON = st.recursive(
         {"options": [{"apiKey": SECRET}]},
         {"credentials": {"user": "a", "key": SECRET}},
         {"token": [SECRET, SECRET]},
+        {"authtoken": SECRET},
+        {"accountkey": {"secretaccesskey": SECRET}},
+        f"https://example.org/?accesstoken={SECRET}",
+        f"https://example.org/?sas={SECRET}",
         ({"aws_secret_access_key": SECRET},),
         {"storage": f"s3://a:{SECRET}@bucket"},
     ],
@@ -121,3 +125,27 @@ def test_a_mistake_in_a_secret_does_not_show_it() -> None:
         "login.url: must be a valid integer, got 'https://***@example.org'",
         "login.nested.token.a: must be a valid integer, got ***",
     ]
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        f"s3://AKIA123:{SECRET}@bucket/studies",
+        f"s3://bucket/studies?key={SECRET}",
+        f"az://studies?sas={SECRET}",
+        f"gs://bucket?accesstoken={SECRET}",
+        f"simplecache::s3://user:{SECRET}@bucket",
+    ],
+)
+def test_an_address_with_credentials_is_known_and_shown_without_them(address: str) -> None:
+    assert has_credentials(address)
+    assert SECRET not in without_credentials(address)
+    assert not has_credentials(without_credentials(address))
+
+
+@pytest.mark.parametrize(
+    "address", ["~/studies", "s3://bucket/studies", "sftp://bob@host/studies", "http://host:80/a@b"]
+)
+def test_an_address_without_credentials_is_shown_as_it_is(address: str) -> None:
+    assert not has_credentials(address)
+    assert without_credentials(address) == address
