@@ -22,7 +22,8 @@ from prefect_tuner.hyper_value import Params
 from prefect_tuner.tasks.messages.attempt_request import AttemptRequest
 from prefect_tuner.tasks.objectives.objective import ObjectiveSpec
 from prefect_tuner.tasks.processes.attempt import run_attempt
-from prefect_tuner.tasks.processes.launcher import LaunchSettings, open_launcher
+from prefect_tuner.tasks.processes.isolation import LaunchSettings
+from prefect_tuner.tasks.processes.launcher import open_launcher
 from prefect_tuner.tasks.trial_process.run_context import describe_run_context
 from prefect_tuner.trial import Outcome, describe_params
 from prefect_tuner.trial_limits import TrialLimits

@@ -22,7 +22,8 @@ from prefect_tuner.flows.run.launch_settings import launch_settings
 from prefect_tuner.tasks.messages.attempt_request import AttemptRequest
 from prefect_tuner.tasks.objectives.objective import describe_objective
 from prefect_tuner.tasks.processes.attempt import run_attempt
-from prefect_tuner.tasks.processes.launcher import Isolation, Launcher
+from prefect_tuner.tasks.processes.isolation import Isolation
+from prefect_tuner.tasks.processes.launcher import Launcher
 from prefect_tuner.trial_limits import TrialLimits
 
 FOLDER = Path(__file__).with_name("programs")

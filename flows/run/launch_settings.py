@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from prefect_tuner.flows.study.tuner_config import TunerConfig
-from prefect_tuner.tasks.processes.launcher import LaunchSettings
+from prefect_tuner.tasks.processes.isolation import LaunchSettings
 from prefect_tuner.tasks.processes.thread_limits import thread_limit
 
 

@@ -11,15 +11,16 @@ import threading
 import uuid
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any, Literal, TypeAlias
+from typing import Any
 
 from prefect_tuner.errors import TuningCancelled
 from prefect_tuner.tasks.messages.attempt_request import AttemptRequest, StartOrder
 from prefect_tuner.tasks.messages.wire import ConnectionClosed
 from prefect_tuner.tasks.objectives.objective import ObjectiveSpec
 from prefect_tuner.tasks.processes.fork_server_process import ForkServerProcess
+from prefect_tuner.tasks.processes.isolation import LaunchSettings, choose_isolation
 from prefect_tuner.tasks.processes.slots import Slots
 
 TERMINATION_GRACE = 2.0
@@ -29,31 +30,6 @@ LOAD_TIMEOUT = 300.0
 """Seconds that importing the objective may take."""
 
 _START_TIMEOUT = 60.0
-
-Isolation: TypeAlias = Literal["auto", "fork", "fresh"]
-"""Whether trials are forked from a process that has the objective loaded, or load it afresh."""
-
-
-@dataclass(frozen=True)
-class LaunchSettings:
-    """How trials are started.
-
-    Attributes:
-        isolation: `"fork"`: from a process that has the objective loaded; `"fresh"`: in a process
-            that loads it afresh; `"auto"`: by fork where the objective's imports survive one.
-        concurrency: How many run at the same time.
-        devices: Names of devices, shared out among these.
-        device_variable: The environment variable that names a trial's device.
-        environment: Variables of all trials, set before the objective is loaded.
-        note: What the log says of them, a sentence; or empty.
-    """
-
-    isolation: Isolation = "auto"
-    concurrency: int = 1
-    devices: tuple[str, ...] = ()
-    device_variable: str = "CUDA_VISIBLE_DEVICES"
-    environment: Mapping[str, str] = field(default_factory=dict)
-    note: str = ""
 
 
 @dataclass
@@ -258,34 +234,15 @@ class Launcher:
 
     def _load_and_decide(self) -> tuple[ForkServerProcess, bool]:
         """Load the objective once, and see by that whether trials load it afresh."""
-        isolation = self.settings.isolation
-        first_place = self._slots.environment(0) if isolation != "fork" else {}
+        may_be_fresh = self.settings.isolation != "fork"
+        first_place = self._slots.environment(0) if may_be_fresh else {}
         server = self._new_server(load_in_each_trial=False, environment=first_place)
         said = (self.settings.note, self._objective.note)
         self.notes += [(logging.INFO, note) for note in said if note]
         warnings = [*self._objective.warnings, *server.warnings]
         self.notes += [(logging.WARNING, warning) for warning in warnings]
-        named = f"the objective {self._objective.name!r}"
-        made = ", ".join(server.against_fork)
-        reasons = [f"importing it {made}"] if made else []
-        if isolation == "auto" and self.settings.devices:
-            reasons.insert(0, "its import has to know the trial's device")
-        fresh = isolation == "fresh" or (isolation == "auto" and bool(reasons))
-        listed = " and ".join(reasons)
-        if isolation == "auto" and reasons:
-            note = (
-                f"Each trial imports {named} in a process of its own, ahead of its time, since "
-                f"{listed}, which a forked process would share or lack; isolation='fork' would "
-                "have it imported once"
-            )
-            self.notes.append((logging.INFO, note))
-        if isolation == "fork" and reasons:
-            note = (
-                f"Trials are forked from a process that has imported {named}, as isolation='fork' "
-                f"says, though {listed}: if they hang or disturb each other, leave isolation at "
-                "'auto'"
-            )
-            self.notes.append((logging.WARNING, note))
+        fresh, notes = choose_isolation(self.settings, self._objective.name, server.against_fork)
+        self.notes += notes
         return server, fresh
 
     def _new_server(

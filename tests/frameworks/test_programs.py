@@ -16,7 +16,7 @@ from benchmarks.frameworks.running import (
     run_plainly,
 )
 from prefect_tuner import Outcome
-from prefect_tuner.tasks.processes.launcher import Isolation
+from prefect_tuner.tasks.processes.isolation import Isolation
 from tests.polling import eventually
 from tests.tasks.attempts import in_shared_memory
 from tests.tasks.modules import run_once, write_module

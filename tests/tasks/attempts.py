@@ -17,7 +17,8 @@ from prefect_tuner.tasks.messages.attempt_request import AttemptRequest
 from prefect_tuner.tasks.objectives.objective import describe_objective
 from prefect_tuner.tasks.process_table.process_tree import children, descendants
 from prefect_tuner.tasks.processes.attempt import run_attempt
-from prefect_tuner.tasks.processes.launcher import LOAD_TIMEOUT, Launcher, LaunchSettings
+from prefect_tuner.tasks.processes.isolation import LaunchSettings
+from prefect_tuner.tasks.processes.launcher import LOAD_TIMEOUT, Launcher
 from prefect_tuner.trial_limits import TrialLimits
 from tests.polling import eventually
 

@@ -16,7 +16,8 @@ def run_trial(objective, **settings):
     from prefect_tuner.tasks.processes.attempt import run_attempt
     from prefect_tuner.trial_limits import TrialLimits
     from prefect_tuner.tasks.messages.attempt_request import AttemptRequest
-    from prefect_tuner.tasks.processes.launcher import Launcher, LaunchSettings
+    from prefect_tuner.tasks.processes.isolation import LaunchSettings
+    from prefect_tuner.tasks.processes.launcher import Launcher
     from prefect_tuner.tasks.objectives.objective import describe_objective
 
     launcher = Launcher(describe_objective(objective), LaunchSettings(**settings))
