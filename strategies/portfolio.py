@@ -84,7 +84,7 @@ class PortfolioSearch(SearchStrategy):
                 mistakes += error.mistakes
         if mistakes:
             raise InvalidConfiguration(*mistakes)
-        self._bandit = CreditBandit(list(self._members), direction)
+        self._bandit = CreditBandit(list(self._members), self.goal)
 
     @property
     def reason(self) -> str:

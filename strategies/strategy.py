@@ -17,6 +17,7 @@ from typing import ClassVar
 
 from pydantic import BaseModel, ConfigDict
 
+from prefect_tuner.goal import Goal
 from prefect_tuner.history import History
 from prefect_tuner.hyper_value import Params
 from prefect_tuner.search_space.space import SearchSpace
@@ -68,6 +69,7 @@ class SearchStrategy(ABC):
             fills in with those of the study's configuration where they are left out.
         package: A package beyond those that every installation has, without which it cannot be
             used. The extra of `prefect-tuner` that brings it has the same name.
+        goal: Which of two metrics is better, by the direction.
 
     Args:
         space: The parameters to search.
@@ -102,6 +104,7 @@ class SearchStrategy(ABC):
     ) -> None:
         self.space = space
         self.direction: Direction = direction
+        self.goal = Goal(direction)
         self.seed = seed
         self.options = options
 

@@ -20,6 +20,7 @@ from typing import Annotated, Any, ClassVar, Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
+from prefect_tuner.goal import Goal
 from prefect_tuner.hyper_value import HyperValue
 from prefect_tuner.trial import Direction, ExtraValue, Outcome
 
@@ -86,6 +87,11 @@ class StudyDefinition(BaseModel):
     lag: int | None = None
     initial_trials: list[InitialTrial] = []
     initial_sources: list[str] = []
+
+    @property
+    def goal(self) -> Goal:
+        """Which of two metrics is better."""
+        return Goal(self.direction)
 
 
 class StudyRecord(_Record):

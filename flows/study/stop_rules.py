@@ -5,7 +5,8 @@ from __future__ import annotations
 from prefect_tuner.flows.study.tuner_config import TunerConfig
 from prefect_tuner.flows.study.tuning_events import Progress
 from prefect_tuner.flows.study.tuning_result import StopReason
-from prefect_tuner.trial import Direction, is_better
+from prefect_tuner.goal import Goal
+from prefect_tuner.trial import Direction
 
 
 def stop_reason(config: TunerConfig, direction: Direction, progress: Progress) -> StopReason | None:
@@ -30,9 +31,7 @@ def stop_reason(config: TunerConfig, direction: Direction, progress: Progress) -
     best = None if progress.best_trial is None else progress.best_trial.metric
     target = config.target_metric
     rules = {
-        StopReason.TARGET_METRIC: best is not None
-        and target is not None
-        and not is_better(target, best, direction),
+        StopReason.TARGET_METRIC: target is not None and Goal(direction).reaches(best, target),
         StopReason.MAX_DURATION: _reached(progress.elapsed, config.max_duration),
         StopReason.MAX_FAILURES: _reached(progress.failed, config.max_failures),
         StopReason.ALIKE_FAILURES: best is None

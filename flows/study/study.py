@@ -21,6 +21,7 @@ from prefect_tuner.exact_value import copied, copied_params
 from prefect_tuner.flows.study.incumbent import Incumbent
 from prefect_tuner.flows.study.lagged_history import LaggedHistory
 from prefect_tuner.flows.study.trial_ending import ended_trial, with_known_outcome
+from prefect_tuner.goal import Goal
 from prefect_tuner.history import History
 from prefect_tuner.hyper_value import HyperValue, Params
 from prefect_tuner.redaction import shown
@@ -83,7 +84,7 @@ class Study:
         self.lag = lag
         self._lagged = None if lag is None else LaggedHistory(self.history, lag)
         self._enqueued: deque[Params] = deque()
-        self._incumbent = Incumbent(self.strategy)
+        self._incumbent = Incumbent(self.goal, self.strategy)
 
     @property
     def space(self) -> SearchSpace:
@@ -94,6 +95,11 @@ class Study:
     def direction(self) -> Direction:
         """Whether a larger or a smaller metric is better."""
         return self.strategy.direction
+
+    @property
+    def goal(self) -> Goal:
+        """Which of two metrics is better."""
+        return self.strategy.goal
 
     @property
     def seed(self) -> int:

@@ -17,6 +17,7 @@ from prefect_tuner.flows.reports.study_export import export_text
 from prefect_tuner.flows.reports.study_page import study_page
 from prefect_tuner.flows.run.default_storage import storage_or_default
 from prefect_tuner.flows.storage.storage_address import open_store
+from prefect_tuner.goal import Goal
 from prefect_tuner.strategies.credit import credits_of
 from tests.flows.dependent_strategy import DependentSearch
 from tests.flows.flow_runs import FlowRun, artifacts, log_lines, run_tune
@@ -103,7 +104,7 @@ def test_it_is_shown_which_strategy_got_how_many_trials_and_what_they_brought() 
     run = run_tune(value, study="Pair", strategy=strategy, max_trials=9, initial_trials=initial)
     trials = run.result.trials
     assert [t.proposer for t in trials] == ["", *["random", "sobol"] * 4]
-    credit = credits_of(trials, "maximize")
+    credit = credits_of(trials, Goal("maximize"))
     in_log(
         run,
         "Strategy: random and sobol take turns, by the improvements that their trials bring",
