@@ -11,6 +11,7 @@ from prefect_tuner.flows.ledger.counted_trials import best_counted, counted_tria
 from prefect_tuner.flows.ledger.study_state import StudyState
 from prefect_tuner.flows.study.study_digest import study_digest
 from prefect_tuner.flows.study.tuning_result import StopReason, TuningResult
+from prefect_tuner.strategies.factory import read_strategy
 
 
 def resumption_parameters(
@@ -106,6 +107,5 @@ def _missing(objective: str, strategy: Mapping[str, Any]) -> list[str]:
 
 def _strategy_names(strategy: Mapping[str, Any]) -> list[str]:
     """The name of a strategy, and of those that it consists of."""
-    members = strategy.get("strategies", [])
-    specs = [strategy, *(members if isinstance(members, list) else [])]
-    return [str(each.get("name", "") if isinstance(each, Mapping) else each) for each in specs]
+    read = read_strategy(strategy)
+    return [read.name, *(member.name for member in read.members)]

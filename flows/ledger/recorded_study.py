@@ -25,6 +25,7 @@ from prefect_tuner.flows.study.study_digest import study_digest
 from prefect_tuner.flows.study.tuning_events import Progress
 from prefect_tuner.history import History
 from prefect_tuner.hyper_value import Params
+from prefect_tuner.strategies.strategy import Budget
 from prefect_tuner.trial import Outcome, Trial
 
 AHEAD_OF_THE_STOP = "ran ahead of the trial that stopped the study; the ledger has its result"
@@ -141,14 +142,17 @@ class RecordedStudy:
         asked = len(self.study.history) - self._known
         return len(self._next) + max(0, max_trials - asked)
 
-    def ask(self) -> Trial | None:
+    def ask(self, budget: Budget | None = None) -> Trial | None:
         """The next trial to run, which is not written down before `start`.
+
+        Args:
+            budget: What the study may spend, for strategies that plan for it.
 
         Returns:
             A trial that was in flight when an earlier run ended, otherwise a new one; None when
             the strategy is exhausted.
         """
-        return self._next.popleft() if self._next else self.study.ask()
+        return self._next.popleft() if self._next else self.study.ask(budget)
 
     def put_back(self, trial: Trial) -> None:
         """Have `ask` give a trial once more."""

@@ -39,6 +39,7 @@ from prefect_tuner.flows.study.tuning_events import (
     describe_failure,
 )
 from prefect_tuner.flows.study.tuning_result import StopReason
+from prefect_tuner.strategies.strategy import Budget
 from prefect_tuner.tasks.objectives.objective import ObjectiveSpec
 from prefect_tuner.tasks.processes.launcher import Launcher
 from prefect_tuner.tasks.trial_task import RetryPolicy, TrialRequest, submit_trial, trial_task
@@ -67,6 +68,7 @@ class TrialLoop:
         objective: What the trials call.
         launcher: Holds the processes of the trials.
         config: Budget, limits and stop rules.
+        budget: What the strategy plans for.
         notify: Is told of every event, and returns at once.
     """
 
@@ -78,6 +80,7 @@ class TrialLoop:
         objective: ObjectiveSpec,
         launcher: Launcher,
         config: TunerConfig,
+        budget: Budget,
         notify: Callable[[TuningEvent], None],
     ) -> None:
         self._name = name
@@ -85,6 +88,7 @@ class TrialLoop:
         self._objective = objective
         self._launcher = launcher
         self._config = config
+        self._budget = budget
         self._notify = notify
         self._retry = RetryPolicy(
             config.retries, config.retry_delay, frozenset(map(Outcome, config.retry_outcomes))
@@ -122,7 +126,7 @@ class TrialLoop:
                 break
         reason = self._stop_reason()
         if reason is None:
-            trial = self._study.ask()
+            trial = self._study.ask(self._budget)
             if trial is not None:
                 self._study.put_back(trial)
                 return None
@@ -191,7 +195,7 @@ class TrialLoop:
             and len(self._in_flight) < self._config.max_concurrency
             and self._study.can_ask(self._config.max_trials)
         ):
-            trial = self._study.ask()
+            trial = self._study.ask(self._budget)
             if trial is None:
                 self._exhausted = True
                 return

@@ -75,6 +75,12 @@ def test_auto_knows_the_budget() -> None:
     assert run.result.stop_reason == "exhausted"
 
 
+def test_auto_gives_the_trials_to_another_strategy_where_many_run_at_a_time() -> None:
+    run_tune(value, study="wide", max_trials=2, max_concurrency=4)
+    wide = run_tune(value, study="wide", max_trials=4, max_concurrency=65).result
+    assert [trial.proposer for trial in wide.trials] == ["gp", "gp", "tpe", "tpe"]
+
+
 def test_a_study_by_auto_is_extended_and_is_then_the_one_with_the_larger_budget() -> None:
     run_tune(value, study="pieces", max_trials=5)
     pieces = run_tune(value, study="pieces", max_trials=8).result
