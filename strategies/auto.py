@@ -12,7 +12,7 @@ from prefect_tuner.history import History
 from prefect_tuner.hyper_value import Params
 from prefect_tuner.search_space.space import SearchSpace
 from prefect_tuner.strategies.factory import make_strategy
-from prefect_tuner.strategies.strategy import Proposal, SearchStrategy, StrategyOptions
+from prefect_tuner.strategies.strategy import Budget, Proposal, SearchStrategy, StrategyOptions
 from prefect_tuner.trial import Direction, Trial
 
 MOST_GP_TRIALS = 1_000
@@ -126,42 +126,50 @@ class AutoSearch(SearchStrategy):
 
         study = Study({"x": Float(-1.0, 1.0)}, strategy={"name": "auto", "max_trials": 50})
         assert study.ask().proposer == "gp"
-        assert study.strategy.reason.startswith("auto chose gp")
+        assert study.strategy.reason().startswith("auto chose gp")
         ```
     """
 
     Options: ClassVar[type[BaseModel]] = AutoOptions
     supports_conditions = True
     supports_constraints = True
-    plans_for_budget = True
 
     def __init__(
         self, space: SearchSpace, direction: Direction, seed: int, options: AutoOptions
     ) -> None:
         super().__init__(space, direction, seed, options)
-        self.choice = choose_strategy(space, options.max_trials, options.max_concurrency)
+        self._options = options
         self._made: dict[str, SearchStrategy] = {}
-        self._strategy(self.choice.strategy(0))
+        # A space that cannot be searched is refused before the first trial.
+        self._strategy(self._choice(None).strategy(0))
 
-    @property
-    def reason(self) -> str:
-        """What was chosen, and why."""
-        return f"auto chose {self.choice.reason}"
+    def reason(self, budget: Budget | None = None) -> str:
+        """What is chosen, and why."""
+        return f"auto chose {self._choice(budget).reason}"
 
     def next_candidate(self, history: History) -> Params | None:
-        """The candidate of the strategy that was chosen."""
-        return self._strategy(self.choice.strategy(len(history))).next_candidate(history)
+        """The candidate of the strategy that is chosen where no budget is known."""
+        proposal = self.propose(history)
+        return None if proposal is None else proposal.params
 
-    def propose(self, history: History) -> Proposal | None:
-        """The same, with the strategy's name."""
-        params = self.next_candidate(history)
-        proposer = self.choice.strategy(len(history))
+    def propose(self, history: History, budget: Budget | None = None) -> Proposal | None:
+        """The candidate of the strategy that is chosen, with its name."""
+        proposer = self._choice(budget).strategy(len(history))
+        params = self._strategy(proposer).next_candidate(history)
         return None if params is None else Proposal(params, proposer)
 
     def report_result(self, trial: Trial) -> None:
         """Tell those that have been asked."""
         for strategy in self._made.values():
             strategy.report_result(trial)
+
+    def _choice(self, budget: Budget | None) -> Choice:
+        given, known = self._options, budget or Budget()
+        return choose_strategy(
+            self.space,
+            given.max_trials or known.max_trials,
+            given.max_concurrency or known.max_concurrency,
+        )
 
     def _strategy(self, name: str) -> SearchStrategy:
         if name not in self._made:

@@ -89,7 +89,7 @@ class CmaEsSearch(SearchStrategy):
         solutions = SolutionSpace(space)
         self._untried = UntriedCandidates(space, seed)
         self._generations = (
-            Generations(solutions, direction, seed, options.population_size, options.sigma0)
+            Generations(solutions, self.goal, seed, options.population_size, options.sigma0)
             if solutions.dimensions
             else None
         )

@@ -19,8 +19,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import final
 
+from prefect_tuner.goal import Goal
 from prefect_tuner.history import History
-from prefect_tuner.trial import Direction, Outcome, Trial, is_better
+from prefect_tuner.trial import Outcome, Trial
 
 WINDOW = 100
 """How many of the latest uses count. OpenTuner has 500, for studies of ten thousands of trials."""
@@ -54,30 +55,32 @@ class Credit:
         return f"{trials}, {self.improvements} improvement{plural} by {self.gain:.6g} in all"
 
 
-def credits_of(trials: Iterable[Trial], direction: Direction) -> dict[str, Credit]:
+def credits_of(trials: Iterable[Trial], goal: Goal) -> dict[str, Credit]:
     """The credit of every proposer, in the order of their first trials.
 
     Args:
         trials: All trials of a study in the order asked. Those without a proposer have to be
             improved on like any other.
-        direction: Whether a larger or a smaller metric is better.
+        goal: Which of two metrics is better.
 
     Example:
         ```python
         from prefect_tuner import Outcome, Trial
+        from prefect_tuner.goal import Goal
         from prefect_tuner.strategies.credit import Credit, credits_of
 
         trials = [
             Trial(n, {"x": m}, outcome=Outcome.COMPLETED, metric=m, proposer=proposer)
             for n, (m, proposer) in enumerate([(1.0, "gp"), (1.5, "tpe"), (1.25, "gp")])
         ]
-        assert credits_of(trials, "maximize") == {"gp": Credit(2), "tpe": Credit(1, 1, 0.5)}
+        credit = credits_of(trials, Goal("maximize"))
+        assert credit == {"gp": Credit(2), "tpe": Credit(1, 1, 0.5)}
         ```
     """
     found: dict[str, Credit] = {}
     best: float | None = None
     for trial in trials:
-        gain, best = _gain(trial, best, direction)
+        gain, best = _gain(trial, best, goal)
         if trial.proposer:
             credit = found.get(trial.proposer, Credit())
             found[trial.proposer] = replace(
@@ -108,20 +111,22 @@ class CreditBandit:
     Args:
         proposers: Their names, at most 10; the one that was used least is first among equals, and
             of these the one named first.
-        direction: Whether a larger or a smaller metric is better.
+        goal: Which of two metrics is better.
 
     Example:
         ```python
         from prefect_tuner import History
+        from prefect_tuner.goal import Goal
         from prefect_tuner.strategies.credit import CreditBandit
 
-        assert CreditBandit(["gp", "tpe"], "minimize").ranking(History()) == ["gp", "tpe"]
+        bandit = CreditBandit(["gp", "tpe"], Goal("minimize"))
+        assert bandit.ranking(History()) == ["gp", "tpe"]
         ```
     """
 
-    def __init__(self, proposers: Sequence[str], direction: Direction) -> None:
+    def __init__(self, proposers: Sequence[str], goal: Goal) -> None:
         self._proposers = list(proposers)
-        self._uses = _Uses(direction)
+        self._uses = _Uses(goal)
 
     def ranking(self, history: History) -> list[str]:
         """All proposers, the one whose turn it is first; a function of the history alone."""
@@ -172,8 +177,8 @@ class _Settled:
 class _Uses:
     """The uses of a history. What is settled is counted once, however long the history becomes."""
 
-    def __init__(self, direction: Direction) -> None:
-        self._direction = direction
+    def __init__(self, goal: Goal) -> None:
+        self._goal = goal
         self._settled = _Settled(History())
 
     def of(self, history: History) -> list[_Use]:
@@ -185,7 +190,7 @@ class _Uses:
         for number in range(settled.length, len(history)):
             trial = history[number]
             is_settled = is_settled and not trial.is_running
-            gain, best = _gain(trial, best, self._direction)
+            gain, best = _gain(trial, best, self._goal)
             if trial.proposer and trial.outcome is not Outcome.CANCELLED:
                 tail.append(_Use(trial.proposer, None if trial.is_running else gain > 0))
             if is_settled:
@@ -194,9 +199,9 @@ class _Uses:
         return [*settled.uses, *tail]
 
 
-def _gain(trial: Trial, best: float | None, direction: Direction) -> tuple[float, float | None]:
+def _gain(trial: Trial, best: float | None, goal: Goal) -> tuple[float, float | None]:
     """By how much a trial improves on the best metric before it, and the best metric after it."""
     metric = trial.metric
-    if metric is None or (best is not None and not is_better(metric, best, direction)):
+    if metric is None or not goal.is_better(metric, than=best):
         return 0.0, best
     return (0.0 if best is None else abs(metric - best)), metric

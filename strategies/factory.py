@@ -11,19 +11,20 @@ annealing = "my_package.annealing:Annealing"
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from importlib import import_module
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, get_args
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 import numpy as np
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
 from prefect_tuner.errors import InvalidConfiguration
+from prefect_tuner.goal import Goal
 from prefect_tuner.redaction import redacted, shown
 from prefect_tuner.search_space.space import SearchSpace
-from prefect_tuner.strategies.strategy import SearchStrategy
+from prefect_tuner.strategies.strategy import NamedStrategy, ParsedStrategy, SearchStrategy
 from prefect_tuner.trial import Direction
 from prefect_tuner.validation import field_mistakes, unknown_name
 
@@ -34,6 +35,9 @@ StrategySpec: TypeAlias = str | Mapping[str, Any] | type[SearchStrategy]
 """A strategy's name, a mapping with its `name` and options, or a subclass of `SearchStrategy`."""
 
 T = TypeVar("T")
+
+# Before there was a budget, they were made without it.
+_TAKE_THE_BUDGET = {"propose": ("history", "budget"), "reason": ("budget",)}
 
 ENTRY_POINT_GROUP = "prefect_tuner.strategies"
 """Where installed packages register strategies of their own."""
@@ -81,73 +85,103 @@ def make_strategy(
         assert strategy.next_candidate(History()) == {"lr": 0.0}
         ```
     """
-    mistakes: list[str] = []
-    known_space = _attempt(mistakes, lambda: _search_space(space))
-    parsed = _attempt(mistakes, lambda: parse_strategy(spec))
-    mistakes += [*_direction_mistakes(direction), *_seed_mistakes(seed)]
-    if mistakes or known_space is None or parsed is None:
-        raise InvalidConfiguration(*mistakes)
-    strategy, options = parsed
-    label = _label(spec["name"] if isinstance(spec, Mapping) else spec)
-    if lacking := _lacking(strategy, known_space):
-        raise InvalidConfiguration(f"{label}: {lacking}")
-    try:
-        return strategy(known_space, direction, int(seed), options)
-    except InvalidConfiguration as error:
-        raise InvalidConfiguration(*(f"{label}: {m}" for m in error.mistakes)) from error
+    parsed, known_space, goal, known_seed = parse_arguments(spec, space, direction, seed)
+    return build_strategy(parsed, known_space, goal.direction, known_seed)
 
 
-def parse_strategy(spec: StrategySpec) -> tuple[type[SearchStrategy], BaseModel]:
+def read_strategy(spec: object) -> NamedStrategy:
+    """Which strategy a spec asks for, with nothing looked up: it may be installed elsewhere.
+
+    Raises:
+        InvalidConfiguration: It is no spec.
+
+    Example:
+        ```python
+        from prefect_tuner.strategies.factory import read_strategy
+
+        portfolio = read_strategy({"name": "portfolio", "strategies": ["gp", "their_search"]})
+        assert [member.name for member in portfolio.members] == ["gp", "their_search"]
+        ```
+    """
+    named, given = spec, dict[str, Any]()
+    if isinstance(spec, Mapping):
+        if "name" not in spec:
+            names = ", ".join(map(repr, strategy_names()))
+            said = f"name is required, one of {names}, got {redacted(spec)}"
+            raise InvalidConfiguration(f"strategy: {said}")
+        named, given = spec["name"], {key: spec[key] for key in spec if key != "name"}
+    if not isinstance(named, str | type):
+        raise InvalidConfiguration(
+            "strategy: must be a name, a mapping with a name and options, or a subclass of "
+            f"SearchStrategy, got {redacted(spec)}"
+        )
+    return NamedStrategy(named, given, tuple(_members(given.get("strategies"))))
+
+
+def parse_strategy(spec: StrategySpec) -> ParsedStrategy:
     """The class and the validated options that `spec` stands for, with no search space needed.
 
     Raises:
         InvalidConfiguration: The strategy is not known, cannot be loaded, or an option is wrong.
+
+    Example:
+        ```python
+        from prefect_tuner.strategies.factory import parse_strategy
+
+        parsed = parse_strategy({"name": "grid", "points": 3, "shuffle": False})
+        assert parsed.recorded == {"name": "grid", "points": 3}
+        ```
     """
-    name, given = _split(spec)
-    if isinstance(name, str):
-        strategy = strategy_class(name)
-    else:
-        strategy = _checked(name, _label(name), "it")
+    read = read_strategy(spec)
+    named, label = read.named, _label(read.named)
+    strategy = strategy_class(named) if isinstance(named, str) else _checked(named, label, "it")
     try:
-        return strategy, strategy.Options.model_validate(given)
+        options = strategy.Options.model_validate(read.given)
     except ValidationError as error:
-        label = _label(name)
         raise InvalidConfiguration(
             *(
                 f"{label}: option {field} {rule}" if field else f"{label}: options {rule}"
                 for field, rule in field_mistakes(error, strategy.Options)
             )
         ) from error
+    return ParsedStrategy(named, read.given, read.members, strategy, options)
 
 
-def with_budget(spec: StrategySpec, max_trials: int, max_concurrency: int) -> StrategySpec:
-    """The spec, with the budget of its study where the strategy plans for it and has none given.
+def build_strategy(
+    parsed: ParsedStrategy, space: SearchSpace, direction: Direction, seed: int
+) -> SearchStrategy:
+    """Make a strategy of what was found right.
 
-    What is wrong with a spec is left for `make_strategy` to say.
-
-    Args:
-        spec: As `make_strategy` takes it.
-        max_trials: How many trials the study is to have.
-        max_concurrency: How many of them run at a time.
-
-    Example:
-        ```python
-        from prefect_tuner.strategies.factory import with_budget
-
-        assert with_budget({"name": "auto", "max_trials": 9}, 200, 4) == {
-            "name": "auto", "max_trials": 9, "max_concurrency": 4
-        }
-        assert with_budget("random", 200, 4) == "random"
-        ```
+    Raises:
+        InvalidConfiguration: The strategy lacks what the search space needs, or refuses it.
     """
+    label = _label(parsed.named)
+    if refusal := _refusal(parsed.strategy, space):
+        raise InvalidConfiguration(f"{label}: {refusal}")
     try:
-        name, given = _split(spec)
-        strategy, _ = parse_strategy(spec)
-    except InvalidConfiguration:
-        return spec
-    if not strategy.plans_for_budget:
-        return spec
-    return {"name": name, "max_trials": max_trials, "max_concurrency": max_concurrency, **given}
+        return parsed.strategy(space, direction, seed, parsed.options)
+    except InvalidConfiguration as error:
+        raise InvalidConfiguration(*(f"{label}: {m}" for m in error.mistakes)) from error
+
+
+def parse_arguments(
+    spec: StrategySpec, space: SearchSpace | Mapping[str, Any], direction: Direction, seed: int
+) -> tuple[ParsedStrategy, SearchSpace, Goal, int]:
+    """What a study is made of, given as `make_strategy` takes it.
+
+    Raises:
+        InvalidConfiguration: Lists all the mistakes.
+    """
+    mistakes: list[str] = []
+    known_space = (
+        space if isinstance(space, SearchSpace) else _attempt(mistakes, lambda: SearchSpace(space))
+    )
+    parsed = _attempt(mistakes, lambda: parse_strategy(spec))
+    goal = _attempt(mistakes, lambda: Goal(direction))
+    known_seed = _attempt(mistakes, lambda: _whole_seed(seed))
+    if known_space is None or parsed is None or goal is None or known_seed is None:
+        raise InvalidConfiguration(*mistakes)
+    return parsed, known_space, goal, known_seed
 
 
 def strategy_class(name: str) -> type[SearchStrategy]:
@@ -184,30 +218,18 @@ def strategy_names() -> list[str]:
     return sorted({*_BUILT_IN, *_plug_ins().names})
 
 
-def _lacking(strategy: type[SearchStrategy], space: SearchSpace) -> str:
-    """What the space needs and the strategy has not, with those that have it; empty if nothing."""
-    if _can_search(strategy, space):
+def _refusal(strategy: type[SearchStrategy], space: SearchSpace) -> str:
+    """Why a strategy cannot search a space, and which can; empty where it can."""
+    lacking = strategy.lacking(space)
+    if not lacking:
         return ""
-    lacking = []
-    if space.is_conditional and not strategy.supports_conditions:
-        conditional = [name for name, parameter in space.items() if parameter.when]
-        lacking.append(f"conditional parameters ({', '.join(conditional)})")
-    if space.constraints and not strategy.supports_constraints:
-        lacking.append(f"constraints ({'; '.join(space.constraints)})")
     able = []
     for name in strategy_names():
         # One that cannot be loaded is no way out.
         with suppress(InvalidConfiguration):
             other = strategy_class(name)
-            usable = _can_search(other, space) and not missing_package(other)
-            able += [repr(name)] if usable else []
+            able += [] if other.lacking(space) or missing_package(other) else [repr(name)]
     return f"cannot search spaces with {' and '.join(lacking)}; use {' or '.join(able)}"
-
-
-def _can_search(strategy: type[SearchStrategy], space: SearchSpace) -> bool:
-    return (strategy.supports_conditions or not space.is_conditional) and (
-        strategy.supports_constraints or not space.constraints
-    )
 
 
 def _attempt(mistakes: list[str], build: Callable[[], T]) -> T | None:
@@ -219,27 +241,12 @@ def _attempt(mistakes: list[str], build: Callable[[], T]) -> T | None:
         return None
 
 
-def _search_space(space: SearchSpace | Mapping[str, Any]) -> SearchSpace:
-    return space if isinstance(space, SearchSpace) else SearchSpace(space)
-
-
-def _split(spec: Any) -> tuple[Any, Mapping[str, Any]]:
-    """The name or class, and the options."""
-    if isinstance(spec, Mapping):
-        if "name" not in spec:
-            names = ", ".join(map(repr, strategy_names()))
-            raise InvalidConfiguration(
-                f"strategy: name is required, one of {names}, got {redacted(spec)}"
-            )
-        name, given = spec["name"], {key: spec[key] for key in spec if key != "name"}
-    else:
-        name, given = spec, {}
-    if not isinstance(name, str | type):
-        raise InvalidConfiguration(
-            "strategy: must be a name, a mapping with a name and options, or a subclass of "
-            f"SearchStrategy, got {redacted(spec)}"
-        )
-    return name, given
+def _members(given: object) -> Iterator[NamedStrategy]:
+    """The strategies of which another one consists by its option `strategies`."""
+    for spec in given if isinstance(given, list) else []:
+        # A plug-in's option of that name may hold something else.
+        with suppress(InvalidConfiguration):
+            yield read_strategy(spec)
 
 
 def _plug_ins() -> EntryPoints:
@@ -269,6 +276,12 @@ def _checked(candidate: Any, label: str, source: str) -> type[SearchStrategy]:
     if inspect.isabstract(candidate):
         missing = ", ".join(sorted(candidate.__abstractmethods__))
         raise InvalidConfiguration(f"{label}: {source} must define {missing}")
+    for method, arguments in _TAKE_THE_BUDGET.items():
+        try:
+            inspect.signature(getattr(candidate, method)).bind("self", *arguments)
+        except TypeError:
+            taken = f"{method}({', '.join(arguments)})"
+            raise InvalidConfiguration(f"{label}: {source} must define {taken}") from None
     return candidate
 
 
@@ -280,15 +293,7 @@ def _label(name: str | type) -> str:
     return f'strategy "{name}"' if isinstance(name, str) else f"strategy {name.__name__}"
 
 
-def _direction_mistakes(direction: object) -> list[str]:
-    directions = get_args(Direction)
-    if isinstance(direction, str) and direction in directions:
-        return []
-    return [f"direction: must be {' or '.join(map(repr, directions))}, got {shown(direction)}"]
-
-
-def _seed_mistakes(seed: object) -> list[str]:
-    whole = isinstance(seed, int | np.integer) and not isinstance(seed, bool)
-    if whole and seed >= 0:  # type: ignore[operator]
-        return []
-    return [f"seed: must be a whole number of at least 0, got {shown(seed)}"]
+def _whole_seed(seed: object) -> int:
+    if isinstance(seed, int | np.integer) and not isinstance(seed, bool) and seed >= 0:
+        return int(seed)
+    raise InvalidConfiguration(f"seed: must be a whole number of at least 0, got {shown(seed)}")

@@ -118,7 +118,7 @@ class GaussianProcessSearch(SearchStrategy):
         self._encoding = Encoding(space)
         self._is_noisy = options.noisy
         self._initial = options.initial or min(max(len(self._encoding.axes) + 1, 4), 10)
-        self._encoder = HistoryEncoder(self._encoding, direction)
+        self._encoder = HistoryEncoder(self._encoding, self.goal)
         self._schedule = FitSchedule(self._encoding, noisy=options.noisy)
         self._untried = UntriedCandidates(space, seed)
         self._prior = UserPrior(space, self._encoding, options.prior) if options.prior else None

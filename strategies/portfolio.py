@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any, ClassVar, final
 
 from pydantic import BaseModel, Field, field_serializer
@@ -12,8 +11,14 @@ from prefect_tuner.history import History
 from prefect_tuner.hyper_value import Params
 from prefect_tuner.search_space.space import SearchSpace
 from prefect_tuner.strategies.credit import CreditBandit
-from prefect_tuner.strategies.factory import make_strategy, parse_strategy
-from prefect_tuner.strategies.strategy import Proposal, SearchStrategy, StrategyOptions
+from prefect_tuner.strategies.factory import build_strategy, parse_strategy, read_strategy
+from prefect_tuner.strategies.strategy import (
+    Budget,
+    ParsedStrategy,
+    Proposal,
+    SearchStrategy,
+    StrategyOptions,
+)
 from prefect_tuner.trial import Direction, Trial
 
 
@@ -33,9 +38,10 @@ class PortfolioOptions(StrategyOptions):
     @field_serializer("strategies", when_used="json")
     def _recorded(self, strategies: list[str | dict[str, Any] | type]) -> list[Any]:
         """Classes by their names, so that a ledger can hold them."""
+        names = [read_strategy(each).name for each in strategies]
         return [
-            {**each, "name": _name(each)} if isinstance(each, dict) else _name(each)
-            for each in strategies
+            {**each, "name": name} if isinstance(each, dict) else name
+            for each, name in zip(strategies, names, strict=True)
         ]
 
 
@@ -79,15 +85,16 @@ class PortfolioSearch(SearchStrategy):
         mistakes: list[str] = []
         for spec in options.strategies:
             try:
-                self._members[self._label(_name(spec))] = _member(spec, space, direction, seed)
+                parsed = _parse_member(spec)
+                member = build_strategy(parsed, space, direction, seed)
+                self._members[self._label(parsed.name)] = member
             except InvalidConfiguration as error:
                 mistakes += error.mistakes
         if mistakes:
             raise InvalidConfiguration(*mistakes)
-        self._bandit = CreditBandit(list(self._members), direction)
+        self._bandit = CreditBandit(list(self._members), self.goal)
 
-    @property
-    def reason(self) -> str:
+    def reason(self, budget: Budget | None = None) -> str:  # noqa: ARG002
         """Who takes part."""
         *others, last = self._members
         names = f"{', '.join(others)} and {last}" if others else last
@@ -98,8 +105,11 @@ class PortfolioSearch(SearchStrategy):
         proposal = self.propose(history)
         return None if proposal is None else proposal.params
 
-    def propose(self, history: History) -> Proposal | None:
-        """The candidate of the strategy whose turn it is, of the next one if it is exhausted."""
+    def propose(self, history: History, budget: Budget | None = None) -> Proposal | None:  # noqa: ARG002
+        """The candidate of the strategy whose turn it is, of the next one if it is exhausted.
+
+        They decide by the history and their own options, whatever the budget.
+        """
         for name in self._bandit.ranking(history):
             params = self._members[name].next_candidate(history)
             if params is not None:
@@ -125,18 +135,10 @@ class PortfolioSearch(SearchStrategy):
         return label
 
 
-def _member(
-    spec: str | Mapping[str, Any] | type, space: SearchSpace, direction: Direction, seed: int
-) -> SearchStrategy:
-    strategy, _ = parse_strategy(spec)
-    if issubclass(strategy, PortfolioSearch):
+def _parse_member(spec: str | dict[str, Any] | type[SearchStrategy]) -> ParsedStrategy:
+    parsed = parse_strategy(spec)
+    if issubclass(parsed.strategy, PortfolioSearch):
         raise InvalidConfiguration(
             "option strategies: must not hold a portfolio, name its strategies instead"
         )
-    return make_strategy(spec, space, direction, seed)
-
-
-def _name(spec: str | Mapping[str, Any] | type) -> str:
-    """The name by which a strategy is registered; of a class its path."""
-    named = spec.get("name", "") if isinstance(spec, Mapping) else spec
-    return f"{named.__module__}:{named.__qualname__}" if isinstance(named, type) else str(named)
+    return parsed

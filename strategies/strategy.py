@@ -2,28 +2,30 @@
 
 ```
 SearchStrategy(space, direction, seed, options)
-    next_candidate(history) -> params of the next trial, or None: exhausted
-    propose(history)        -> the same, with who proposed it; for strategies made of others
-    report_result(trial)    -> told of each finished trial; optional
-    expected_best(history)  -> the trial to rely on, where the best metric may be a lucky one
+    next_candidate(history)  -> params of the next trial, or None: exhausted
+    propose(history, budget) -> the same, with who proposed it; for strategies made of others
+    report_result(trial)     -> told of each finished trial; optional
+    expected_best(history)   -> the trial to rely on, where the best metric may be a lucky one
 ```
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict
 
+from prefect_tuner.goal import Goal
 from prefect_tuner.history import History
 from prefect_tuner.hyper_value import Params
 from prefect_tuner.search_space.space import SearchSpace
 from prefect_tuner.strategies.candidates.trial_rng import trial_rng
 from prefect_tuner.trial import Direction, Trial
 
-__all__ = ["Proposal", "SearchStrategy", "StrategyOptions", "trial_rng"]
+__all__ = ["Budget", "Proposal", "SearchStrategy", "StrategyOptions", "trial_rng"]
 
 
 class StrategyOptions(BaseModel):
@@ -34,6 +36,19 @@ class StrategyOptions(BaseModel):
     """
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+@dataclass(frozen=True)
+class Budget:
+    """What a study may spend. It may be another one when the study goes on.
+
+    Attributes:
+        max_trials: How many trials there are to be; None if that is not known.
+        max_concurrency: How many trials run at a time; None if that is not known.
+    """
+
+    max_trials: int | None = None
+    max_concurrency: int | None = None
 
 
 @dataclass(frozen=True)
@@ -64,10 +79,9 @@ class SearchStrategy(ABC):
         Options: The pydantic model of the strategy's options.
         supports_conditions: Whether it can search spaces with conditional parameters.
         supports_constraints: Whether it can search spaces with constraints.
-        plans_for_budget: Whether it has options `max_trials` and `max_concurrency`, which the flow
-            fills in with those of the study's configuration where they are left out.
         package: A package beyond those that every installation has, without which it cannot be
             used. The extra of `prefect-tuner` that brings it has the same name.
+        goal: Which of two metrics is better, by the direction.
 
     Args:
         space: The parameters to search.
@@ -94,7 +108,6 @@ class SearchStrategy(ABC):
     Options: ClassVar[type[BaseModel]] = StrategyOptions
     supports_conditions: ClassVar[bool] = False
     supports_constraints: ClassVar[bool] = False
-    plans_for_budget: ClassVar[bool] = False
     package: ClassVar[str] = ""
 
     def __init__(
@@ -102,8 +115,20 @@ class SearchStrategy(ABC):
     ) -> None:
         self.space = space
         self.direction: Direction = direction
+        self.goal = Goal(direction)
         self.seed = seed
         self.options = options
+
+    @classmethod
+    def lacking(cls, space: SearchSpace) -> list[str]:
+        """What a search space needs and the strategy has not; empty where it can search it."""
+        lacking = []
+        if space.is_conditional and not cls.supports_conditions:
+            conditional = [name for name, parameter in space.items() if parameter.when]
+            lacking.append(f"conditional parameters ({', '.join(conditional)})")
+        if space.constraints and not cls.supports_constraints:
+            lacking.append(f"constraints ({'; '.join(space.constraints)})")
+        return lacking
 
     @abstractmethod
     def next_candidate(self, history: History) -> Params | None:
@@ -120,14 +145,15 @@ class SearchStrategy(ABC):
             All of them meet the constraints of the space.
         """
 
-    def propose(self, history: History) -> Proposal | None:
+    def propose(self, history: History, budget: Budget | None = None) -> Proposal | None:  # noqa: ARG002
         """What a study asks: the next candidate, and who within the strategy proposed it.
 
-        To be overridden by strategies that consist of others. Which of them is to give a candidate
-        may follow from the proposers of the trials in the history.
+        To be overridden by strategies that consist of others, or that plan for the budget. Which of
+        them is to give a candidate may follow from the proposers of the trials in the history.
 
         Args:
             history: As in `next_candidate`.
+            budget: What the study may spend, as far as that is known.
 
         Example:
             ```python
@@ -140,9 +166,12 @@ class SearchStrategy(ABC):
         params = self.next_candidate(history)
         return None if params is None else Proposal(params)
 
-    @property
-    def reason(self) -> str:
-        """Why it decides as it does in this study, a sentence for the log; empty by default."""
+    def reason(self, budget: Budget | None = None) -> str:  # noqa: ARG002
+        """Why it decides as it does in this study, a sentence for the log; empty by default.
+
+        Args:
+            budget: As in `propose`.
+        """
         return ""
 
     def expected_best(self, history: History) -> Trial | None:  # noqa: ARG002
@@ -165,3 +194,48 @@ class SearchStrategy(ABC):
 
     def report_result(self, trial: Trial) -> None:  # noqa: B027
         """Hear of a finished trial; the history already holds it. Does nothing by default."""
+
+
+@dataclass(frozen=True)
+class NamedStrategy:
+    """What a spec says, in whichever form: which strategy, with which options.
+
+    Attributes:
+        named: The name by which the strategy is registered, or its class.
+        given: Its options as they were given.
+        members: The strategies of which it consists, as far as its options say so.
+    """
+
+    named: str | type
+    given: Mapping[str, Any]
+    members: tuple[NamedStrategy, ...]
+
+    @property
+    def name(self) -> str:
+        """As it is recorded: the name by which it is registered; of a class the path."""
+        if isinstance(self.named, str):
+            return self.named
+        return f"{self.named.__module__}:{self.named.__qualname__}"
+
+    @property
+    def shown_name(self) -> str:
+        """As a person reads it: the name by which it is registered; of a class its own."""
+        return self.named if isinstance(self.named, str) else self.named.__name__
+
+
+@dataclass(frozen=True)
+class ParsedStrategy(NamedStrategy):
+    """A strategy that was found, with options that are right.
+
+    Attributes:
+        strategy: Its class.
+        options: Its options, those left out with their defaults.
+    """
+
+    strategy: type[SearchStrategy]
+    options: BaseModel
+
+    @property
+    def recorded(self) -> dict[str, Any]:
+        """As a ledger holds it: its name, and those of its options that are not the default."""
+        return {"name": self.name, **self.options.model_dump(mode="json", exclude_defaults=True)}

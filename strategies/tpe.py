@@ -88,7 +88,7 @@ class TreeParzenSearch(SearchStrategy):
         self._initial = options.initial
         self._candidates = options.candidates * (_MORE_WITH_CONSTRAINTS if space.constraints else 1)
         self._encoding = Encoding(space)
-        self._encoder = HistoryEncoder(self._encoding, direction)
+        self._encoder = HistoryEncoder(self._encoding, self.goal)
         self._untried = UntriedCandidates(space, seed)
         self._design = InitialDesign(space, seed)
 

@@ -8,6 +8,7 @@ from typing import Any
 from prefect_tuner.errors import InvalidConfiguration
 from prefect_tuner.flows.commands.study_file import DEFAULTS
 from prefect_tuner.flows.ledger.study_state import StudyState
+from prefect_tuner.strategies.factory import read_strategy
 
 
 def resumption_parameters(
@@ -83,6 +84,5 @@ def _missing(objective: str, strategy: Mapping[str, Any]) -> list[str]:
 
 def _strategy_names(strategy: Mapping[str, Any]) -> list[str]:
     """The name of a strategy, and of those that it consists of."""
-    members = strategy.get("strategies", [])
-    specs = [strategy, *(members if isinstance(members, list) else [])]
-    return [str(each.get("name", "") if isinstance(each, Mapping) else each) for each in specs]
+    read = read_strategy(strategy)
+    return [read.name, *(member.name for member in read.members)]

@@ -16,7 +16,6 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
-from prefect_tuner.flows.reports.leaderboard import best_trials
 from prefect_tuner.flows.study.tuning_events import Progress
 from prefect_tuner.flows.study.tuning_result import TuningResult
 from prefect_tuner.strategies.credit import credits_of
@@ -36,8 +35,8 @@ def summary_table(result: TuningResult) -> Table:
     add("best metric", f"{result.best_metric!r} (trial {best.number})", "green")
     for name, extra in best.extra.items():
         add(name, repr(extra))
-    leader = best_trials(result.trials, result.direction)[0]
-    if leader.metric != best.metric:
+    leader = result.goal.best(result.trials)
+    if leader is not None and leader.metric != best.metric:
         add("luckiest metric", f"{leader.metric!r} (trial {leader.number}, held for noise)")
     table.add_section()
     for name, value in result.best_params.items():
@@ -45,7 +44,7 @@ def summary_table(result: TuningResult) -> Table:
     table.add_section()
     failed = sum(t.outcome is not None and t.outcome.is_failure for t in result.trials)
     add("trials", f"{len(result.trials)}, {failed or 'none'} failed")
-    credit_by_proposer = credits_of(result.trials, result.direction)
+    credit_by_proposer = credits_of(result.trials, result.goal)
     if len(credit_by_proposer) > 1:
         for name, credit in credit_by_proposer.items():
             add(f"by {name}", str(credit))

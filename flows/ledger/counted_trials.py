@@ -11,7 +11,7 @@ from prefect_tuner.flows.study.study_digest import study_digest
 from prefect_tuner.flows.study.tuner_config import TunerConfig
 from prefect_tuner.flows.study.tuning_events import Progress
 from prefect_tuner.flows.study.tuning_result import StopReason, TuningResult
-from prefect_tuner.trial import Outcome, Trial, is_better
+from prefect_tuner.trial import Outcome, Trial
 
 AHEAD_OF_THE_STOP = "ran ahead of the trial that stopped the study; the ledger has its result"
 """The message of a trial of a reproducible study that ended after the last one that counts."""
@@ -66,11 +66,8 @@ def best_counted(state: StudyState) -> Trial | None:
     if stopped is not None and stopped.best is not None:
         return state.trials[stopped.best]
     counts = {trial.number for trial in counted_trials(state) if trial.metric is not None}
-    best: Trial | None = None
-    for number in state.finished:
-        if number in counts and _improves(state.trials[number], best, state):
-            best = state.trials[number]
-    return best
+    finished = (state.trials[number] for number in state.finished if number in counts)
+    return state.definition.goal.best(finished)
 
 
 def recorded_result(state: StudyState) -> TuningResult | None:
@@ -113,27 +110,18 @@ def _last_before_format_3(state: StudyState) -> int | None:
         config = TunerConfig(**state.config)
     except InvalidConfiguration:  # Of another release, with rules that are not known here.
         return None
-    progress = Progress()
+    goal, progress = state.definition.goal, Progress()
     for trial in state.trials:
         if trial.outcome is None:
             return trial.number
-        improved = _improves(trial, progress.best_trial, state)
+        best = progress.best_trial
+        improved = goal.is_better(trial.metric, than=None if best is None else best.metric)
         if trial.number not in state.known:
             progress = replace(progress.after(trial, improved=improved), asked=progress.asked + 1)
         elif improved:
             progress = replace(progress, best_trial=trial)
         if trial.number in state.given:
             continue
-        if stop_reason(config, state.definition.direction, progress) is not None:
+        if stop_reason(config, goal, progress) is not None:
             return trial.number
     return None
-
-
-def _improves(trial: Trial, best: Trial | None, state: StudyState) -> bool:
-    if trial.metric is None:
-        return False
-    return (
-        best is None
-        or best.metric is None
-        or is_better(trial.metric, best.metric, state.definition.direction)
-    )

@@ -22,6 +22,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from prefect_tuner.ending import Ending
 from prefect_tuner.flows.storage.utc_time import utc_now
+from prefect_tuner.goal import Goal
 from prefect_tuner.hyper_value import HyperValue
 from prefect_tuner.trial import Direction, ExtraValue, Outcome, Trial
 
@@ -89,6 +90,11 @@ class StudyDefinition(BaseModel):
     lag: int | None = None
     initial_trials: list[InitialTrial] = []
     initial_sources: list[str] = []
+
+    @property
+    def goal(self) -> Goal:
+        """Which of two metrics is better."""
+        return Goal(self.direction)
 
 
 class StudyRecord(_Record):

@@ -33,6 +33,7 @@ from prefect_tuner.flows.study.alike_failures import AlikeFailures
 from prefect_tuner.flows.study.study import Study
 from prefect_tuner.flows.study.study_digest import study_digest
 from prefect_tuner.flows.study.tuning_events import Progress
+from prefect_tuner.strategies.strategy import Budget
 from prefect_tuner.trial import Outcome, Trial
 
 
@@ -149,18 +150,19 @@ class RecordedStudy:
         asked = len(self.study.history) - len(self.state.known)
         return len(self._waiting(max_trials)) + max(0, max_trials - asked)
 
-    def ask(self, max_trials: int) -> Trial | None:
+    def ask(self, max_trials: int, budget: Budget | None = None) -> Trial | None:
         """The next trial to run, the same one until it is written down by `start`.
 
         Args:
             max_trials: How many trials there may be in all.
+            budget: What the study may spend, for strategies that plan for it.
 
         Returns:
             A trial that was in flight when an earlier run ended, otherwise a new one; None when
             the strategy is exhausted.
         """
         waiting = self._waiting(max_trials)
-        return waiting[0] if waiting else self.study.ask()
+        return waiting[0] if waiting else self.study.ask(budget)
 
     def start(self, trial: Trial) -> None:
         """Write down that a trial is about to run."""

@@ -102,7 +102,7 @@ class ArtifactObserver(TuningObserver):
         name = markdown_text(study.study)
         trials = list(study.history)
         create_table_artifact(
-            table=leaderboard_rows(trials, study.direction),
+            table=leaderboard_rows(trials, study.goal),
             key=self._key("leaderboard"),
             description=f"The best trials of study {name}, best first",
         )

@@ -17,9 +17,10 @@ from prefect_tuner.flows.study.tuning_events import (
     TrialStarted,
     describe_failure,
 )
+from prefect_tuner.goal import Goal
 from prefect_tuner.search_space.space import SearchSpace
 from prefect_tuner.strategies.credit import credits_of
-from prefect_tuner.trial import Direction, Trial, describe_params
+from prefect_tuner.trial import Trial, describe_params
 
 
 class LogObserver(TuningObserver):
@@ -97,7 +98,7 @@ class LogObserver(TuningObserver):
             result.best_metric,
             describe_params(result.best_params),
         )
-        self._tell_credits(result.trials, result.direction)
+        self._tell_credits(result.trials, result.goal)
 
     def on_failed(self, event: StudyFailed) -> None:
         """Say why, and what was found before."""
@@ -114,9 +115,9 @@ class LogObserver(TuningObserver):
             else f"best metric so far {best.metric!r} with {describe_params(best.params)}",
         )
 
-    def _tell_credits(self, trials: Sequence[Trial], direction: Direction) -> None:
+    def _tell_credits(self, trials: Sequence[Trial], goal: Goal) -> None:
         """Say which proposer got how many trials, and what they brought, if several did."""
-        credit_by_proposer = credits_of(trials, direction)
+        credit_by_proposer = credits_of(trials, goal)
         if len(credit_by_proposer) > 1:
             told = "; ".join(f"{name}: {credit}" for name, credit in credit_by_proposer.items())
             self._logger.info("Credit by strategy: %s", told)

@@ -16,6 +16,7 @@ from typing import Any
 from prefect_tuner.flows.reports.markdown_text import markdown_text
 from prefect_tuner.flows.study.tuning_events import Progress
 from prefect_tuner.flows.study.tuning_result import row_columns, trial_row
+from prefect_tuner.goal import Goal
 from prefect_tuner.printable_text import printable
 from prefect_tuner.trial import Direction, Outcome, Trial
 
@@ -32,15 +33,16 @@ LONGEST_TEXT = 300
 """Characters of a text in a cell."""
 
 
-def best_trials(trials: Iterable[Trial], direction: Direction) -> list[Trial]:
+def best_trials(trials: Iterable[Trial], goal: Goal) -> list[Trial]:
     """The completed trials with the best metrics, best first, the earlier one among equals."""
     completed = [
         (trial.metric, trial)
         for trial in trials
         if trial.outcome is Outcome.COMPLETED and trial.metric is not None
     ]
-    sign = -1.0 if direction == "maximize" else 1.0
-    best = heapq.nsmallest(BEST_SHOWN, completed, key=lambda pair: (sign * pair[0], pair[1].number))
+    best = heapq.nsmallest(
+        BEST_SHOWN, completed, key=lambda pair: (goal.loss(pair[0]), pair[1].number)
+    )
     return [trial for _, trial in best]
 
 
@@ -50,25 +52,26 @@ def failed_trials(trials: Sequence[Trial]) -> list[Trial]:
     return [trial for trial, _ in zip(ended, range(FAILED_SHOWN), strict=False)]
 
 
-def leaderboard_rows(trials: Iterable[Trial], direction: Direction) -> list[dict[str, Any]]:
+def leaderboard_rows(trials: Iterable[Trial], goal: Goal) -> list[dict[str, Any]]:
     """The best trials as rows of a table artifact, values exactly as they were tried.
 
     Args:
         trials: All trials of a study.
-        direction: Whether a larger or a smaller metric is better.
+        goal: Which of two metrics is better.
 
     Example:
         ```python
         from prefect_tuner import Outcome, Trial
         from prefect_tuner.flows.reports.leaderboard import leaderboard_rows
+        from prefect_tuner.goal import Goal
 
         trial = Trial(0, {"lr": 0.1}, outcome=Outcome.COMPLETED, metric=0.9)
-        assert leaderboard_rows([trial], "maximize")[0]["param.lr"] == 0.1
+        assert leaderboard_rows([trial], Goal("maximize"))[0]["param.lr"] == 0.1
         ```
     """
     rows = [
         {"rank": rank, **_without(_row(trial), "outcome", "message")}
-        for rank, trial in enumerate(best_trials(trials, direction), start=1)
+        for rank, trial in enumerate(best_trials(trials, goal), start=1)
     ]
     return _uniform(rows)
 

@@ -6,7 +6,8 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from prefect_tuner.trial import Direction, Outcome, Trial, is_better
+from prefect_tuner.goal import Goal
+from prefect_tuner.trial import Outcome, Trial
 
 HEIGHT = 9
 """Rows of the plot, without axis and legend."""
@@ -47,12 +48,12 @@ class _Axis:
         return repr(self.low), repr(self.high)
 
 
-def metric_plot(trials: Sequence[Trial], direction: Direction, width: int = 80) -> str:
+def metric_plot(trials: Sequence[Trial], goal: Goal, width: int = 80) -> str:
     """Metrics by trial number, with the best so far as a line; empty where no trial has a metric.
 
     Args:
         trials: In the order asked. Those that run or were cancelled are not shown.
-        direction: Whether a larger or a smaller metric is better.
+        goal: Which of two metrics is better.
         width: Columns that it may take.
 
     Returns:
@@ -62,19 +63,20 @@ def metric_plot(trials: Sequence[Trial], direction: Direction, width: int = 80) 
         ```python
         from prefect_tuner import Outcome, Trial
         from prefect_tuner.flows.reports.metric_plot import metric_plot
+        from prefect_tuner.goal import Goal
 
         trials = [
             Trial(n, {"x": x}, outcome=Outcome.COMPLETED, metric=x)
             for n, x in enumerate([0.1, 0.7, 0.4])
         ]
-        assert metric_plot(trials, "maximize", 40).startswith("0.7 ┤")
+        assert metric_plot(trials, Goal("maximize"), 40).startswith("0.7 ┤")
         ```
     """
     shown = [t for t in trials if t.outcome not in (None, Outcome.CANCELLED)]
     metrics = [t.metric for t in shown if t.metric is not None]
     if not metrics:
         return ""
-    axis = _axis(metrics, direction)
+    axis = _axis(metrics, goal)
     low, high = axis.labels()
     margin = max(len(low), len(high))
     columns = max(_FEWEST_COLUMNS, width - margin - 2)
@@ -82,8 +84,9 @@ def metric_plot(trials: Sequence[Trial], direction: Direction, width: int = 80) 
     failures = [" "] * columns
     first, last = shown[0].number, shown[-1].number
     places = {t.number: _column(t.number, first, last, columns) for t in shown}
-    records = _draw_best(grid, shown, places, axis, direction)
-    beyond = "▾" if direction == "maximize" else "▴"
+    records = _draw_best(grid, shown, places, axis, goal)
+    worst = max(metrics, key=goal.loss)
+    beyond = "▾" if worst < axis.low else "▴"
     for trial in shown:
         column = places[trial.number]
         if trial.metric is None:
@@ -105,7 +108,6 @@ def metric_plot(trials: Sequence[Trial], direction: Direction, width: int = 80) 
     legend = [f"{METRIC} metric by trial", f"{BEST} best so far"]
     if FAILURE in failures:
         legend.append(f"{FAILURE} no metric")
-    worst = min(metrics) if direction == "maximize" else max(metrics)
     if not axis.low <= worst <= axis.high:
         legend.append(f"{beyond} worse, up to {worst:.3g}")
     lines += _wrapped(legend, margin + 2, width)
@@ -122,8 +124,8 @@ def _wrapped(legend: Sequence[str], indent: int, width: int) -> list[str]:
     return lines
 
 
-def _axis(metrics: Sequence[float], direction: Direction) -> _Axis:
-    ranked = sorted(metrics, reverse=direction == "maximize")
+def _axis(metrics: Sequence[float], goal: Goal) -> _Axis:
+    ranked = sorted(metrics, key=goal.loss)
     best, worst = ranked[0], ranked[-1]
     usual = ranked[math.ceil(len(ranked) * 0.75) - 1]
     # Halves, since the distance of two floats may be no float.
@@ -143,14 +145,14 @@ def _draw_best(
     trials: Sequence[Trial],
     places: dict[int, int],
     axis: _Axis,
-    direction: Direction,
+    goal: Goal,
 ) -> set[int]:
     """Draw the line of the best so far; the numbers of the trials that improved it."""
     records: dict[int, tuple[int, int]] = {}
     best: float | None = None
     for trial in trials:
         metric = trial.metric
-        if metric is not None and (best is None or is_better(metric, best, direction)):
+        if metric is not None and goal.is_better(metric, than=best):
             best = metric
             records[trial.number] = (places[trial.number], axis.row(metric))
     points = list(records.values())

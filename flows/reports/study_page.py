@@ -50,15 +50,15 @@ def study_page(study: StoredStudy, state: StudyState, width: int) -> Group:
 
 def _parts(study: StoredStudy, state: StudyState, width: int) -> Iterator[RenderableType]:
     trials = counted_trials(state)
-    direction = state.definition.direction
+    goal = state.definition.goal
     yield Text.assemble((printable_line(study.name), "bold"), "  ", state_text(study))
     yield Text(_sentence(state))
-    best = best_trials(trials, direction)
+    best = best_trials(trials, goal)
     yield _summary(study, state, trials, best[0] if best else None)
-    plot = metric_plot(trials, direction, width)
+    plot = metric_plot(trials, goal, width)
     if plot:
         yield Text(plot, no_wrap=True, overflow="crop")
-    credit_by_proposer = credits_of(trials, direction)
+    credit_by_proposer = credits_of(trials, goal)
     if len(credit_by_proposer) > 1:
         yield _credit_table(credit_by_proposer)
     if len(best) > 1:

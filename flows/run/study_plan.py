@@ -20,7 +20,8 @@ from prefect_tuner.flows.study.study import Study
 from prefect_tuner.flows.study.tuner_config import TunerConfig
 from prefect_tuner.hyper_value import LARGEST
 from prefect_tuner.redaction import redacted, shown, shown_error
-from prefect_tuner.strategies.factory import StrategySpec, parse_strategy, with_budget
+from prefect_tuner.strategies.factory import StrategySpec, parse_strategy
+from prefect_tuner.strategies.strategy import Budget
 from prefect_tuner.tasks.objectives.allowed_objectives import check_allowed, check_definition
 from prefect_tuner.tasks.objectives.objective import check_objective, objective_label
 from prefect_tuner.tasks.objectives.objective_code import objective_code
@@ -53,8 +54,7 @@ class StudyPlan:
         on_code_change: What to do when the code of the objective has changed.
         code: What that is now.
         definition: What makes the study the study that it is.
-        spec: The strategy and its options as they were given, without the budget: a study goes on
-            with another one.
+        spec: The strategy and its options as they were given.
     """
 
     objective: Any
@@ -71,11 +71,15 @@ class StudyPlan:
     definition: StudyDefinition
     spec: StrategySpec
 
+    @property
+    def budget(self) -> Budget:
+        """What the strategy plans for: with a lag, the same for any number of trials at a time."""
+        return Budget(self.config.max_trials, self.study.lag or self.config.max_concurrency)
+
     def with_lag(self, lag: int | None) -> StudyPlan:
         """The same plan with another lag."""
         built = self.study
-        spec = with_budget(self.spec, self.config.max_trials, lag or self.config.max_concurrency)
-        study = Study(built.space, spec, built.direction, built.seed, lag)
+        study = Study(built.space, self.spec, built.direction, built.seed, lag)
         definition = self.definition.model_copy(update={"lag": lag})
         return replace(self, study=study, definition=definition)
 
@@ -115,9 +119,7 @@ def plan_study(
     mistakes_in_options = _mistakes_in_options(strategy, strategy_options)
     try:
         spec = strategy if mistakes_in_options else _strategy_spec(strategy, strategy_options)
-        known = _config_if_right(config)
-        budgeted = with_budget(spec, known.max_trials, known.max_concurrency)
-        built = Study(space, strategy=budgeted, direction=direction, seed=seed)
+        built = Study(space, strategy=spec, direction=direction, seed=seed)
     except InvalidConfiguration as error:
         mistakes += error.mistakes
     mistakes += mistakes_in_options
@@ -151,10 +153,11 @@ def plan_study(
         mistakes += error.mistakes
     if mistakes or built is None or checked is None:
         raise InvalidConfiguration(*mistakes)
+    parsed = parse_strategy(spec)
     plan = StudyPlan(
         objective=objective,
         study=built,
-        strategy=_strategy_name(strategy),
+        strategy=parsed.shown_name,
         config=checked,
         observers=own,
         observer_paths=[observer for observer in observers if isinstance(observer, str)],
@@ -166,7 +169,7 @@ def plan_study(
         definition=StudyDefinition(
             objective=objective_label(objective),
             space=built.space.to_json(),
-            strategy=_recorded_strategy(spec),
+            strategy=parsed.recorded,
             direction=built.direction,
             seed=built.seed,
             initial_trials=initial,
@@ -197,19 +200,6 @@ def _strategy_spec(strategy: Any, options: Mapping[str, Any]) -> StrategySpec:
     return {**named, **options}
 
 
-def _strategy_name(strategy: Any) -> str:
-    named = strategy.get("name") if isinstance(strategy, Mapping) else strategy
-    return named if isinstance(named, str) else str(getattr(named, "__name__", named))
-
-
-def _recorded_strategy(spec: StrategySpec) -> dict[str, Any]:
-    """The strategy and those of its options that are not the default."""
-    strategy, options = parse_strategy(spec)
-    named = spec.get("name") if isinstance(spec, Mapping) else spec
-    name = named if isinstance(named, str) else f"{strategy.__module__}:{strategy.__qualname__}"
-    return {"name": name, **options.model_dump(mode="json", exclude_defaults=True)}
-
-
 def _mistakes_in_storage(storage: Any) -> list[str]:
     try:
         check_storage(storage_or_default(storage) if isinstance(storage, str) else storage)
@@ -234,14 +224,6 @@ def _config(config: Any) -> TunerConfig:
     raise InvalidConfiguration(
         f"config: must be a TunerConfig or a mapping, got {redacted(config)}"
     )
-
-
-def _config_if_right(config: Any) -> TunerConfig:
-    """The configuration, the default one where it is wrong: the study is not run then."""
-    try:
-        return _config(config)
-    except InvalidConfiguration:
-        return TunerConfig()
 
 
 def _mistakes_in_name(study: object) -> list[str]:

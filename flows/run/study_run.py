@@ -86,6 +86,7 @@ def run_study(plan: StudyPlan, name: str) -> TuningResult:
                 objective=objective,
                 launcher=launcher,
                 config=plan.config,
+                budget=opened.plan.budget,
                 notify=observers.notify,
             )
             cancellation.tell(launcher.stop)
@@ -183,7 +184,7 @@ def _observed_run(
                 direction=study.direction,
                 config=plan.config,
                 history=study.history,
-                reason=study.strategy.reason,
+                reason=study.strategy.reason(plan.budget),
             )
         )
         result = opened.result if stopped_before is not None else None

@@ -39,6 +39,7 @@ from prefect_tuner.flows.study.tuning_events import (
     describe_failure,
 )
 from prefect_tuner.flows.study.tuning_result import StopReason
+from prefect_tuner.strategies.strategy import Budget
 from prefect_tuner.tasks.objectives.objective import ObjectiveSpec
 from prefect_tuner.tasks.processes.launcher import Launcher
 from prefect_tuner.tasks.trial_task import RetryPolicy, TrialRequest, submit_trial, trial_task
@@ -68,6 +69,7 @@ class TrialLoop:
         objective: What the trials call.
         launcher: Holds the processes of the trials.
         config: Budget, limits and stop rules.
+        budget: What the strategy plans for.
         notify: Is told of every event, and returns at once.
     """
 
@@ -79,6 +81,7 @@ class TrialLoop:
         objective: ObjectiveSpec,
         launcher: Launcher,
         config: TunerConfig,
+        budget: Budget,
         notify: Callable[[TuningEvent], None],
     ) -> None:
         self._name = name
@@ -86,6 +89,7 @@ class TrialLoop:
         self._objective = objective
         self._launcher = launcher
         self._config = config
+        self._budget = budget
         self._notify = notify
         self._retry = RetryPolicy(
             config.retries, config.retry_delay, frozenset(map(Outcome, config.retry_outcomes))
@@ -123,7 +127,7 @@ class TrialLoop:
                 break
         reason = self._stop_reason()
         if reason is None:
-            if self._study.ask(self._config.max_trials) is not None:
+            if self._study.ask(self._config.max_trials, self._budget) is not None:
                 return None
             reason = StopReason.EXHAUSTED
         for _ in self._study.tell_rest(counting=self._all_count(reason)):
@@ -176,7 +180,7 @@ class TrialLoop:
         config = self._config
         if not deadline:
             config = config.model_copy(update={"max_duration": None})
-        return stop_reason(config, self._study.study.direction, self.progress)
+        return stop_reason(config, self._study.study.goal, self.progress)
 
     def _seconds_left(self) -> float | None:
         if self._config.max_duration is None:
@@ -190,7 +194,7 @@ class TrialLoop:
             and len(self._in_flight) < self._config.max_concurrency
             and self._study.can_ask(self._config.max_trials)
         ):
-            trial = self._study.ask(self._config.max_trials)
+            trial = self._study.ask(self._config.max_trials, self._budget)
             if trial is None:
                 self._exhausted = True
                 return

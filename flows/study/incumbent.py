@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import final
 
+from prefect_tuner.goal import Goal
 from prefect_tuner.history import History
 from prefect_tuner.strategies.strategy import SearchStrategy
-from prefect_tuner.trial import Trial, is_better
+from prefect_tuner.trial import Trial
 
 
 @final
@@ -14,6 +15,7 @@ class Incumbent:
     """Keeps the best of the trials that it is shown.
 
     Args:
+        goal: Which of two metrics is better.
         strategy: What may expect another trial to be best than the one with the best metric.
 
     Attributes:
@@ -21,7 +23,8 @@ class Incumbent:
             before there is one.
     """
 
-    def __init__(self, strategy: SearchStrategy) -> None:
+    def __init__(self, goal: Goal, strategy: SearchStrategy) -> None:
+        self._goal = goal
         self._strategy = strategy
         self.leader: Trial | None = None
         self._finished = 0
@@ -32,9 +35,7 @@ class Incumbent:
         """Take a finished trial into account."""
         self._finished += 1
         lead = None if self.leader is None else self.leader.metric
-        if trial.metric is not None and (
-            lead is None or is_better(trial.metric, lead, self._strategy.direction)
-        ):
+        if self._goal.is_better(trial.metric, than=lead):
             self.leader = trial
 
     def best(self, history: History) -> Trial | None:

@@ -5,15 +5,15 @@ from __future__ import annotations
 from prefect_tuner.flows.study.tuner_config import TunerConfig
 from prefect_tuner.flows.study.tuning_events import Progress
 from prefect_tuner.flows.study.tuning_result import StopReason
-from prefect_tuner.trial import Direction, is_better
+from prefect_tuner.goal import Goal
 
 
-def stop_reason(config: TunerConfig, direction: Direction, progress: Progress) -> StopReason | None:
+def stop_reason(config: TunerConfig, goal: Goal, progress: Progress) -> StopReason | None:
     """Why a study should stop now, running trials included; None to go on.
 
     Args:
         config: The rules.
-        direction: Whether a larger or a smaller metric is better.
+        goal: Which of two metrics is better.
         progress: How far the study is.
 
     Example:
@@ -21,18 +21,17 @@ def stop_reason(config: TunerConfig, direction: Direction, progress: Progress) -
         from prefect_tuner import TunerConfig
         from prefect_tuner.flows.study.stop_rules import stop_reason
         from prefect_tuner.flows.study.tuning_events import Progress
+        from prefect_tuner.goal import Goal
 
         config = TunerConfig(max_failures=3)
-        assert stop_reason(config, "maximize", Progress(failed=2)) is None
-        assert stop_reason(config, "maximize", Progress(failed=3)) == "max_failures"
+        assert stop_reason(config, Goal("maximize"), Progress(failed=2)) is None
+        assert stop_reason(config, Goal("maximize"), Progress(failed=3)) == "max_failures"
         ```
     """
     best = None if progress.best_trial is None else progress.best_trial.metric
     target = config.target_metric
     rules = {
-        StopReason.TARGET_METRIC: best is not None
-        and target is not None
-        and not is_better(target, best, direction),
+        StopReason.TARGET_METRIC: target is not None and goal.reaches(best, target),
         StopReason.MAX_DURATION: _reached(progress.elapsed, config.max_duration),
         StopReason.MAX_FAILURES: _reached(progress.failed, config.max_failures),
         StopReason.ALIKE_FAILURES: best is None

@@ -25,8 +25,13 @@ from prefect_tuner.history import History
 from prefect_tuner.hyper_value import HyperValue, Params
 from prefect_tuner.redaction import shown
 from prefect_tuner.search_space.space import SearchSpace
-from prefect_tuner.strategies.factory import DEFAULT_STRATEGY, StrategySpec, make_strategy
-from prefect_tuner.strategies.strategy import Proposal, SearchStrategy
+from prefect_tuner.strategies.factory import (
+    DEFAULT_STRATEGY,
+    StrategySpec,
+    build_strategy,
+    parse_arguments,
+)
+from prefect_tuner.strategies.strategy import Budget, Proposal
 from prefect_tuner.trial import Direction, ExtraValue, Outcome, Trial
 
 # The strategy draws from the streams [seed, number]; this sets the trials' own seeds apart.
@@ -48,8 +53,12 @@ class Study:
             results of the trials up to k - lag alone, however many more are known.
 
     Attributes:
-        history: All trials asked so far, running ones included. To be read only.
+        space: The parameters that are searched.
+        direction: Whether a larger or a smaller metric is better.
+        goal: The same, as what says which of two metrics is better.
+        seed: What everything random follows from.
         strategy: The strategy that was built.
+        history: All trials asked so far, running ones included. To be read only.
 
     Raises:
         InvalidConfiguration: Lists all the mistakes in the arguments.
@@ -78,27 +87,14 @@ class Study:
             raise InvalidConfiguration(
                 f"lag: must be None or a whole number above 0, got {shown(lag)}"
             )
-        self.strategy: SearchStrategy = make_strategy(strategy, space, direction, seed)
+        parsed, self.space, self.goal, self.seed = parse_arguments(strategy, space, direction, seed)
+        self.direction: Direction = self.goal.direction
+        self.strategy = build_strategy(parsed, self.space, self.direction, self.seed)
         self.history = History()
         self.lag = lag
         self._lagged = None if lag is None else LaggedHistory(self.history, lag)
         self._enqueued: deque[Params] = deque()
-        self._incumbent = Incumbent(self.strategy)
-
-    @property
-    def space(self) -> SearchSpace:
-        """The parameters that are searched."""
-        return self.strategy.space
-
-    @property
-    def direction(self) -> Direction:
-        """Whether a larger or a smaller metric is better."""
-        return self.strategy.direction
-
-    @property
-    def seed(self) -> int:
-        """What everything random follows from."""
-        return self.strategy.seed
+        self._incumbent = Incumbent(self.goal, self.strategy)
 
     @property
     def best_trial(self) -> Trial | None:
@@ -132,10 +128,13 @@ class Study:
         """Whether `ask` may be called now: with a lag, not before what it depends on was told."""
         return self._lagged is None or self._lagged.missing() is None
 
-    def ask(self) -> Trial | None:
+    def ask(self, budget: Budget | None = None) -> Trial | None:
         """The next trial to run, None when the strategy is exhausted.
 
         Any number of trials may be asked before the first is told, up to the lag if there is one.
+
+        Args:
+            budget: What the study may spend, for strategies that plan for it.
 
         Returns:
             A running trial, whose `params` are the caller's own copy.
@@ -148,7 +147,7 @@ class Study:
         if self._enqueued:
             proposal: Proposal | None = Proposal(self._enqueued.popleft())
         else:
-            proposal = self.strategy.propose(visible)
+            proposal = self.strategy.propose(visible, budget)
         if proposal is None:
             return None
         candidate = proposal.params

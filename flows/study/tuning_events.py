@@ -8,6 +8,7 @@ from typing import TypeAlias
 from prefect_tuner.errors import TuningCancelled
 from prefect_tuner.flows.study.tuner_config import TunerConfig
 from prefect_tuner.flows.study.tuning_result import TuningResult
+from prefect_tuner.goal import Goal
 from prefect_tuner.history import History
 from prefect_tuner.search_space.space import SearchSpace
 from prefect_tuner.trial import Direction, Outcome, Trial
@@ -85,6 +86,11 @@ class StudyStarted:
     config: TunerConfig
     history: History
     reason: str = ""
+
+    @property
+    def goal(self) -> Goal:
+        """Which of two metrics is better."""
+        return Goal(self.direction)
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Self
 from pydantic import BaseModel, ConfigDict, computed_field
 
 from prefect_tuner.exact_value import copied, copied_params
+from prefect_tuner.goal import Goal
 from prefect_tuner.hyper_value import Params
 from prefect_tuner.trial import Direction, Trial
 
@@ -67,6 +68,11 @@ class TuningResult(BaseModel):
     trials: list[Trial]
     duration: float
     digest: str = ""
+
+    @property
+    def goal(self) -> Goal:
+        """Which of two metrics is better."""
+        return Goal(self.direction)
 
     @computed_field  # type: ignore[prop-decorator]
     @property

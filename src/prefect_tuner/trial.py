@@ -91,11 +91,6 @@ class Trial:
         return self.outcome is None
 
 
-def is_better(metric: float, than: float, direction: Direction) -> bool:
-    """Whether `metric` is strictly better than another one, in the study's direction."""
-    return metric > than if direction == "maximize" else metric < than
-
-
 def finite_metric(value: Any) -> float | None:
     """`value` as a metric, None when it is not a finite real number.
 

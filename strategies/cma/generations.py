@@ -17,13 +17,14 @@ from typing import final
 import numpy as np
 from cmaes import CatCMAwM
 
+from prefect_tuner.goal import Goal
 from prefect_tuner.history import History
 from prefect_tuner.hyper_value import Params
 from prefect_tuner.strategies.candidates.same_params import same_params
 from prefect_tuner.strategies.candidates.trial_rng import trial_rng
 from prefect_tuner.strategies.cma.solutions import SolutionSpace
 from prefect_tuner.strategies.cma.values import Scale, values_of
-from prefect_tuner.trial import Direction, Trial
+from prefect_tuner.trial import Trial
 
 # Sets the start of a run apart from the streams [seed, number] of the trials.
 _START_STREAM = 6
@@ -69,7 +70,7 @@ class Generations:
 
     Args:
         solutions: The search space.
-        direction: Whether a larger or a smaller metric is better.
+        goal: Which of two metrics is better.
         seed: Seed of the study.
         population_size: Trials of a generation, None for what suits the number of parameters.
         sigma0: Standard deviation of the first distribution, as a part of each parameter's range.
@@ -78,13 +79,13 @@ class Generations:
     def __init__(
         self,
         solutions: SolutionSpace,
-        direction: Direction,
+        goal: Goal,
         seed: int,
         population_size: int | None,
         sigma0: float,
     ) -> None:
         self._solutions = solutions
-        self._direction = direction
+        self._goal = goal
         self._seed = seed
         self._population_size = population_size or 4 + int(3 * math.log(solutions.dimensions))
         self._sigma0 = sigma0
@@ -128,7 +129,7 @@ class Generations:
             solutions.append(solution)
             self._seen.add(trial)
         scale = generation.scale or Scale.of(trials)
-        values = values_of(trials, self._direction, scale)
+        values = values_of(trials, self._goal, scale)
         optimizer, run = generation.optimizer, generation.run
         if values is not None:
             optimizer = copy.deepcopy(optimizer)

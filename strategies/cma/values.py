@@ -7,8 +7,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from prefect_tuner.goal import Goal
 from prefect_tuner.strategies.encoding.array_types import FloatArray
-from prefect_tuner.trial import Direction, Outcome, Trial
+from prefect_tuner.trial import Outcome, Trial
 
 _LARGEST = 1e100
 # Told apart, and next to nothing beside what differs.
@@ -34,9 +35,7 @@ class Scale(NamedTuple):
         return cls(high / 2 + low / 2, high / 2 - low / 2) if low < high else None
 
 
-def values_of(
-    trials: Sequence[Trial], direction: Direction, scale: Scale | None
-) -> FloatArray | None:
+def values_of(trials: Sequence[Trial], goal: Goal, scale: Scale | None) -> FloatArray | None:
     """The numbers to tell, shape (trials,), None when there is nothing to learn from them.
 
     A failed or pruned trial counts as the worst that completed. What is not known, since the trial
@@ -45,13 +44,12 @@ def values_of(
 
     Args:
         trials: Those of a generation.
-        direction: Whether a larger or a smaller metric is better.
+        goal: Which of two metrics is better.
         scale: Of the metrics; None as long as none differed.
     """
-    sign = -1.0 if direction == "maximize" else 1.0
     centre, spread = scale or Scale(0.0, 1.0)
     known = [
-        sign * (trial.metric / 2 - centre / 2) / spread * 2
+        goal.loss(trial.metric / 2 - centre / 2) / spread * 2
         for trial in trials
         if trial.metric is not None
     ]

@@ -19,11 +19,12 @@ from operator import is_not
 
 import numpy as np
 
+from prefect_tuner.goal import Goal
 from prefect_tuner.history import History
 from prefect_tuner.strategies.encoding.array_types import BoolArray, FloatArray, IntArray
 from prefect_tuner.strategies.encoding.encoding import Encoding
 from prefect_tuner.strategies.encoding.output_warp import warped
-from prefect_tuner.trial import Direction, Outcome, Trial
+from prefect_tuner.trial import Outcome, Trial
 
 _PENALTY_VARIANCE = 0.1
 # From _PRUNED on they say something.
@@ -98,12 +99,12 @@ class HistoryEncoder:
 
     Args:
         encoding: The encoding of the space.
-        direction: Whether a larger or a smaller metric is better.
+        goal: Which of two metrics is better.
     """
 
-    def __init__(self, encoding: Encoding, direction: Direction) -> None:
+    def __init__(self, encoding: Encoding, goal: Goal) -> None:
         self._encoding = encoding
-        self._sign = 1.0 if direction == "minimize" else -1.0
+        self._goal = goal
         # By number. They are held with their rows: the identity of what is gone says nothing.
         self._known: list[Trial] = []
         self._codes = np.empty((0, len(encoding.axes)))
@@ -140,7 +141,8 @@ class HistoryEncoder:
             if known is None or known.params is not trial.params:
                 row = np.array([self._encoding.encode(trial.params)])
                 self._codes[number] = self._encoding.snap(row)[0]
-            self._metrics[number] = np.nan if trial.metric is None else self._sign * trial.metric
+            loss = np.nan if trial.metric is None else self._goal.loss(trial.metric)
+            self._metrics[number] = loss
             self._states[number] = _state(trial.outcome)
             self._known[number : number + 1] = [trial]
 

@@ -27,6 +27,7 @@ from prefect_tuner.flows.reports.study_export import ExportFormat, export_file
 from prefect_tuner.flows.reports.study_page import study_page
 from prefect_tuner.flows.run.default_storage import storage_or_default
 from prefect_tuner.flows.storage.ledger_line import seal, unseal
+from prefect_tuner.goal import Goal
 from tests.flows.reports.test_hostile_text import HOSTILE, assert_loggable
 from tests.flows.stored_studies import store_study, trial_records
 from tests.search_spaces import UNHURRIED, same
@@ -138,7 +139,7 @@ def test_exports_have_them(tmp_path: Path) -> None:
 
 
 def test_a_leaderboard_and_the_terminal_show_them() -> None:
-    rows = leaderboard_rows(TRIALS, "maximize")
+    rows = leaderboard_rows(TRIALS, Goal("maximize"))
     assert same([rows[0][f"extra.{name}"] for name in EXTRA], list(EXTRA.values()))
     assert [rows[1][f"extra.{name}"] for name in EXTRA] == [1.0, None, None, None]
     study, state = stored(*TRIALS)
@@ -155,7 +156,7 @@ def test_hostile_texts_are_shown_and_kept(text: str) -> None:
     trial = Trial(0, {"x": 0.5}, outcome=Outcome.COMPLETED, metric=1.0, extra=extra)
     assert_loggable(printed(summary_table(result(trial))))
     assert_loggable(printed(study_page(*stored(trial), 100)))
-    (row,) = leaderboard_rows([trial], "maximize")
+    (row,) = leaderboard_rows([trial], Goal("maximize"))
     for value in row.values():
         if isinstance(value, str):
             assert value.replace("\n", "").replace("\t", "").isprintable()

@@ -17,6 +17,7 @@ from prefect_tuner.flows.reports.study_export import export_text
 from prefect_tuner.flows.reports.study_page import study_page
 from prefect_tuner.flows.run.default_storage import storage_or_default
 from prefect_tuner.flows.storage.storage_address import open_store
+from prefect_tuner.goal import Goal
 from prefect_tuner.strategies.credit import credits_of
 from tests.flows.dependent_strategy import DependentSearch
 from tests.flows.flow_runs import FlowRun, artifacts, log_lines, run_tune
@@ -74,6 +75,12 @@ def test_auto_knows_the_budget() -> None:
     assert run.result.stop_reason == "exhausted"
 
 
+def test_auto_gives_the_trials_to_another_strategy_where_many_run_at_a_time() -> None:
+    run_tune(value, study="wide", max_trials=2, max_concurrency=4)
+    wide = run_tune(value, study="wide", max_trials=4, max_concurrency=65).result
+    assert [trial.proposer for trial in wide.trials] == ["gp", "gp", "tpe", "tpe"]
+
+
 def test_a_study_by_auto_is_extended_and_is_then_the_one_with_the_larger_budget() -> None:
     run_tune(value, study="pieces", max_trials=5)
     pieces = run_tune(value, study="pieces", max_trials=8).result
@@ -103,7 +110,7 @@ def test_it_is_shown_which_strategy_got_how_many_trials_and_what_they_brought() 
     run = run_tune(value, study="Pair", strategy=strategy, max_trials=9, initial_trials=initial)
     trials = run.result.trials
     assert [t.proposer for t in trials] == ["", *["random", "sobol"] * 4]
-    credit = credits_of(trials, "maximize")
+    credit = credits_of(trials, Goal("maximize"))
     in_log(
         run,
         "Strategy: random and sobol take turns, by the improvements that their trials bring",

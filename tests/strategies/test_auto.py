@@ -2,15 +2,14 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from typing import Any
 
 import pytest
 
-from prefect_tuner import Categorical, Float, Int, SearchSpace, Study, Trial
+from prefect_tuner import Categorical, Float, Int, InvalidConfiguration, SearchSpace, Study, Trial
 from prefect_tuner.search_space.parameters import Parameter
 from prefect_tuner.strategies.auto import AutoSearch, choose_strategy
-from prefect_tuner.strategies.factory import with_budget
 from prefect_tuner.strategies.gp import GaussianProcessSearch
+from prefect_tuner.strategies.strategy import Budget
 
 SPACE = SearchSpace({"x": Float(0.0, 1.0), "n": Int(0, 9)})
 SMALL = SearchSpace({"n": Int(0, 5), "kind": ["a", "b"]})
@@ -168,24 +167,56 @@ def test_a_larger_budget_does_not_change_who_gives_a_trial() -> None:
 
 
 @pytest.mark.parametrize(
-    ("spec", "filled"),
+    ("options", "budget", "proposer"),
     [
-        ("auto", {"name": "auto", "max_trials": 20, "max_concurrency": 2}),
-        (AutoSearch, {"name": AutoSearch, "max_trials": 20, "max_concurrency": 2}),
-        (
-            {"name": "auto", "max_trials": 500},
-            {"name": "auto", "max_trials": 500, "max_concurrency": 2},
-        ),
-        ("gp", "gp"),
-        ({"name": "auto", "max_trial": 3}, {"name": "auto", "max_trial": 3}),
-        ("atuo", "atuo"),
-        (3, 3),
+        ({}, None, "gp"),
+        ({}, Budget(200, 64), "gp"),
+        ({}, Budget(200, 65), "tpe"),
+        ({}, Budget(max_concurrency=65), "tpe"),
+        ({"max_concurrency": 4}, Budget(200, 100), "gp"),
+        ({"max_concurrency": 100}, Budget(200, 4), "tpe"),
+        ({"max_trials": 9}, Budget(200, 100), "tpe"),
     ],
 )
-def test_the_budget_is_filled_in_where_it_is_planned_for_and_missing(
-    spec: Any, filled: Any
+def test_the_budget_it_is_asked_with_counts_where_the_options_say_nothing(
+    options: dict[str, int], budget: Budget | None, proposer: str
 ) -> None:
-    assert with_budget(spec, 20, 2) == filled
+    auto, chosen = Study(SPACE, {"name": "auto", **options}, seed=5), Study(SPACE, proposer, seed=5)
+    for _ in range(3):
+        ours, theirs = auto.ask(budget), chosen.ask()
+        assert ours is not None
+        assert theirs is not None
+        assert (ours.params, ours.proposer) == (theirs.params, proposer)
+
+
+def test_a_study_that_goes_on_with_another_budget_is_asked_by_that_one() -> None:
+    study = Study(SPACE, "auto", seed=5)
+    asked = [study.ask(Budget(20, workers)) for workers in (4, 100, 4)]
+    assert [trial.proposer for trial in asked if trial] == ["gp", "tpe", "gp"]
+
+
+@pytest.mark.parametrize(
+    ("options", "budget", "enough_for"),
+    [
+        ({}, Budget(50, 2), "50"),
+        ({"max_trials": 30}, Budget(50, 2), "30"),
+        ({"max_trials": 30}, None, "30"),
+    ],
+)
+def test_the_reason_is_that_for_the_budget(
+    options: dict[str, int], budget: Budget | None, enough_for: str
+) -> None:
+    strategy = Study(SMALL, {"name": "auto", **options}).strategy
+    assert strategy.reason(budget) == (
+        "auto chose gp, which visits the most promising candidates first: the budget of "
+        f"{enough_for} trials is enough for all 12"
+    )
+
+
+def test_a_space_that_no_strategy_can_search_is_refused_before_the_first_trial() -> None:
+    space = SearchSpace({"x": Float(0.0, 1.0)}, constraints=["x > 1"])
+    with pytest.raises(InvalidConfiguration, match='strategy "auto"'):
+        Study(space, "auto")
 
 
 def test_auto_is_the_default_of_a_study() -> None:

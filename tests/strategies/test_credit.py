@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from prefect_tuner import History, Outcome, Trial
+from prefect_tuner.goal import Goal
 from prefect_tuner.strategies.credit import START, WINDOW, Credit, CreditBandit, credits_of
 
 NAMES = ["a", "b", "c"]
@@ -26,20 +27,20 @@ def trials_of(*told: tuple[str, float | Outcome | None]) -> list[Trial]:
 
 
 def turn(trials: Sequence[Trial], names: Sequence[str] = ("a", "b")) -> str:
-    return CreditBandit(names, "maximize").ranking(History(trials))[0]
+    return CreditBandit(names, Goal("maximize")).ranking(History(trials))[0]
 
 
 def test_credit_counts_the_trials_better_than_all_asked_before_them() -> None:
     trials = trials_of(
         ("a", 1.0), ("b", 3.0), ("a", 2.0), ("a", 3.5), ("b", Outcome.FAILED), ("b", None)
     )
-    assert credits_of(trials, "maximize") == {"a": Credit(3, 1, 0.5), "b": Credit(3, 1, 2.0)}
-    assert credits_of(trials, "minimize") == {"a": Credit(3), "b": Credit(3)}
+    assert credits_of(trials, Goal("maximize")) == {"a": Credit(3, 1, 0.5), "b": Credit(3, 1, 2.0)}
+    assert credits_of(trials, Goal("minimize")) == {"a": Credit(3), "b": Credit(3)}
 
 
 def test_trials_that_nobody_proposed_have_to_be_improved_on_too() -> None:
     trials = trials_of(("", 5.0), ("a", 4.0), ("b", 6.0))
-    assert credits_of(trials, "maximize") == {"a": Credit(1), "b": Credit(1, 1, 1.0)}
+    assert credits_of(trials, Goal("maximize")) == {"a": Credit(1), "b": Credit(1, 1, 1.0)}
 
 
 @pytest.mark.parametrize(
@@ -97,7 +98,7 @@ def test_the_scale_of_the_metric_does_not_matter() -> None:
     metrics = [3.0, 1.0, 4.0, 1.5, 5.0, 9.0, 2.0, 6.0, 5.5, 3.5, 8.0, 9.5]
     told = list(zip(["a", "b"] * 6, metrics, strict=True))
     tiny = [(name, metric * 1e-300) for name, metric in told]
-    bandit = CreditBandit(["a", "b"], "maximize")
+    bandit = CreditBandit(["a", "b"], Goal("maximize"))
     ranking = bandit.ranking(History(trials_of(*told)))
     assert bandit.ranking(History(trials_of(*tiny))) == ranking
 
@@ -110,7 +111,7 @@ def test_what_is_counted_once_is_what_counting_anew_gives(
     told: list[tuple[str, int]], random: Random
 ) -> None:
     history = History()
-    bandit = CreditBandit(NAMES, "minimize")
+    bandit = CreditBandit(NAMES, Goal("minimize"))
     running: list[Trial] = []
     for number, (proposer, metric) in enumerate(told):
         trial = Trial(number, {"x": metric}, proposer=proposer)
@@ -128,5 +129,5 @@ def test_what_is_counted_once_is_what_counting_anew_gives(
                 )
             )
         ranking = bandit.ranking(history)
-        assert ranking == CreditBandit(NAMES, "minimize").ranking(History(history))
+        assert ranking == CreditBandit(NAMES, Goal("minimize")).ranking(History(history))
         assert sorted(ranking) == NAMES

@@ -14,11 +14,16 @@ from prefect_tuner import (
     SearchStrategy,
     make_strategy,
 )
-from prefect_tuner.strategies.factory import parse_strategy, strategy_class, strategy_names
+from prefect_tuner.strategies.factory import (
+    parse_strategy,
+    read_strategy,
+    strategy_class,
+    strategy_names,
+)
 from prefect_tuner.strategies.gp import GaussianProcessSearch
 from prefect_tuner.strategies.grid import GridSearch
 from prefect_tuner.strategies.random_search import RandomSearch
-from prefect_tuner.strategies.strategy import StrategyOptions
+from prefect_tuner.strategies.strategy import Proposal, StrategyOptions
 
 SPACE = {"lr": Float(0.0, 1.0)}
 
@@ -33,6 +38,17 @@ class MiddleSearch(SearchStrategy):
     def next_candidate(self, history: History) -> Params | None:
         assert isinstance(self.options, MiddleOptions)
         return {"lr": 0.5 + self.options.shift} if not history else None
+
+
+class ProposesWithoutBudget(MiddleSearch):
+    def propose(self, history: History) -> Proposal | None:  # type: ignore[override]
+        return super().propose(history)
+
+
+class ReasonAsProperty(MiddleSearch):
+    @property
+    def reason(self) -> str:  # type: ignore[override]
+        return "the middle is in the middle"
 
 
 def mistakes_of(spec: Any, *arguments: Any) -> tuple[str, ...]:
@@ -68,9 +84,39 @@ def test_the_built_in_names_are_listed_in_order() -> None:
 
 
 def test_options_can_be_checked_without_a_space() -> None:
-    strategy, options = parse_strategy({"name": "random", "max_iters": 5})
-    assert strategy is RandomSearch
-    assert options.model_dump() == {"max_iters": 5}
+    parsed = parse_strategy({"name": "random", "max_iters": 5})
+    assert parsed.strategy is RandomSearch
+    assert parsed.options.model_dump() == {"max_iters": 5}
+
+
+PATH = f"{__name__}:MiddleSearch"
+
+
+@pytest.mark.parametrize(
+    ("spec", "shown_name", "recorded"),
+    [
+        ("grid", "grid", {"name": "grid"}),
+        ({"name": "grid"}, "grid", {"name": "grid"}),
+        ({"name": "grid", "points": 3}, "grid", {"name": "grid", "points": 3}),
+        ({"name": "grid", "points": None, "shuffle": False}, "grid", {"name": "grid"}),
+        (MiddleSearch, "MiddleSearch", {"name": PATH}),
+        ({"name": MiddleSearch, "shift": 0.0}, "MiddleSearch", {"name": PATH}),
+        ({"shift": 0.5, "name": MiddleSearch}, "MiddleSearch", {"name": PATH, "shift": 0.5}),
+    ],
+)
+def test_a_spec_in_any_form_is_shown_and_recorded_in_one(
+    spec: Any, shown_name: str, recorded: dict[str, Any]
+) -> None:
+    parsed = parse_strategy(spec)
+    assert (parsed.shown_name, parsed.recorded) == (shown_name, recorded)
+
+
+def test_what_a_ledger_holds_can_be_read_where_the_strategy_is_not_installed() -> None:
+    read = read_strategy({"name": "their_search", "strategies": ["gp", 3, {"points": 3}]})
+    assert read.name == read.shown_name == "their_search"
+    assert read.given == {"strategies": ["gp", 3, {"points": 3}]}
+    # Their option may mean something else.
+    assert [member.name for member in read.members] == ["gp"]
 
 
 def test_every_option_is_described() -> None:
@@ -110,6 +156,8 @@ def test_a_wrong_option_says_what_would_be_right() -> None:
         ({"name": 3}, "strategy: must be a name"),
         (int, "strategy int: it must be a subclass of SearchStrategy, got <class 'int'>"),
         (SearchStrategy, "strategy SearchStrategy: it must define next_candidate"),
+        (ProposesWithoutBudget, "strategy ProposesWithoutBudget: it must define propose(history, "),
+        (ReasonAsProperty, "strategy ReasonAsProperty: it must define reason(budget)"),
     ],
 )
 def test_what_is_no_strategy_is_refused(spec: Any, said: str) -> None:

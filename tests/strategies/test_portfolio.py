@@ -18,7 +18,7 @@ from prefect_tuner import (
     Study,
     Trial,
 )
-from prefect_tuner.strategies.factory import parse_strategy
+from prefect_tuner.strategies.factory import parse_strategy, read_strategy
 from prefect_tuner.strategies.strategy import trial_rng
 from prefect_tuner.testing.spaces import CONDITIONAL_SPACE, PLAIN_SPACE
 
@@ -182,16 +182,30 @@ def test_a_member_that_cannot_search_the_space_refuses_it() -> None:
 
 
 def test_the_options_can_be_written_down() -> None:
-    _, options = parse_strategy(portfolio("gp", {"name": "random", "max_iters": 3}, Corner))
-    assert options.model_dump(mode="json")["strategies"] == [
-        "gp",
-        {"name": "random", "max_iters": 3},
-        f"{__name__}:Corner",
-    ]
+    members = ["gp", {"name": "random"}, {"name": Corner}, {"name": "grid", "points": 3}, Corner]
+    corner = f"{__name__}:Corner"
+    assert parse_strategy(portfolio(*members)).recorded == {
+        "name": "portfolio",
+        "strategies": [
+            "gp",
+            {"name": "random"},
+            {"name": corner},
+            {"name": "grid", "points": 3},
+            corner,
+        ],
+    }
+
+
+def test_the_names_of_its_strategies_are_told_installed_or_not() -> None:
+    read = read_strategy(
+        portfolio("gp", {"name": "random", "max_iters": 3}, "their_search", Corner)
+    )
+    names = [member.name for member in read.members]
+    assert names == ["gp", "random", "their_search", f"{__name__}:Corner"]
 
 
 def test_the_reason_names_who_takes_part() -> None:
-    assert Study(PLAIN_SPACE, portfolio("gp", "random", "sobol")).strategy.reason == (
+    assert Study(PLAIN_SPACE, portfolio("gp", "random", "sobol")).strategy.reason() == (
         "gp, random and sobol take turns, by the improvements that their trials bring"
     )
 

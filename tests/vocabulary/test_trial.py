@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from prefect_tuner import Outcome
-from prefect_tuner.trial import describe_params, finite_metric, is_better
+from prefect_tuner.trial import describe_params, finite_metric
 
 
 @pytest.mark.parametrize("value", [0.5, 1, np.float32(0.5), np.int64(3), np.array(0.25)])
@@ -38,13 +38,6 @@ def test_a_number_is_a_metric_as_a_python_float(value: Any) -> None:
 )
 def test_what_is_no_finite_real_number_is_no_metric(value: Any) -> None:
     assert finite_metric(value) is None
-
-
-def test_better_depends_on_the_direction_and_is_strict() -> None:
-    assert is_better(2.0, than=1.0, direction="maximize")
-    assert is_better(1.0, than=2.0, direction="minimize")
-    assert not is_better(1.0, than=1.0, direction="maximize")
-    assert not is_better(1.0, than=1.0, direction="minimize")
 
 
 def test_outcomes_are_their_words_in_json() -> None:

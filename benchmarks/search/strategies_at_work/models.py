@@ -67,7 +67,7 @@ class Model:
     def of(cls, study: Study, points: NDArray[Any]) -> Model:
         """The model of a study's history at points of the unit cube, shape (m, A)."""
         encoding = Encoding(study.space)
-        encoder = HistoryEncoder(encoding, study.direction)
+        encoder = HistoryEncoder(encoding, study.goal)
         codes = encoder.codes(study.history)
         observations = encoder.observations(study.history, codes)
         pending = codes[encoder.running(study.history)]
@@ -220,7 +220,7 @@ def _densities(
 ) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any], NDArray[Any]]:
     """The good and the other candidates of a study, and the logarithms of both densities."""
     encoding = Encoding(study.space)
-    encoder = HistoryEncoder(encoding, study.direction)
+    encoder = HistoryEncoder(encoding, study.goal)
     codes = encoder.codes(study.history)
     observations = encoder.observations(study.history, codes)
     ranked = observations.codes[np.argsort(observations.metrics, kind="stable")]

@@ -27,7 +27,7 @@ from prefect_tuner import (
     SearchSpace,
     Study,
 )
-from prefect_tuner.strategies.factory import StrategySpec, strategy_class
+from prefect_tuner.strategies.factory import StrategySpec, parse_strategy
 from prefect_tuner.testing.spaces import (
     CHOICES_SPACE,
     CONDITIONAL_CHOICES_SPACE,
@@ -280,5 +280,4 @@ class StrategyConformance:
 
 def strategy_of(spec: StrategySpec) -> Any:
     """The class that a spec stands for."""
-    named = spec if isinstance(spec, str | type) else spec["name"]
-    return strategy_class(named) if isinstance(named, str) else named
+    return parse_strategy(spec).strategy

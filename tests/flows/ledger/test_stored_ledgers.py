@@ -18,7 +18,7 @@ from prefect_tuner.flows.ledger.ledger import read_state
 from prefect_tuner.flows.ledger.study_state import StudyState
 from prefect_tuner.flows.result_serializer import RESULT_SERIALIZER
 from prefect_tuner.flows.storage.ledger_file import LedgerFile
-from prefect_tuner.strategies.factory import with_budget
+from prefect_tuner.strategies.strategy import Budget
 
 FOLDER = Path(__file__).parents[2] / "stored_ledgers"
 COMPLETE = sorted(file.stem for file in FOLDER.glob("*.jsonl") if file.stem != "killed-gp")
@@ -35,10 +35,14 @@ def stored(name: str) -> StudyState:
 def replayed(state: StudyState) -> Study:
     """The study once more: what the strategy suggests is compared with what it suggested then."""
     definition, config = state.definition, TunerConfig(**state.config)
-    spec = with_budget(
-        definition.strategy, config.max_trials, definition.lag or config.max_concurrency
+    budget = Budget(config.max_trials, definition.lag or config.max_concurrency)
+    study = Study(
+        definition.space,
+        definition.strategy,
+        definition.direction,
+        definition.seed,
+        definition.lag,
     )
-    study = Study(definition.space, spec, definition.direction, definition.seed, definition.lag)
     for trial in state.trials:
         if trial.number in state.known:
             study.add_trial(trial)
@@ -48,7 +52,7 @@ def replayed(state: StudyState) -> Study:
     for trial in state.trials[len(study.history) :]:
         while study.history.running and (definition.lag is None or not study.can_ask):
             tell(study, state.trials[study.history.running[0].number])
-        asked = study.ask()
+        asked = study.ask(budget)
         assert asked is not None
         assert (asked.params, asked.seed, asked.proposer) == (
             trial.params,

@@ -20,6 +20,7 @@ from prefect_tuner.flows.reports.study_page import study_page
 from prefect_tuner.flows.run.default_storage import storage_or_default
 from prefect_tuner.flows.study.tuning_events import Progress
 from prefect_tuner.flows.study.tuning_result import StopReason
+from prefect_tuner.goal import Goal
 from prefect_tuner.testing import exactly
 from tests.flows.stored_studies import store_study
 from tests.flows.studies import completed
@@ -120,12 +121,12 @@ def test_json_and_optuna_have_every_choice(tmp_path: Path) -> None:
 
 
 def test_a_leaderboard_shows_none_and_lists_as_text_and_leaves_the_rest_empty() -> None:
-    rows = leaderboard_rows(TRIALS, "maximize")
+    rows = leaderboard_rows(TRIALS, Goal("maximize"))
     assert [row["param.depth"] for row in rows] == ["None", "None", 3, 10]
     assert [row["param.layers"] for row in rows] == ["[64, 32]", "None", "[64]", "[64]"]
     assert [row["param.leaves"] for row in rows] == ["None", 7, None, None]
     assert rows[0]["param.solver"] == "{'name': 'sgd'}"
-    (row,) = leaderboard_rows([completed(0, 1.0, x=["\x1b[2J<b>" * 100])], "maximize")
+    (row,) = leaderboard_rows([completed(0, 1.0, x=["\x1b[2J<b>" * 100])], Goal("maximize"))
     assert row["param.x"].isprintable()
     assert len(row["param.x"]) == 300
 

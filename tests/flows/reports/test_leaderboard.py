@@ -20,6 +20,7 @@ from prefect_tuner.flows.reports.leaderboard import (
     summary_markdown,
 )
 from prefect_tuner.flows.study.tuning_events import Progress
+from prefect_tuner.goal import Goal
 from tests.flows.studies import completed, failed
 
 METRICS = st.lists(st.sampled_from([-1.0, -0.0, 0.0, 0.5, 2.0, 1e300]), max_size=60)
@@ -32,12 +33,12 @@ def test_the_best_come_first_and_the_earlier_among_equals(
     trials = [completed(number, metric) for number, metric in enumerate(metrics)]
     sign = -1.0 if direction == "maximize" else 1.0
     expected = sorted(trials, key=lambda t: (sign * (t.metric or 0.0), t.number))
-    assert best_trials(trials, direction) == expected[:BEST_SHOWN]
+    assert best_trials(trials, Goal(direction)) == expected[:BEST_SHOWN]
 
 
 def test_only_completed_trials_are_on_the_leaderboard() -> None:
     trials = [failed(0), completed(1, 0.5), Trial(2, {"x": 0.1}), failed(3, Outcome.CANCELLED)]
-    assert [row["trial"] for row in leaderboard_rows(trials, "maximize")] == [1]
+    assert [row["trial"] for row in leaderboard_rows(trials, Goal("maximize"))] == [1]
 
 
 def test_a_row_has_a_rank_and_a_column_for_each_number() -> None:
@@ -50,7 +51,7 @@ def test_a_row_has_a_rank_and_a_column_for_each_number() -> None:
         duration=1.5,
         attempts=2,
     )
-    assert leaderboard_rows([trial], "maximize") == [
+    assert leaderboard_rows([trial], Goal("maximize")) == [
         {
             "rank": 1,
             "trial": 7,
@@ -70,7 +71,7 @@ def test_all_rows_have_the_columns_of_the_first() -> None:
         Trial(1, {"x": 2}, outcome=Outcome.COMPLETED, metric=2.0, extra={"loss": 0.5}),
         Trial(2, {"x": 3}, outcome=Outcome.COMPLETED, metric=1.0, extra={"epochs": 4.0}),
     ]
-    rows = leaderboard_rows(trials, "maximize")
+    rows = leaderboard_rows(trials, Goal("maximize"))
     assert len({tuple(row) for row in rows}) == 1
     assert [row["extra.loss"] for row in rows] == [None, 0.5, None]
     assert [row["extra.epochs"] for row in rows] == [None, None, 4.0]
@@ -81,7 +82,7 @@ def test_rows_of_conditional_parameters_have_the_same_columns() -> None:
         Trial(0, {"kind": "a", "lr": 0.1}, outcome=Outcome.COMPLETED, metric=3.0),
         Trial(1, {"kind": "b", "depth": 3, "lr": 0.1}, outcome=Outcome.COMPLETED, metric=2.0),
     ]
-    rows = leaderboard_rows(trials, "maximize")
+    rows = leaderboard_rows(trials, Goal("maximize"))
     expected = ["rank", "trial", "metric", "param.kind", "param.depth", "param.lr"]
     assert [list(row)[:6] for row in rows] == [expected] * 2
     assert [row["param.depth"] for row in rows] == [None, 3]
@@ -93,7 +94,7 @@ def test_thousands_of_further_numbers_do_not_make_thousands_of_columns() -> None
         Trial(0, {"x": 1}, outcome=Outcome.COMPLETED, metric=0.5, extra=extra),
         Trial(1, {"x": 2}, outcome=Outcome.COMPLETED, metric=0.4, extra={"loss": 0.1}),
     ]
-    for row in leaderboard_rows(trials, "maximize"):
+    for row in leaderboard_rows(trials, Goal("maximize")):
         assert sum(name.startswith("extra.") for name in row) == EXTRAS_SHOWN
         assert list(row)[-2:] == ["duration", "attempts"]
 
@@ -101,7 +102,7 @@ def test_thousands_of_further_numbers_do_not_make_thousands_of_columns() -> None
 def test_values_keep_their_exact_types_in_json() -> None:
     values = [True, 1, 1.0, "1"]
     trials = [completed(number, -float(number), v=value) for number, value in enumerate(values)]
-    rows = json.loads(json.dumps(leaderboard_rows(trials, "maximize")))
+    rows = json.loads(json.dumps(leaderboard_rows(trials, Goal("maximize"))))
     shown = [row["param.v"] for row in rows]
     assert shown == values
     assert [type(value) for value in shown] == [bool, int, float, str]
@@ -109,7 +110,7 @@ def test_values_keep_their_exact_types_in_json() -> None:
 
 def test_what_json_has_no_number_for_is_shown_as_text() -> None:
     trial = Trial(0, {"x": 1}, outcome=Outcome.COMPLETED, metric=0.5, extra={"loss": float("-inf")})
-    (row,) = leaderboard_rows([trial], "maximize")
+    (row,) = leaderboard_rows([trial], Goal("maximize"))
     assert row["extra.loss"] == "-inf"
     json.dumps(row, allow_nan=False)
 
@@ -139,7 +140,7 @@ def test_failures_are_listed_latest_first_with_their_outcome() -> None:
 
 def test_tables_stay_small_however_many_trials_there_are() -> None:
     trials = [completed(n, float(n)) if n % 2 else failed(n) for n in range(10_000)]
-    assert [row["metric"] for row in leaderboard_rows(trials, "maximize")] == [
+    assert [row["metric"] for row in leaderboard_rows(trials, Goal("maximize"))] == [
         9999.0 - 2 * i for i in range(BEST_SHOWN)
     ]
     assert [t.number for t in failed_trials(trials)] == [9998 - 2 * i for i in range(FAILED_SHOWN)]

@@ -16,6 +16,7 @@ from prefect_tuner import (
 from prefect_tuner.flows.run.study_plan import LONGEST_STUDY_NAME, StudyPlan, plan_study
 from prefect_tuner.strategies.grid import GridSearch
 from prefect_tuner.strategies.random_search import RandomSearch
+from prefect_tuner.strategies.strategy import Budget
 
 
 def train(params: dict[str, Any]) -> float:
@@ -118,6 +119,29 @@ def test_a_strategy_may_be_a_class_with_options() -> None:
     assert planned.strategy == "RandomSearch"
     trials = [planned.study.ask() for _ in range(3)]
     assert trials[2] is None
+
+
+def test_a_study_is_what_it_was_asked_for_without_the_budget() -> None:
+    planned = plan(strategy="auto", config=TunerConfig(max_trials=9, max_concurrency=2))
+    assert planned.definition.strategy == {"name": "auto"}
+    assert planned.budget == Budget(9, 2)
+    given = plan(strategy=RandomSearch, strategy_options={"max_iters": 9})
+    name = f"{RandomSearch.__module__}:RandomSearch"
+    assert given.definition.strategy == {"name": name, "max_iters": 9}
+
+
+@pytest.mark.parametrize(
+    ("rules", "at_a_time"),
+    [({}, 3), ({"reproducible": True}, 3), ({"reproducible": True, "lag": 80}, 80)],
+)
+def test_a_reproducible_study_plans_for_its_lag_whatever_the_workers(
+    rules: dict[str, Any], at_a_time: int
+) -> None:
+    planned = plan(strategy="auto", config=TunerConfig(max_concurrency=3, **rules))
+    assert planned.budget.max_concurrency == at_a_time
+    asked = planned.study.ask(planned.budget)
+    assert asked is not None
+    assert asked.proposer == ("gp" if at_a_time == 3 else "tpe")
 
 
 def test_an_option_given_twice_is_a_mistake() -> None:

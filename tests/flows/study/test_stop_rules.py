@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from prefect_tuner import Outcome, StopReason, Trial, TunerConfig
 from prefect_tuner.flows.study.stop_rules import stop_reason
 from prefect_tuner.flows.study.tuning_events import Progress
+from prefect_tuner.goal import Goal
 
 
 def best(metric: float) -> Trial:
@@ -35,7 +36,7 @@ def best(metric: float) -> Trial:
 def test_each_rule_stops_at_its_bound_and_not_before(
     rules: dict[str, Any], progress: Progress, expected: StopReason | None
 ) -> None:
-    assert stop_reason(TunerConfig(**rules), "maximize", progress) == expected
+    assert stop_reason(TunerConfig(**rules), Goal("maximize"), progress) == expected
 
 
 @pytest.mark.parametrize(
@@ -53,14 +54,14 @@ def test_the_target_is_reached_from_its_own_side(
     direction: Any, metric: float, reached: bool
 ) -> None:
     progress = Progress(asked=1, best_trial=best(metric))
-    found = stop_reason(TunerConfig(target_metric=0.9), direction, progress)
+    found = stop_reason(TunerConfig(target_metric=0.9), Goal(direction), progress)
     assert found == (StopReason.TARGET_METRIC if reached else None)
 
 
 def test_a_target_that_was_reached_is_told_before_a_budget_that_is_used_up() -> None:
     config = TunerConfig(max_trials=1, max_duration=1.0, target_metric=0.5, patience=1)
     progress = Progress(elapsed=2.0, asked=1, since_best=1, best_trial=best(0.5))
-    assert stop_reason(config, "maximize", progress) is StopReason.TARGET_METRIC
+    assert stop_reason(config, Goal("maximize"), progress) is StopReason.TARGET_METRIC
 
 
 COUNTS = st.integers(0, 50)
@@ -118,5 +119,5 @@ def test_a_study_goes_on_exactly_while_no_rule_is_met(
         and patience is not None
         and progress.since_best >= patience,
     }
-    found = stop_reason(config, direction, progress)
+    found = stop_reason(config, Goal(direction), progress)
     assert met[found] if found is not None else not any(met.values())

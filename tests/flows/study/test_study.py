@@ -21,13 +21,15 @@ from prefect_tuner import (
     Trial,
 )
 from prefect_tuner.errors import InternalTunerError
+from prefect_tuner.goal import Goal
+from prefect_tuner.strategies.strategy import Budget, Proposal
 from tests.search_spaces import UNHURRIED
 
 SPACE: dict[str, Any] = {"x": Float(-1.0, 1.0), "n": Int(0, 1000)}
 
 
-def ask(study: Study) -> Trial:
-    trial = study.ask()
+def ask(study: Study, budget: Budget | None = None) -> Trial:
+    trial = study.ask(budget)
     assert trial is not None
     return trial
 
@@ -207,10 +209,34 @@ def test_a_callers_changes_to_params_do_not_reach_the_history() -> None:
 def test_the_study_tells_what_it_was_made_of() -> None:
     study = Study(SPACE, strategy={"name": "random", "max_iters": 2}, direction="maximize", seed=4)
     assert study.space == SearchSpace(SPACE)
-    assert (study.direction, study.seed) == ("maximize", 4)
+    assert (study.direction, study.goal, study.seed) == ("maximize", Goal("maximize"), 4)
+    assert (study.strategy.space, study.strategy.goal) == (study.space, study.goal)
     assert type(study.strategy).__name__ == "RandomSearch"
     assert [study.ask() is None for _ in range(4)] == [False, False, True, True]
     assert len(study.history) == 2
+
+
+class FrugalSearch(SearchStrategy):
+    """Says what budget it was asked with."""
+
+    def next_candidate(self, history: History) -> Params | None:
+        return {"x": 0.0, "n": len(history)}
+
+    def propose(self, history: History, budget: Budget | None = None) -> Proposal | None:
+        candidate = self.next_candidate(history)
+        return None if candidate is None else Proposal(candidate, str(budget))
+
+
+def test_the_strategy_is_asked_with_the_budget() -> None:
+    study = Study(SPACE, FrugalSearch)
+    budgets = [None, Budget(20, 4), Budget(50)]
+    assert [ask(study, budget).proposer for budget in budgets] == [str(each) for each in budgets]
+
+
+def test_a_strategy_that_does_not_plan_gives_the_same_whatever_the_budget() -> None:
+    with_budget, without = Study(SPACE, "random", seed=5), Study(SPACE, "random", seed=5)
+    for _ in range(3):
+        assert ask(with_budget, Budget(20, 4)) == ask(without)
 
 
 @pytest.mark.parametrize("number_told", [0, 1, 7])
