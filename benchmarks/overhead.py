@@ -73,7 +73,7 @@ def measure(folder: Path, trials: int, pause: float) -> Measured:
     from prefect_tuner.tasks.objectives.objective import ObjectiveSpec, describe_objective
     from prefect_tuner.tasks.processes.launcher import close_launcher
     from prefect_tuner.tasks.trial_task import RetryPolicy, TrialRequest, submit_trial, trial_task
-    from prefect_tuner.trial_limits import TrialLimits
+    from prefect_tuner.trial import TrialLimits
 
     bare = task(nothing)
     trial = trial_task(RetryPolicy())

@@ -25,8 +25,7 @@ from prefect_tuner.tasks.processes.attempt import run_attempt
 from prefect_tuner.tasks.processes.isolation import LaunchSettings
 from prefect_tuner.tasks.processes.launcher import open_launcher
 from prefect_tuner.tasks.trial_process.run_context import describe_run_context
-from prefect_tuner.trial import Outcome, describe_params
-from prefect_tuner.trial_limits import TrialLimits
+from prefect_tuner.trial import Outcome, TrialLimits, describe_params
 
 _STATES = {
     Outcome.COMPLETED: (StateType.COMPLETED, "Completed"),

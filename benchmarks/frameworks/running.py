@@ -24,7 +24,7 @@ from prefect_tuner.tasks.objectives.objective import describe_objective
 from prefect_tuner.tasks.processes.attempt import run_attempt
 from prefect_tuner.tasks.processes.isolation import Isolation
 from prefect_tuner.tasks.processes.launcher import Launcher
-from prefect_tuner.trial_limits import TrialLimits
+from prefect_tuner.trial import TrialLimits
 
 FOLDER = Path(__file__).with_name("programs")
 

@@ -43,8 +43,7 @@ from prefect_tuner.strategies.strategy import Budget
 from prefect_tuner.tasks.objectives.objective import ObjectiveSpec
 from prefect_tuner.tasks.processes.launcher import Launcher
 from prefect_tuner.tasks.trial_task import RetryPolicy, TrialRequest, submit_trial, trial_task
-from prefect_tuner.trial import Outcome, Trial
-from prefect_tuner.trial_limits import TrialLimits
+from prefect_tuner.trial import Outcome, Trial, TrialLimits
 
 ARRIVAL_WAIT = 0.5
 """Seconds until the loop looks up from waiting for a trial's end."""

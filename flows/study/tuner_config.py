@@ -15,7 +15,7 @@ from pydantic import (
 
 from prefect_tuner.errors import InvalidConfiguration
 from prefect_tuner.hyper_value import LARGEST, native
-from prefect_tuner.trial_limits import EXIT_GRACE
+from prefect_tuner.trial import EXIT_GRACE
 from prefect_tuner.validation import mistakes_from
 
 RetriedOutcome: TypeAlias = Literal[

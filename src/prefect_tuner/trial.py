@@ -1,4 +1,4 @@
-"""A trial: one candidate, and what came of it."""
+"""A trial: one candidate, what it may take, and what came of it."""
 
 from __future__ import annotations
 
@@ -12,6 +12,9 @@ from typing import Any, Literal, TypeAlias
 from prefect_tuner.choice_value import RESERVED
 from prefect_tuner.hyper_value import HyperValue, Params
 from prefect_tuner.printable_text import printable_line
+
+EXIT_GRACE = 10.0
+"""Seconds that a program may take to end after its objective has returned, by default."""
 
 _LONGEST_VALUE = 200
 """Characters of a value in a log line."""
@@ -89,6 +92,23 @@ class Trial:
     def is_running(self) -> bool:
         """Whether the trial was asked and has not finished."""
         return self.outcome is None
+
+
+@dataclass(frozen=True)
+class TrialLimits:
+    """What a trial may take.
+
+    Attributes:
+        timeout: Seconds, from the call of the objective; None for no limit.
+        memory: Bytes that the trial's process and its descendants add together to what was there
+            before the objective was called; None for no limit.
+        exit_grace: Seconds from the return of the objective for what the program still does:
+            threads, handlers for its end, processes that it has left.
+    """
+
+    timeout: float | None = None
+    memory: int | None = None
+    exit_grace: float = EXIT_GRACE
 
 
 def finite_metric(value: Any) -> float | None:

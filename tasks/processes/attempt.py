@@ -12,8 +12,7 @@ from prefect_tuner.tasks.messages.attempt_request import AttemptRequest
 from prefect_tuner.tasks.processes.launcher import Launcher
 from prefect_tuner.tasks.processes.log_relay import LogRelay
 from prefect_tuner.tasks.processes.supervision import Supervision
-from prefect_tuner.trial import Outcome
-from prefect_tuner.trial_limits import TrialLimits
+from prefect_tuner.trial import Outcome, TrialLimits
 
 
 def run_attempt(

@@ -19,8 +19,7 @@ from prefect_tuner.tasks.process_table.process_tree import describe_exit, kill_m
 from prefect_tuner.tasks.process_table.trial_memory import ProcessMemory, memory_added
 from prefect_tuner.tasks.processes.launcher import TERMINATION_GRACE, Launcher, TrialPipes
 from prefect_tuner.tasks.processes.log_relay import LogRelay
-from prefect_tuner.trial import Outcome
-from prefect_tuner.trial_limits import TrialLimits
+from prefect_tuner.trial import Outcome, TrialLimits
 
 MEMORY_POLL = 0.05
 """Seconds between two looks at a trial's memory, where a look costs little."""

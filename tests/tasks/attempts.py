@@ -19,7 +19,7 @@ from prefect_tuner.tasks.process_table.process_tree import children, descendants
 from prefect_tuner.tasks.processes.attempt import run_attempt
 from prefect_tuner.tasks.processes.isolation import LaunchSettings
 from prefect_tuner.tasks.processes.launcher import LOAD_TIMEOUT, Launcher
-from prefect_tuner.trial_limits import TrialLimits
+from prefect_tuner.trial import TrialLimits
 from tests.polling import eventually
 
 BY_NAME = "tests.tasks.faults:by_name"

@@ -14,7 +14,7 @@ import json, sys
 
 def run_trial(objective, **settings):
     from prefect_tuner.tasks.processes.attempt import run_attempt
-    from prefect_tuner.trial_limits import TrialLimits
+    from prefect_tuner.trial import TrialLimits
     from prefect_tuner.tasks.messages.attempt_request import AttemptRequest
     from prefect_tuner.tasks.processes.isolation import LaunchSettings
     from prefect_tuner.tasks.processes.launcher import Launcher

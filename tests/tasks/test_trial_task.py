@@ -31,7 +31,7 @@ from prefect_tuner.tasks.trial_task import (
     describe_ending,
     trial_task,
 )
-from prefect_tuner.trial_limits import TrialLimits
+from prefect_tuner.trial import TrialLimits
 from tests.polling import eventually
 from tests.prefect_server import PrefectServer
 from tests.tasks.attempts import assert_gone, fork_server_of
