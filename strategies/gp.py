@@ -39,9 +39,9 @@ _TRIES = 32
 # Of what the model cannot explain of a noisy metric, the part that the candidate would show again.
 _OWN_SHARE = 0.25
 _DENSITY_CANDIDATES = 64
-# Stagnant is a study of which this many trials, times the axes that are active in one, brought no
-# progress of a hundredth of the distance from the median to the best. Then every so manieth
-# candidate is the density's.
+# A study stagnates when that many trials, times the axes that are active in one, have brought less
+# progress than that share of the distance from the median to the best. From then on, one candidate
+# out of so many comes from the density.
 _PATIENCE, _PROGRESS, _DENSITY_EVERY = 2.0, 0.01, 3
 
 
@@ -145,7 +145,7 @@ class GaussianProcessSearch(SearchStrategy):
         What the model of the function leaves unexplained is noise for the most part, and for the
         rest the candidate's own: metrics jump from neighbour to neighbour in ways that no model
         foresees. As no candidate is tried twice, the data cannot tell how much is the candidate's;
-        it is held for a quarter. The posterior mean at a candidate that was tried is then the mean
+        a quarter is assumed. The posterior mean at a candidate that was tried is then the mean
         of the model and a quarter of what the metric is beyond that.
         """
         if not self._is_noisy:

@@ -7,7 +7,7 @@ Notation:
 Far from all trials a model is unsure, and most so at the ends of the ranges, where trials lie on
 one side only: left to itself, the expected improvement asks for one corner after the other. But
 whoever declares a range takes it wide, so that the best value lies within. So the ends of all that
-has an order are held for less likely, unless the user says otherwise: a density that is normal
+has an order are taken to be less likely, unless the user says otherwise: a density that is normal
 around the middle, and for a tenth uniform. Like a prior of the user's it is taken to the power of
 beta / n (C. Hvarfner et al., piBO, ICLR 2022, equation 6), so that an optimum at an end is found.
 """
@@ -31,7 +31,7 @@ class Belief:
 
     Attributes:
         prior: What the user said of some parameters.
-        has_middle: For which axes the middle is held for likely, shape (A,).
+        has_middle: For which axes the middle is taken to be likely, shape (A,).
         weight: beta / n, of each of n observations.
     """
 
