@@ -8,7 +8,7 @@ import hashlib
 import inspect
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, final
 
@@ -51,7 +51,7 @@ class TuneFlow(Flow[P, R]):
                     or since the call comes from the import of an objective.
             """
             check_not_importing()
-            parameters = self._bind(*args, **kwargs)
+            parameters = bound_parameters(self.fn, self.name, args, kwargs)
             check_stored(stored_parameters(parameters))
             flow = self if FlowRunContext.get() is None else self._placed(parameters)
             with embedded_server_where_none():
@@ -62,15 +62,6 @@ class TuneFlow(Flow[P, R]):
     def serialize_parameters(self, parameters: dict[str, Any]) -> dict[str, Any]:
         """The parameters as Prefect stores them."""
         return super().serialize_parameters(stored_parameters(parameters))
-
-    def _bind(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
-        """All parameters of a call."""
-        try:
-            bound = inspect.signature(self.fn).bind(*args, **kwargs)
-        except TypeError as error:  # Prefect's own error would repeat all that was given.
-            raise TypeError(f"{self.name}: {error}") from None
-        bound.apply_defaults()
-        return bound.arguments
 
     def _placed(self, parameters: dict[str, Any]) -> TuneFlow[P, R]:
         """This flow, under a name of its own for the task run that stands for it in its parent.
@@ -87,6 +78,22 @@ class TuneFlow(Flow[P, R]):
         placed = copy.copy(self)
         placed.fn = tune
         return placed
+
+
+def bound_parameters(
+    function: Callable[..., Any], name: str, args: Sequence[Any], kwargs: Mapping[str, Any]
+) -> dict[str, Any]:
+    """All parameters of a call, by name.
+
+    Raises:
+        TypeError: It is no call of the function; what was given is not repeated.
+    """
+    try:
+        bound = inspect.signature(function).bind(*args, **kwargs)
+    except TypeError as error:  # Prefect's own error would repeat all that was given.
+        raise TypeError(f"{name}: {error}") from None
+    bound.apply_defaults()
+    return bound.arguments
 
 
 def tune_flow(function: Callable[P, R]) -> TuneFlow[P, R]:
