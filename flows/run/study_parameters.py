@@ -12,8 +12,7 @@ The signature of `tune` has the types and defaults once more, for type checkers,
 readers; a test compares the two.
 """
 
-from __future__ import annotations
-
+# No `annotations` from `__future__`: pydantic 2.10.1 looks those of a serializer up in Prefect.
 from collections.abc import Callable, Mapping, Sequence
 from typing import Annotated, Any, Literal, TypeAlias
 
