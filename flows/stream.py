@@ -3,50 +3,44 @@
 from __future__ import annotations
 
 import asyncio
+import functools
+import inspect
 import queue
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import suppress
 from contextvars import copy_context
-from typing import final
+from typing import Any, ParamSpec, TypeVar, final
 
-from prefect_tuner.example import SPACE
 from prefect_tuner.flows.observers.observer import TuningObserver
 from prefect_tuner.flows.run.cancellation import Cancellation, cancellation_scope
-from prefect_tuner.flows.run.parameter_form import (
-    InitialTrialsParameter,
-    ObjectiveParameter,
-    ObserversParameter,
-    OptionsParameter,
-    SeedParameter,
-    SpaceParameter,
-    StrategyParameter,
-)
-from prefect_tuner.flows.run.study_plan import OnCodeChange, OnConflict
-from prefect_tuner.flows.study.tuner_config import TunerConfig
 from prefect_tuner.flows.study.tuning_events import TuningEvent
 from prefect_tuner.flows.study.tuning_result import TuningResult
-from prefect_tuner.flows.tune import DEFAULT_CONFIG, NO_OPTIONS, tune
-from prefect_tuner.strategies.factory import DEFAULT_STRATEGY
-from prefect_tuner.trial import Direction
+from prefect_tuner.flows.tune import tune
+from prefect_tuner.flows.tune_flow import bound_parameters
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 
-def stream(
-    objective: ObjectiveParameter = "prefect_tuner.example:train",
-    space: SpaceParameter = SPACE,
-    strategy: StrategyParameter = DEFAULT_STRATEGY,
-    strategy_options: OptionsParameter = NO_OPTIONS,
-    direction: Direction = "maximize",
-    seed: SeedParameter = 0,
-    study: str = "",
-    config: TunerConfig = DEFAULT_CONFIG,
-    observers: ObserversParameter = (),
-    storage: str = "",
-    on_conflict: OnConflict = "error",
-    initial_trials: InitialTrialsParameter = (),
-    fresh: bool = False,
-    on_code_change: OnCodeChange = "continue",
-) -> TuningStream:
+def _with_parameters_of(flow: Callable[P, Any]) -> Callable[[Callable[..., R]], Callable[P, R]]:
+    """Give a function the parameters of a flow, all of which it gets by name."""
+
+    def decorated(function: Callable[..., R]) -> Callable[P, R]:
+        @functools.wraps(function)
+        def called(*args: P.args, **kwargs: P.kwargs) -> R:
+            return function(**bound_parameters(flow, function.__name__, args, kwargs))
+
+        returned = inspect.signature(function).return_annotation
+        signature = inspect.signature(flow).replace(return_annotation=returned)
+        called.__signature__ = signature  # type: ignore[attr-defined]
+        return called
+
+    return decorated
+
+
+@_with_parameters_of(tune.fn)
+def stream(**parameters: Any) -> TuningStream:
     """Run `tune` in the background and hand over its events as they happen.
 
     The parameters are those of `tune`. The study starts when the iteration does, and is stopped,
@@ -73,23 +67,11 @@ def stream(
     """
 
     def run(observer: TuningObserver) -> TuningResult:
-        listed = isinstance(observers, list | tuple)  # If not, `tune` says what is wrong with it.
-        return tune(
-            objective=objective,
-            space=space,
-            strategy=strategy,
-            strategy_options=strategy_options,
-            direction=direction,
-            seed=seed,
-            study=study,
-            config=config,
-            observers=[*observers, observer] if listed else observers,
-            storage=storage,
-            on_conflict=on_conflict,
-            initial_trials=initial_trials,
-            fresh=fresh,
-            on_code_change=on_code_change,
-        )
+        observers = parameters["observers"]
+        if isinstance(observers, list | tuple):  # If not, `tune` says what is wrong with it.
+            observers = [*observers, observer]
+        result: TuningResult = tune(**{**parameters, "observers": observers})
+        return result
 
     return TuningStream(run)
 

@@ -1,25 +1,25 @@
 """The flow `tune`: hyperparameter tuning as a Prefect flow, each trial a task run."""
 
-from typing import Any
-
 from prefect_tuner.example import SPACE
-from prefect_tuner.flows.run.parameter_form import (
+from prefect_tuner.flows.run.study_parameters import (
+    DEFAULT_CONFIG,
+    NO_OPTIONS,
+    ConfigParameter,
+    FreshParameter,
     InitialTrialsParameter,
     ObjectiveParameter,
     ObserversParameter,
+    OnCodeChange,
+    OnConflict,
     OptionsParameter,
     SeedParameter,
     SpaceParameter,
+    StorageParameter,
     StrategyParameter,
+    StudyNameParameter,
 )
-from prefect_tuner.flows.run.study_plan import (
-    OnCodeChange,
-    OnConflict,
-    plan_study,
-    take_planned_study,
-)
+from prefect_tuner.flows.run.study_plan import plan_study
 from prefect_tuner.flows.run.study_run import run_study
-from prefect_tuner.flows.study.tuner_config import TunerConfig
 from prefect_tuner.flows.study.tuning_result import TuningResult
 from prefect_tuner.flows.tune_flow import leave_import_path, tune_flow
 from prefect_tuner.strategies.factory import DEFAULT_STRATEGY
@@ -27,9 +27,6 @@ from prefect_tuner.trial import Direction
 
 if __name__ != "prefect_tuner.flows.tune":
     leave_import_path(__file__)
-
-NO_OPTIONS: dict[str, Any] = {}
-DEFAULT_CONFIG = TunerConfig()
 
 
 @tune_flow
@@ -40,13 +37,13 @@ def tune(
     strategy_options: OptionsParameter = NO_OPTIONS,
     direction: Direction = "maximize",
     seed: SeedParameter = 0,
-    study: str = "",
-    config: TunerConfig = DEFAULT_CONFIG,
+    study: StudyNameParameter = "",
+    config: ConfigParameter = DEFAULT_CONFIG,
     observers: ObserversParameter = (),
-    storage: str = "",
+    storage: StorageParameter = "",
     on_conflict: OnConflict = "error",
     initial_trials: InitialTrialsParameter = (),
-    fresh: bool = False,
+    fresh: FreshParameter = False,
     on_code_change: OnCodeChange = "continue",
 ) -> TuningResult:
     """Find the parameters with the best metric.
@@ -108,20 +105,5 @@ def tune(
             assert len(result.trials) == 10
         ```
     """
-    plan = take_planned_study() or plan_study(
-        objective=objective,
-        space=space,
-        strategy=strategy,
-        strategy_options=strategy_options,
-        direction=direction,
-        seed=seed,
-        study=study,
-        config=config,
-        observers=observers,
-        storage=storage,
-        on_conflict=on_conflict,
-        initial_trials=initial_trials,
-        fresh=fresh,
-        on_code_change=on_code_change,
-    )
-    return run_study(plan, study)
+    plan = plan_study(locals())
+    return run_study(plan, plan.name)

@@ -8,7 +8,7 @@ import hashlib
 import inspect
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, final
 
@@ -18,6 +18,8 @@ from prefect.context import FlowRunContext
 from prefect_tuner.flows.result_serializer import RESULT_SERIALIZER
 from prefect_tuner.flows.run.embedded_server import embedded_server_where_none
 from prefect_tuner.flows.run.stored_parameters import check_stored, stored_parameters
+from prefect_tuner.flows.run.study_plan import StudyPlan
+from prefect_tuner.flows.run.study_run import run_study
 from prefect_tuner.tasks.objectives.bound_state import bound_state
 from prefect_tuner.tasks.objectives.objective_code import objective_code
 from prefect_tuner.tasks.objectives.objective_import import check_not_importing
@@ -51,7 +53,7 @@ class TuneFlow(Flow[P, R]):
                     or since the call comes from the import of an objective.
             """
             check_not_importing()
-            parameters = self._bind(*args, **kwargs)
+            parameters = bound_parameters(self.fn, self.name, args, kwargs)
             check_stored(stored_parameters(parameters))
             flow = self if FlowRunContext.get() is None else self._placed(parameters)
             with embedded_server_where_none():
@@ -63,14 +65,20 @@ class TuneFlow(Flow[P, R]):
         """The parameters as Prefect stores them."""
         return super().serialize_parameters(stored_parameters(parameters))
 
-    def _bind(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
-        """All parameters of a call."""
-        try:
-            bound = inspect.signature(self.fn).bind(*args, **kwargs)
-        except TypeError as error:  # Prefect's own error would repeat all that was given.
-            raise TypeError(f"{self.name}: {error}") from None
-        bound.apply_defaults()
-        return bound.arguments
+    def run_planned(self, plan: StudyPlan) -> R:
+        """Run a study that is planned already: nothing is checked or made again.
+
+        Prefect stores the parameters of which the plan was made. When it retries the flow run, the
+        study is planned anew: a plan can be run once.
+        """
+        function, waiting = self.fn, [plan]
+
+        def planned(*args: Any, **kwargs: Any) -> Any:
+            return run_study(waiting.pop(), plan.name) if waiting else function(*args, **kwargs)
+
+        run: Any = self._calling(planned)
+        result: R = run(**plan.given)
+        return result
 
     def _placed(self, parameters: dict[str, Any]) -> TuneFlow[P, R]:
         """This flow, under a name of its own for the task run that stands for it in its parent.
@@ -79,14 +87,34 @@ class TuneFlow(Flow[P, R]):
         """
         function = self.fn
 
-        @functools.wraps(function)
-        def tune(*args: Any, **kwargs: Any) -> Any:
+        def placed(*args: Any, **kwargs: Any) -> Any:
             return function(*args, **kwargs)
 
-        tune.__qualname__ = f"tune_{_digest_of(parameters)}"
-        placed = copy.copy(self)
-        placed.fn = tune
-        return placed
+        flow = self._calling(placed)
+        flow.fn.__qualname__ = f"tune_{_digest_of(parameters)}"
+        return flow
+
+    def _calling(self, function: Callable[..., Any]) -> TuneFlow[P, R]:
+        """This flow with another function, which takes the same parameters."""
+        flow = copy.copy(self)
+        flow.fn = functools.wraps(self.fn)(function)
+        return flow
+
+
+def bound_parameters(
+    function: Callable[..., Any], name: str, args: Sequence[Any], kwargs: Mapping[str, Any]
+) -> dict[str, Any]:
+    """All parameters of a call, by name.
+
+    Raises:
+        TypeError: It is no call of the function; what was given is not repeated.
+    """
+    try:
+        bound = inspect.signature(function).bind(*args, **kwargs)
+    except TypeError as error:  # Prefect's own error would repeat all that was given.
+        raise TypeError(f"{name}: {error}") from None
+    bound.apply_defaults()
+    return bound.arguments
 
 
 def tune_flow(function: Callable[P, R]) -> TuneFlow[P, R]:

@@ -69,15 +69,17 @@ def run(study_file: _StudyFile, /, *, log: _Flag = False, json: _Flag = False) -
         log: Show everything that is logged, not warnings alone.
         json: Print the result as JSON.
     """
-    from prefect_tuner.flows.commands.run_command import RunCommand, RunnableStudy
+    from prefect_tuner.flows.commands.run_command import RunCommand
     from prefect_tuner.flows.commands.study_file import load_study_file, plan_study_file
 
-    def load() -> RunnableStudy:
-        parameters = load_study_file(study_file)
-        return RunnableStudy(parameters, plan_study_file(parameters, study_file))
-
     label = str(study_file)
-    return _with_errors_told(label, RunCommand(label, load, log=log, as_json=json).run)
+    study = RunCommand(
+        label,
+        lambda: plan_study_file(load_study_file(study_file), study_file),
+        log=log,
+        as_json=json,
+    )
+    return _with_errors_told(label, study.run)
 
 
 @app.command

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 
 from prefect_tuner.errors import LedgerError, StudyConflict
-from prefect_tuner.flows.commands.run_command import RunCommand, RunnableStudy
+from prefect_tuner.flows.commands.run_command import RunCommand
 from prefect_tuner.flows.commands.study_resumption import resumption_parameters
 from prefect_tuner.flows.commands.study_summary import summary_table
 from prefect_tuner.flows.ledger.counted_trials import recorded_result
@@ -56,8 +56,8 @@ def resume_study(
     parameters = resumption_parameters(
         state, storage, max_trials=max_trials, max_duration=max_duration
     )
-    runnable = RunnableStudy(parameters, plan_study(**parameters))
-    return RunCommand(study.name, lambda: runnable, log=log, as_json=as_json).run()
+    plan = plan_study(parameters)
+    return RunCommand(study.name, lambda: plan, log=log, as_json=as_json).run()
 
 
 def _free_state(study: StoredStudy) -> StudyState:

@@ -7,9 +7,9 @@ import shlex
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from types import FrameType
-from typing import Any, NoReturn
+from typing import NoReturn
 from uuid import UUID
 
 import httpx
@@ -30,7 +30,7 @@ from prefect_tuner.flows.run.embedded_server import (
     start_embedded_server,
     wait_until_recorded,
 )
-from prefect_tuner.flows.run.study_plan import StudyPlan, planned
+from prefect_tuner.flows.run.study_plan import StudyPlan
 from prefect_tuner.flows.study.tuning_events import (
     Progress,
     StudyStarted,
@@ -49,25 +49,12 @@ HASTY_RECORD_TIMEOUT = 3.0
 """The same after Ctrl-C."""
 
 
-@dataclass(frozen=True)
-class RunnableStudy:
-    """A study that can be run.
-
-    Attributes:
-        parameters: Those of `tune`.
-        plan: What they describe.
-    """
-
-    parameters: dict[str, Any]
-    plan: StudyPlan
-
-
 class RunCommand:
     """One study, run for somebody who looks at it, in a process that does nothing else.
 
     Args:
         label: What messages on the study begin with, such as the name of its file.
-        load: Gives the study, or raises `InvalidConfiguration`.
+        plan: Gives the study, or raises `InvalidConfiguration`.
         log: Whether to show everything that is logged, rather than warnings alone.
         as_json: Whether to print the result as JSON rather than as a table.
     """
@@ -75,13 +62,13 @@ class RunCommand:
     def __init__(
         self,
         label: str,
-        load: Callable[[], RunnableStudy],
+        plan: Callable[[], StudyPlan],
         *,
         log: bool = False,
         as_json: bool = False,
     ) -> None:
         self._label = label
-        self._load = load
+        self._plan = plan
         self._log = log
         self._as_json = as_json
         self._output = plain_console()
@@ -145,17 +132,16 @@ class RunCommand:
         return record.levelno >= logging.WARNING and record.name != "prefect.task_runs"
 
     def _tune(self) -> None:
-        study = self._load()
+        plan = self._plan()
         self._connect()
-        observers = [*study.plan.observers, self._progress, self._witness]
-        with planned(replace(study.plan, observers=observers)):
-            result = tune(**study.parameters)
+        observers = [*plan.observers, self._progress, self._witness]
+        result = tune.run_planned(replace(plan, observers=observers))
         if self._as_json:
             self._output.print(result.to_json(), soft_wrap=True)
         else:
             self._output.print(summary_table(result))
         if not self._witness.started:
-            storage = study.parameters.get("storage", "")
+            storage = plan.given.get("storage", "")
             command = ["prefect-tuner", "delete", result.study]
             command += ["--storage", storage] if storage else []
             self._messages.print(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from pathlib import Path
 from typing import Any
 
@@ -10,28 +9,22 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from prefect_tuner.errors import InvalidConfiguration
+from prefect_tuner.flows.run.study_parameters import (
+    ObjectiveParameter,
+    SpaceParameter,
+    StudyParameters,
+)
 from prefect_tuner.flows.run.study_plan import StudyPlan, plan_study
-from prefect_tuner.strategies.factory import DEFAULT_STRATEGY
-from prefect_tuner.validation import unknown_name
 
-REQUIRED = ("objective", "space")
-"""What a file must say. `tune` has examples for them, which nobody who writes a file wants."""
 
-DEFAULTS: dict[str, Any] = {
-    "strategy": DEFAULT_STRATEGY,
-    "strategy_options": {},
-    "direction": "maximize",
-    "seed": 0,
-    "study": "",
-    "config": {},
-    "observers": [],
-    "storage": "",
-    "on_conflict": "error",
-    "initial_trials": [],
-    "fresh": False,
-    "on_code_change": "continue",
-}
-"""What holds where a file does not say; the same as in `tune`."""
+class StudyFile(StudyParameters):
+    """What a study's file says: the parameters of `tune`, two of which it must say.
+
+    `tune` has examples for them, which nobody who writes a file wants.
+    """
+
+    objective: ObjectiveParameter
+    space: SpaceParameter
 
 
 def load_study_file(path: Path) -> dict[Any, Any]:
@@ -88,17 +81,11 @@ def plan_study_file(given: dict[Any, Any], path: Path) -> StudyPlan:
         assert plan.strategy == "auto"
         ```
     """
-    known = list(inspect.signature(plan_study).parameters)
-    mistakes = [f"{key}: {unknown_name(str(key), known)}" for key in given if key not in known]
-    missing = [name for name in REQUIRED if name not in given]
-    mistakes += [f"{name}: is required" for name in missing]
-    mistakes += _objective_file_mistakes(given.get("objective"), path)
-    parameters = {name: given[name] for name in known if name in given}
+    mistakes = _objective_file_mistakes(given.get("objective"), path)
     try:
-        plan = plan_study(**{**dict.fromkeys(REQUIRED), **DEFAULTS, **parameters})
+        plan = plan_study(given, StudyFile)
     except InvalidConfiguration as error:
-        mistakes += [m for m in error.mistakes if m.partition(":")[0] not in missing]
-        raise InvalidConfiguration(*mistakes) from error
+        raise InvalidConfiguration(*mistakes, *error.mistakes) from error
     if mistakes:
         raise InvalidConfiguration(*mistakes)
     return plan

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from prefect_tuner.errors import InvalidConfiguration
-from prefect_tuner.flows.commands.study_file import DEFAULTS
 from prefect_tuner.flows.ledger.study_state import StudyState
 from prefect_tuner.strategies.factory import read_strategy
 
@@ -39,7 +38,6 @@ def resumption_parameters(
     if max_duration is not None:
         config["max_duration"] = max_duration
     return {
-        **DEFAULTS,
         "objective": definition.objective,
         "space": definition.space,
         "strategy": definition.strategy,

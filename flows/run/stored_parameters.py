@@ -8,20 +8,26 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from prefect.settings import get_current_settings
-from pydantic import BaseModel
+from pydantic import BaseModel, PlainSerializer
 
 from prefect_tuner.errors import InvalidConfiguration
+from prefect_tuner.flows.run.study_parameters import StudyParameters
 from prefect_tuner.hyper_value import TOO_LARGE, fits_json, native
-from prefect_tuner.search_space.space import SearchSpace
-from prefect_tuner.tasks.objectives.objective import objective_label
-from prefect_tuner.trial import Trial
 
 _LONGEST_NUMBER = 40
 _MOST_MISTAKES = 10
+
+# Values are not checked yet, and pydantic dumps those of a valid model alone.
+_SERIALIZERS: dict[str, Any] = {
+    name: metadata.func
+    for name, field in StudyParameters.model_fields.items()
+    for metadata in field.metadata
+    if isinstance(metadata, PlainSerializer)
+}
 
 
 def stored_parameters(parameters: Mapping[str, Any]) -> dict[str, Any]:
@@ -37,14 +43,7 @@ def stored_parameters(parameters: Mapping[str, Any]) -> dict[str, Any]:
         assert stored["space"]["x"]["type"] == "float"
         ```
     """
-    forms: dict[str, Callable[[Any], Any]] = {
-        "objective": objective_label,
-        "space": _space,
-        "strategy": _strategy,
-        "observers": _observers,
-        "initial_trials": _initial_trials,
-    }
-    return {name: _plain(forms.get(name, _as_is)(value)) for name, value in parameters.items()}
+    return {name: _plain(_stored(name, value)) for name, value in parameters.items()}
 
 
 def check_stored(stored: Mapping[str, Any]) -> None:
@@ -100,6 +99,10 @@ def _shown(number: int) -> str:
     return str(number) if digits < _LONGEST_NUMBER else f"a number of {4 * digits} bits"
 
 
+def _stored(name: str, value: Any) -> Any:
+    return _SERIALIZERS[name](value) if name in _SERIALIZERS else value
+
+
 def _plain(value: Any) -> Any:
     """JSON data; what has no such form is named by its class."""
     value = native(value)
@@ -118,35 +121,3 @@ def _plain(value: Any) -> Any:
 
 def _printable(text: str) -> str:
     return text.replace("\0", "\ufffd").encode(errors="replace").decode()
-
-
-def _as_is(value: Any) -> Any:
-    return value
-
-
-def _space(space: Any) -> Any:
-    try:
-        return SearchSpace(space).to_json()
-    except (InvalidConfiguration, TypeError, ValueError):  # It is told what is wrong with it.
-        return space
-
-
-def _strategy(strategy: Any) -> Any:
-    if isinstance(strategy, Mapping) and "name" in strategy:
-        return {**strategy, "name": _strategy(strategy["name"])}
-    return objective_label(strategy) if isinstance(strategy, type) else strategy
-
-
-def _observers(observers: Any) -> Any:
-    if not isinstance(observers, list | tuple):
-        return observers
-    return [each if isinstance(each, str) else objective_label(each) for each in observers]
-
-
-def _initial_trials(trials: Any) -> Any:
-    if not isinstance(trials, list | tuple):
-        return trials
-    return [
-        {"params": each.params, "metric": each.metric} if isinstance(each, Trial) else each
-        for each in trials
-    ]

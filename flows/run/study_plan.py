@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from contextvars import ContextVar
+import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Literal, TypeAlias, get_args
+from typing import Any, TypeVar
 
 from prefect.utilities.importtools import import_object
 
@@ -14,27 +13,23 @@ from prefect_tuner.errors import InvalidConfiguration
 from prefect_tuner.flows.ledger.initial_trials import parse_initial_trials, split_sources
 from prefect_tuner.flows.ledger.ledger_records import InitialTrial, StudyDefinition
 from prefect_tuner.flows.observers.observer import TuningObserver
-from prefect_tuner.flows.run.default_storage import storage_or_default
-from prefect_tuner.flows.storage.storage_address import check_storage
+from prefect_tuner.flows.run.study_parameters import (
+    NO_OPTIONS,
+    OnCodeChange,
+    OnConflict,
+    StudyParameters,
+)
 from prefect_tuner.flows.study.study import Study
 from prefect_tuner.flows.study.tuner_config import TunerConfig
-from prefect_tuner.hyper_value import LARGEST
 from prefect_tuner.redaction import redacted, shown, shown_error
 from prefect_tuner.strategies.factory import StrategySpec, parse_strategy
 from prefect_tuner.strategies.strategy import Budget
 from prefect_tuner.tasks.objectives.allowed_objectives import check_allowed, check_definition
-from prefect_tuner.tasks.objectives.objective import check_objective, objective_label
+from prefect_tuner.tasks.objectives.objective import objective_label
 from prefect_tuner.tasks.objectives.objective_code import objective_code
 from prefect_tuner.tasks.source_code.static_code import Code
 
-LONGEST_STUDY_NAME = 200
-"""Characters of a study's name."""
-
-OnConflict: TypeAlias = Literal["error", "new", "adopt"]
-"""What to do when the study's name belongs to another one."""
-
-OnCodeChange: TypeAlias = Literal["continue", "error", "new"]
-"""What to do when the code of the objective is not what it was in the study's last run."""
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -42,6 +37,8 @@ class StudyPlan:
     """A study whose parameters were all found right.
 
     Attributes:
+        given: The parameters of `tune`, as they were given.
+        name: The study's name; empty for one that belongs to its flow run alone.
         objective: What to call: a callable, an object with `train`, or a path.
         study: The study, nothing asked yet.
         strategy: The strategy's name.
@@ -57,6 +54,8 @@ class StudyPlan:
         spec: The strategy and its options as they were given.
     """
 
+    given: Mapping[str, Any]
+    name: str
     objective: Any
     study: Study
     strategy: str
@@ -85,110 +84,109 @@ class StudyPlan:
 
 
 def plan_study(
-    *,
-    objective: object,
-    space: Any,
-    strategy: Any,
-    strategy_options: Any,
-    direction: Any,
-    seed: Any,
-    study: Any,
-    config: Any,
-    observers: Any,
-    storage: Any,
-    on_conflict: Any,
-    initial_trials: Any,
-    fresh: Any,
-    on_code_change: Any = "continue",
+    given: Mapping[Any, Any], model: type[StudyParameters] = StudyParameters
 ) -> StudyPlan:
-    """Check the parameters of a study, all of them, and build what they describe.
+    """Check the parameters of a study, all of them, and make what they describe.
 
-    The parameters are those of `tune`. Observers given by path are imported, the objective is
-    not.
+    Observers given by path are imported, the objective is not.
+
+    Args:
+        given: Parameters of `tune`, by name.
+        model: What they have to be, and what stands for those that are not given.
 
     Raises:
-        InvalidConfiguration: Lists all the mistakes.
+        InvalidConfiguration: Lists all the mistakes, in the order of the parameters.
+
+    Example:
+        ```python
+        from prefect_tuner.flows.run.study_plan import plan_study
+
+        plan = plan_study({"objective": "json:loads", "space": {"x": [1, 2]}, "strategy": "grid"})
+        assert plan.study.ask().params == {"x": 1}
+        assert plan.config.max_trials == 20
+        ```
     """
-    mistakes: list[str] = []
+    right, mistakes = model.checked(given)
+    spec = _strategy_spec(right["strategy"], right.get("strategy_options", NO_OPTIONS))
+    study = _made(lambda: _study(right, spec), right, mistakes)
+    observers = _made(lambda: _observers(right["observers"]), right, mistakes)
+    initial = _made(lambda: _initial_trials(right), right, mistakes)
+    if mistakes or study is None or observers is None or initial is None:
+        raise InvalidConfiguration(*sorted(mistakes, key=_place))
+    return _plan(given, StudyParameters.model_construct(**right), study, spec, observers, initial)
+
+
+def _made(make: Callable[[], T], right: Mapping[str, Any], mistakes: list[str]) -> T | None:
+    """What several parameters make together; None, with its mistakes added, where they do not.
+
+    Of a parameter that is wrong on its own, nothing more is told.
+    """
     try:
-        check_objective(objective)
+        return make()
     except InvalidConfiguration as error:
-        mistakes += error.mistakes
-    built: Study | None = None
-    spec: StrategySpec = strategy
-    mistakes_in_options = _mistakes_in_options(strategy, strategy_options)
-    try:
-        spec = strategy if mistakes_in_options else _strategy_spec(strategy, strategy_options)
-        built = Study(space, strategy=spec, direction=direction, seed=seed)
-    except InvalidConfiguration as error:
-        mistakes += error.mistakes
-    mistakes += mistakes_in_options
-    if isinstance(seed, int) and seed > LARGEST:
-        mistakes.append(f"seed: must be at most {LARGEST}, which Prefect can store, got {seed}")
-    mistakes += _mistakes_in_name(study)
-    checked: TunerConfig | None = None
-    try:
-        checked = _config(config)
-    except InvalidConfiguration as error:
-        mistakes += error.mistakes
-    own: list[TuningObserver] = []
-    try:
-        own = _observers(observers)
-    except InvalidConfiguration as error:
-        mistakes += error.mistakes
-    mistakes += _mistakes_in_storage(storage)
-    mistakes += _mistakes_in_choice("on_conflict", on_conflict, OnConflict)
-    mistakes += _mistakes_in_choice("on_code_change", on_code_change, OnCodeChange)
-    if not isinstance(fresh, bool):
-        mistakes.append(f"fresh: must be true or false, got {shown(fresh)}")
-    elif fresh and study == "":
-        mistakes.append(
-            "fresh: needs a name for the study; without one, every flow run has its own"
-        )
-    initial: list[InitialTrial] = []
-    given, sources = split_sources(initial_trials)
-    try:
-        initial = parse_initial_trials(given, None if built is None else built.space)
-    except InvalidConfiguration as error:
-        mistakes += error.mistakes
-    if mistakes or built is None or checked is None:
-        raise InvalidConfiguration(*mistakes)
-    parsed = parse_strategy(spec)
+        wrong = StudyParameters.model_fields.keys() - right.keys()
+        mistakes += [mistake for mistake in error.mistakes if _parameter(mistake) not in wrong]
+        return None
+
+
+def _parameter(mistake: str) -> str:
+    """The name with which a mistake begins, such as `space` of `space.lr: ...`."""
+    return re.split(r"\W", mistake, maxsplit=1)[0]
+
+
+def _place(mistake: str) -> int:
+    """Where the parameter of a mistake stands; what is no parameter comes first."""
+    names = list(StudyParameters.model_fields)
+    name = _parameter(mistake)
+    return names.index(name) if name in names else -1
+
+
+def _study(right: Mapping[str, Any], spec: StrategySpec) -> Study:
+    """The study; what is wrong with strategy, direction and seed is for it to say."""
+    direction: Any = right.get("direction")
+    return Study(right.get("space", {}), spec, direction, right.get("seed", 0))
+
+
+def _initial_trials(right: Mapping[str, Any]) -> list[InitialTrial]:
+    listed, _ = split_sources(right["initial_trials"])
+    return parse_initial_trials(listed, right.get("space"))
+
+
+def _plan(
+    given: Mapping[str, Any],
+    parameters: StudyParameters,
+    study: Study,
+    spec: StrategySpec,
+    observers: list[TuningObserver],
+    initial: list[InitialTrial],
+) -> StudyPlan:
+    config, parsed = parameters.config, parse_strategy(spec)
     plan = StudyPlan(
-        objective=objective,
-        study=built,
+        given=dict(given),
+        name=parameters.study,
+        objective=parameters.objective,
+        study=study,
         strategy=parsed.shown_name,
-        config=checked,
-        observers=own,
-        observer_paths=[observer for observer in observers if isinstance(observer, str)],
-        storage=storage_or_default(storage),
-        on_conflict=on_conflict,
-        fresh=fresh,
-        on_code_change=on_code_change,
-        code=objective_code(objective),
+        config=config,
+        observers=observers,
+        observer_paths=[each for each in parameters.observers if isinstance(each, str)],
+        storage=parameters.storage,
+        on_conflict=parameters.on_conflict,
+        fresh=parameters.fresh,
+        on_code_change=parameters.on_code_change,
+        code=objective_code(parameters.objective),
         definition=StudyDefinition(
-            objective=objective_label(objective),
-            space=built.space.to_json(),
+            objective=objective_label(parameters.objective),
+            space=study.space.to_json(),
             strategy=parsed.recorded,
-            direction=built.direction,
-            seed=built.seed,
+            direction=study.direction,
+            seed=study.seed,
             initial_trials=initial,
-            initial_sources=sources,
+            initial_sources=split_sources(parameters.initial_trials)[1],
         ),
         spec=spec,
     )
-    return plan.with_lag(checked.lag or checked.max_concurrency) if checked.reproducible else plan
-
-
-def _mistakes_in_options(strategy: Any, options: Any) -> list[str]:
-    if not isinstance(options, Mapping):
-        return [f"strategy_options: must be a mapping, got {redacted(options)}"]
-    taken = strategy.keys() if isinstance(strategy, Mapping) else {"name"}
-    return [
-        f"strategy_options: {name!r} is given in strategy already, leave one out"
-        for name in options
-        if name in taken
-    ]
+    return plan.with_lag(config.lag or config.max_concurrency) if config.reproducible else plan
 
 
 def _strategy_spec(strategy: Any, options: Mapping[str, Any]) -> StrategySpec:
@@ -198,39 +196,6 @@ def _strategy_spec(strategy: Any, options: Mapping[str, Any]) -> StrategySpec:
         return spec
     named = strategy if isinstance(strategy, Mapping) else {"name": strategy}
     return {**named, **options}
-
-
-def _mistakes_in_storage(storage: Any) -> list[str]:
-    try:
-        check_storage(storage_or_default(storage) if isinstance(storage, str) else storage)
-    except InvalidConfiguration as error:
-        return list(error.mistakes)
-    return []
-
-
-def _mistakes_in_choice(name: str, given: Any, choices: Any) -> list[str]:
-    known = get_args(choices)
-    if isinstance(given, str) and given in known:
-        return []
-    listed = f"{', '.join(map(repr, known[:-1]))} or {known[-1]!r}"
-    return [f"{name}: must be {listed}, got {redacted(given)}"]
-
-
-def _config(config: Any) -> TunerConfig:
-    if isinstance(config, TunerConfig):
-        return config
-    if isinstance(config, Mapping):
-        return TunerConfig(**{str(name): value for name, value in config.items()})
-    raise InvalidConfiguration(
-        f"config: must be a TunerConfig or a mapping, got {redacted(config)}"
-    )
-
-
-def _mistakes_in_name(study: object) -> list[str]:
-    if isinstance(study, str) and len(study) <= LONGEST_STUDY_NAME and study.isprintable():
-        return []
-    rule = f"a name of at most {LONGEST_STUDY_NAME} printable characters"
-    return [f"study: must be {rule}, got {shown(study)}"]
 
 
 def _observers(observers: Any) -> list[TuningObserver]:
@@ -277,27 +242,3 @@ def _imported(path: str, field: str) -> Any:
         ) from error
     check_definition(path, found, field)
     return found
-
-
-_planned: ContextVar[StudyPlan | None] = ContextVar("prefect_tuner_plan", default=None)
-
-
-@contextmanager
-def planned(plan: StudyPlan) -> Iterator[None]:
-    """Have the next call of `tune` inside of the `with` block run this study, its parameters aside.
-
-    What is checked, imported and made for a plan is so once.
-    """
-    token = _planned.set(plan)
-    try:
-        yield
-    finally:
-        _planned.reset(token)
-
-
-def take_planned_study() -> StudyPlan | None:
-    """The plan of the block around the caller; the first who asks has it."""
-    plan = _planned.get()
-    if plan is not None:
-        _planned.set(None)
-    return plan

@@ -1,12 +1,30 @@
-"""From a study's name to the keys it has in Prefect."""
+"""The name of a study, and the keys it has in Prefect by it."""
 
 from __future__ import annotations
 
 import hashlib
 import re
 
+from prefect_tuner.errors import InvalidConfiguration
+from prefect_tuner.redaction import shown
+
+LONGEST_STUDY_NAME = 200
+"""Characters of a study's name."""
+
 _LONGEST_READABLE = 60
 _DIGEST = 12
+
+
+def check_study_name(name: object) -> None:
+    """Check that a name can be shown; an empty one is for studies that have none.
+
+    Raises:
+        InvalidConfiguration: It is no string, too long, or holds what cannot be printed.
+    """
+    if isinstance(name, str) and len(name) <= LONGEST_STUDY_NAME and name.isprintable():
+        return
+    rule = f"must be a name of at most {LONGEST_STUDY_NAME} printable characters"
+    raise InvalidConfiguration(f"study: {rule}, got {shown(name)}")
 
 
 def study_slug(name: str) -> str:

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import inspect
 import json
-from typing import Any
+from typing import Any, get_type_hints
 
 import pytest
 from prefect.utilities.callables import parameter_schema
 from prefect.utilities.schema_tools import is_valid_schema, validate
 
 from prefect_tuner import TunerConfig, stream, tune
+from prefect_tuner.flows.run.study_parameters import StudyParameters
 from prefect_tuner.strategies.factory import strategy_names
 
+SIGNATURE = inspect.signature(tune.fn)
 SCHEMA: dict[str, Any] = json.loads(parameter_schema(tune).model_dump_json())
 PROPERTIES: dict[str, Any] = SCHEMA["properties"]
 DEFAULTS: dict[str, Any] = {
@@ -32,7 +34,7 @@ def test_the_schema_is_one_that_prefect_takes() -> None:
 
 
 def test_every_parameter_has_a_default_that_can_be_submitted_as_it_is() -> None:
-    assert DEFAULTS.keys() == PROPERTIES.keys() == inspect.signature(tune.fn).parameters.keys()
+    assert DEFAULTS.keys() == PROPERTIES.keys() == SIGNATURE.parameters.keys()
     assert errors_in(json.loads(json.dumps(DEFAULTS))) == []
     assert errors_in({}) == []
 
@@ -93,12 +95,15 @@ def test_the_server_refuses_what_the_flow_would(parameter: str, value: Any) -> N
     assert errors_in({parameter: value})
 
 
-def test_stream_takes_the_same_parameters_with_the_same_defaults() -> None:
-    ours = inspect.signature(tune.fn).parameters
-    theirs = inspect.signature(stream, eval_str=True).parameters
-    assert [(p.name, p.default, p.annotation, p.kind) for p in ours.values()] == [
-        (p.name, p.default, p.annotation, p.kind) for p in theirs.values()
+def test_the_parameters_are_described_once_and_tune_has_them_in_its_signature() -> None:
+    types = get_type_hints(StudyParameters, include_extras=True)
+    assert [(p.name, p.annotation, p.default) for p in SIGNATURE.parameters.values()] == [
+        (name, types[name], field.default) for name, field in StudyParameters.model_fields.items()
     ]
+
+
+def test_stream_takes_the_same_parameters_with_the_same_defaults() -> None:
+    assert inspect.signature(stream).parameters == SIGNATURE.parameters
 
 
 def test_the_defaults_in_the_form_are_those_in_python() -> None:

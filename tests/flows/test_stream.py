@@ -22,6 +22,7 @@ from prefect_tuner import (
     TunerConfig,
     TuningCancelled,
     TuningEvent,
+    TuningObserver,
     stream,
 )
 from tests.flows.flow_runs import X
@@ -222,6 +223,28 @@ def test_a_stream_is_iterated_once() -> None:
         list(events)
     with pytest.raises(RuntimeError, match="iterated once"):
         list(events)
+
+
+class Witness(TuningObserver):
+    def __init__(self) -> None:
+        self.heard: list[TuningEvent] = []
+
+    def notify(self, event: TuningEvent) -> None:
+        self.heard.append(event)
+
+
+def test_the_parameters_may_be_given_by_position_observers_too() -> None:
+    witness = Witness()
+    config = TunerConfig(max_trials=1)
+    events = stream(by_number([0.5]), X, "random", {}, "maximize", 0, "", config, (witness,))
+    assert list(events) == witness.heard
+    assert names(witness.heard)[-1] == "StudyCompleted"
+
+
+def test_what_is_no_parameter_is_refused_at_once() -> None:
+    unknown: dict[str, Any] = {"objectiv": "x7-very-secret"}
+    with pytest.raises(TypeError, match=r"^stream: got an unexpected keyword argument 'objectiv'$"):
+        stream(**unknown)
 
 
 @pytest.mark.parametrize(

@@ -80,7 +80,7 @@ def test_the_study_that_goes_on_is_the_one_of_the_ledger(definition: dict[str, A
     store_study(
         "small", completed(0, 0.5), ending=None, config=config, observers=[path], **definition
     )
-    plan = plan_study(**resumption_parameters(state_of("small"), ""))
+    plan = plan_study(resumption_parameters(state_of("small"), ""))
     assert plan.definition == state_of("small").definition
     assert plan.config == config
     assert [type(observer).__name__ for observer in plan.observers] == ["Witness"]
@@ -91,14 +91,14 @@ def test_the_study_that_goes_on_is_the_one_of_the_ledger(definition: dict[str, A
 def test_a_reproducible_study_keeps_its_lag() -> None:
     config = TunerConfig(reproducible=True, lag=3)
     store_study("small", completed(0, 0.5), ending=None, config=config, lag=3)
-    plan = plan_study(**resumption_parameters(state_of("small"), ""))
+    plan = plan_study(resumption_parameters(state_of("small"), ""))
     assert plan.definition == state_of("small").definition
 
 
 def test_the_budget_can_be_larger() -> None:
     store_study("small", completed(0, 0.5))
     parameters = resumption_parameters(state_of("small"), "", max_trials=50, max_duration=9.5)
-    config = plan_study(**parameters).config
+    config = plan_study(parameters).config
     assert (config.max_trials, config.max_duration) == (50, 9.5)
     assert state_of("small").config["max_trials"] == 10
 

@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-import inspect
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from prefect_tuner import Float, InvalidConfiguration, tune
-from prefect_tuner.flows.commands.study_file import (
-    DEFAULTS,
-    REQUIRED,
-    load_study_file,
-    plan_study_file,
-)
+from prefect_tuner import Float, InvalidConfiguration
+from prefect_tuner.flows.commands.study_file import load_study_file, plan_study_file
 from prefect_tuner.flows.run.study_plan import StudyPlan
 
 SMALLEST = "objective: package.module:train\nspace: {x: [1, 2]}\n"
@@ -39,17 +33,6 @@ def mistakes(file: Path, text: str) -> list[str]:
     with pytest.raises(InvalidConfiguration) as caught:
         plan(file, text)
     return list(caught.value.mistakes)
-
-
-def test_the_defaults_are_those_of_tune() -> None:
-    parameters = inspect.signature(tune.fn).parameters
-    assert set(parameters) == {*DEFAULTS, *REQUIRED}
-    for name, default in DEFAULTS.items():
-        theirs = parameters[name].default
-        if name == "config":
-            assert type(theirs)(**default) == theirs
-        else:
-            assert type(default)(theirs) == default
 
 
 def test_an_objective_and_a_space_are_enough(file: Path) -> None:

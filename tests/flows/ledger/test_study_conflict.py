@@ -81,19 +81,12 @@ def test_a_plan_records_conditions_and_constraints() -> None:
         "limits": {"type": "constraints", "expressions": ["depth != 3"]},
     }
     plan = plan_study(
-        objective="json:loads",
-        space=space,
-        strategy="sobol",
-        strategy_options={},
-        direction="maximize",
-        seed=0,
-        study="",
-        config={},
-        observers=[],
-        storage="",
-        on_conflict="error",
-        initial_trials=[{"params": {"kind": "y"}}, {"params": {"kind": "x", "depth": 2}}],
-        fresh=False,
+        {
+            "objective": "json:loads",
+            "space": space,
+            "strategy": "sobol",
+            "initial_trials": [{"params": {"kind": "y"}}, {"params": {"kind": "x", "depth": 2}}],
+        }
     )
     assert SearchSpace(plan.definition.space) == plan.study.space
     assert plan.study.space.constraints == ("depth != 3",)

@@ -13,7 +13,8 @@ from prefect_tuner import (
     TunerConfig,
     TuningObserver,
 )
-from prefect_tuner.flows.run.study_plan import LONGEST_STUDY_NAME, StudyPlan, plan_study
+from prefect_tuner.flows.run.study_plan import StudyPlan, plan_study
+from prefect_tuner.flows.study.study_name import LONGEST_STUDY_NAME
 from prefect_tuner.strategies.grid import GridSearch
 from prefect_tuner.strategies.random_search import RandomSearch
 from prefect_tuner.strategies.strategy import Budget
@@ -25,22 +26,7 @@ def train(params: dict[str, Any]) -> float:
 
 def plan(**parameters: Any) -> StudyPlan:
     return plan_study(
-        **{
-            "objective": train,
-            "space": {"x": Float(0.0, 1.0)},
-            "strategy": "random",
-            "strategy_options": {},
-            "direction": "maximize",
-            "seed": 0,
-            "study": "",
-            "config": TunerConfig(),
-            "observers": (),
-            "storage": "",
-            "on_conflict": "error",
-            "initial_trials": (),
-            "fresh": False,
-            **parameters,
-        }
+        {"objective": train, "space": {"x": Float(0.0, 1.0)}, "strategy": "random", **parameters}
     )
 
 
@@ -59,20 +45,31 @@ class Named(TuningObserver):
         self.name = name
 
 
-def test_all_mistakes_in_all_parameters_are_reported_at_once() -> None:
+def test_all_mistakes_in_all_parameters_are_reported_at_once_in_their_order() -> None:
     found = mistakes_in(
+        on_code_change="ignore",
+        initial_trials=[{"metric": 1.0}],
+        observers=[3, "no.such:thing"],
+        storage=7,
         objective="train",
         space={"x": {"type": "float", "low": 1.0, "high": 0.0}},
+        strategy="gird",
+        strategy_options={"name": "grid"},
         direction="up",
+        sed=1,
         seed=-1,
         study="x" * 201,
         config={"max_trials": 0, "patience": 0},
-        observers=[3, "no.such:thing"],
+        on_conflict="ignore",
+        fresh=1,
     )
     named = [mistake.partition(":")[0] for mistake in found]
     assert named == [
+        "sed",
         "objective",
         "space.x",
+        "strategy",
+        "strategy_options",
         "direction",
         "seed",
         "study",
@@ -80,7 +77,34 @@ def test_all_mistakes_in_all_parameters_are_reported_at_once() -> None:
         "config.patience",
         "observers.0",
         "observers.1",
+        "storage",
+        "on_conflict",
+        "initial_trials.0.params",
+        "fresh",
+        "on_code_change",
     ]
+
+
+def test_what_a_study_starts_from_is_checked_though_its_strategy_is_wrong() -> None:
+    found = mistakes_in(strategy="gird", initial_trials=[{"params": {"x": 2.0}}])
+    assert [mistake.partition(":")[0] for mistake in found] == [
+        "strategy",
+        "initial_trials.0.params",
+    ]
+
+
+def test_a_space_that_is_wrong_is_told_once_and_nothing_is_held_against_it() -> None:
+    (mistake,) = mistakes_in(
+        space={}, strategy="cmaes", initial_trials=[{"params": {"anything": 1}}]
+    )
+    assert mistake == "space: must hold at least one parameter, got {}"
+
+
+def test_what_is_not_given_is_as_in_tune() -> None:
+    planned = plan_study({"space": {"x": [1]}})
+    assert planned.objective == "prefect_tuner.example:train"
+    assert (planned.strategy, planned.study.direction, planned.name) == ("auto", "maximize", "")
+    assert planned.config == TunerConfig()
 
 
 def test_plain_data_gives_the_same_study_as_objects() -> None:
@@ -155,8 +179,8 @@ def test_a_mistake_in_the_options_does_not_hide_the_others() -> None:
     found = mistakes_in(space={"x": []}, strategy_options=3, seed=-1)
     assert [mistake.partition(":")[0] for mistake in found] == [
         "space.x",
-        "seed",
         "strategy_options",
+        "seed",
     ]
 
 
