@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import signal
-import subprocess
-import sys
 import threading
 import time
 import uuid
@@ -18,78 +15,6 @@ from prefect_tuner.errors import LedgerError, StudyConflict
 from prefect_tuner.flows.storage.ledger_objects import LedgerObjects
 from tests.flows.s3_storage import S3Server, claimed, elsewhere, me, start_server, texts, use
 from tests.polling import eventually
-
-
-def test_one_run_holds_a_study_until_it_gives_it_back(url: str) -> None:
-    first = claimed(url, me("first"))
-    reader = LedgerObjects(url, "study")
-    holder = reader.holder()
-    assert holder is not None
-    assert holder.flow_run == "first"
-    with pytest.raises(StudyConflict, match="held by flow run 'first'"):
-        claimed(url, me("second"))
-    first.renew(12.5)
-    renewed = reader.holder()
-    assert renewed is not None
-    assert renewed.elapsed == 12.5
-    first.release()
-    first.release()
-    assert reader.holder() is None
-    assert LedgerObjects(url, "study").claim(me("second")) is None
-
-
-def test_one_of_several_contenders_wins(url: str) -> None:
-    for _ in range(6 if url.startswith("s3") else 40):
-        together = threading.Barrier(4)
-        winners: list[LedgerObjects] = []
-
-        def contend(together: threading.Barrier, winners: list[LedgerObjects]) -> None:
-            ledger = LedgerObjects(url, "study")
-            together.wait()
-            with suppress(StudyConflict):
-                ledger.claim(me())
-                winners.append(ledger)
-
-        threads = [threading.Thread(target=contend, args=(together, winners)) for _ in range(4)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-        assert len(winners) == 1
-        winners[0].append(b"line\n")
-        winners[0].release()
-
-
-def test_a_killed_holder_is_taken_over_at_once(s3_url: str) -> None:
-    script = (
-        "import sys, time\n"
-        "from prefect_tuner.flows.storage.holder import Holder\n"
-        "from prefect_tuner.flows.storage.ledger_objects import LedgerObjects\n"
-        "ledger = LedgerObjects(sys.argv[1], 'study')\n"
-        "ledger.claim(Holder.of_this_process('the killed'))\n"
-        "while True:\n"
-        "    ledger.append(b'line\\n')\n"
-        "    print('appended', flush=True)\n"
-    )
-    command = [sys.executable, "-c", script, s3_url]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-    assert process.stdout is not None
-    assert process.stdout.readline() == "appended\n"
-    holder = LedgerObjects(s3_url, "study").holder()
-    assert holder is not None
-    assert holder.pid == process.pid
-    with pytest.raises(StudyConflict, match="the killed"):
-        claimed(s3_url)
-    process.send_signal(signal.SIGKILL)
-    appended = 1 + len(process.communicate()[0].splitlines())
-    assert LedgerObjects(s3_url, "study").holder() is None
-    ledger = LedgerObjects(s3_url, "study")
-    taken_over = ledger.claim(me())
-    assert taken_over is not None
-    assert taken_over.flow_run == "the killed"
-    assert len(texts(s3_url)) - appended in {0, 1}  # One may have been in doubt.
-    ledger.append(b"last\n")
-    assert texts(s3_url)[-1] == b"last"
 
 
 def test_a_holder_elsewhere_is_watched_until_its_lease_ends(url: str) -> None:
