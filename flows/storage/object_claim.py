@@ -63,11 +63,6 @@ class ObjectClaim:
             raise InternalTunerError(f"the claim {claim.name} has no start")
         return claim.generation, claim.start
 
-    @property
-    def is_held(self) -> bool:
-        """Whether there is a claim, be it lost or not."""
-        return self._claim is not None
-
     def take(self, holder: Holder) -> Holder | None:
         """Make the next claim, when the newest one is dead or was given back.
 
