@@ -13,6 +13,8 @@ from fsspec.implementations.memory import MemoryFileSystem
 
 from prefect_tuner.errors import LedgerError, StudyConflict
 from prefect_tuner.flows.storage.ledger_objects import LedgerObjects
+from prefect_tuner.flows.storage.object_folder import ObjectFolder
+from tests.flows.faulty_filesystem import FaultyFileSystem, register
 from tests.flows.s3_storage import S3Server, claimed, elsewhere, me, start_server, texts, use
 from tests.polling import eventually
 
@@ -95,6 +97,50 @@ def test_when_the_server_stays_away_the_claim_is_given_up_in_time(s3: S3Server) 
     finally:
         server.stop()
         fsspec.get_filesystem_class("s3").clear_instance_cache()
+
+
+@pytest.mark.parametrize("requests", range(10))
+def test_who_claims_a_study_that_is_deleted_and_begun_anew_in_between_is_no_second_holder(
+    requests: int,
+) -> None:
+    register()
+    bucket = uuid.uuid4().hex
+    first = claimed(f"memory://{bucket}")
+    first.append(b"old\n")
+    first.release()
+    slow = LedgerObjects(f"faulty://{bucket}", "study")
+    holders: list[LedgerObjects] = []
+
+    def begin_anew() -> None:
+        with suppress(StudyConflict):
+            claimed(f"memory://{bucket}").delete()
+            holders.append(claimed(f"memory://{bucket}"))
+
+    connection = FaultyFileSystem.latest
+    connection.countdown, connection.accident = requests, begin_anew
+    with suppress(StudyConflict):
+        slow.claim(me())
+        holders.append(slow)
+    (holder,) = holders
+    holder.append(b"new\n")
+    with pytest.raises(StudyConflict):
+        claimed(f"memory://{bucket}")
+    assert texts(f"memory://{bucket}")[-1] == b"new"
+    holder.release()
+    claimed(f"memory://{bucket}").release()
+
+
+def test_what_was_there_and_is_gone_was_somebody_elses() -> None:
+    register()
+    bucket = uuid.uuid4().hex
+    mine = ObjectFolder(f"faulty://{bucket}", "study", "")
+    connection = FaultyFileSystem.latest
+    other = ObjectFolder(f"memory://{bucket}", "study", "")
+    assert other.make("claim", b"other")
+    # Refused, and then it looks for what is there.
+    connection.countdown, connection.accident = 1, lambda: other.delete(["claim"])
+    assert not mine.make("claim", b"mine")
+    assert mine.make("claim", b"mine")
 
 
 class CarelessFileSystem(fsspec.AbstractFileSystem):  # type: ignore[misc]
