@@ -215,7 +215,6 @@ FILL_THE_DISK = """
 import resource, signal, sys
 from pathlib import Path
 from prefect_tuner import LedgerError
-from prefect_tuner.errors import InternalTunerError
 from tests.flows.ledgers import open_ledger
 from tests.flows.storage.test_ledger_file import asked, finished
 
@@ -244,7 +243,7 @@ def test_a_full_disk_is_an_error_and_leaves_what_was_recorded(ledger_file: Path)
         capture_output=True,
         text=True,
         check=True,
-        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[3])},
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
     )
     first, second = process.stdout.splitlines()
     assert "small.jsonl cannot be written: File too large; what was recorded before" in first
