@@ -13,7 +13,7 @@ from hypothesis import settings
 
 from tests.prefect_server import PrefectServer
 
-pytest.register_assert_rewrite("prefect_tuner.testing")
+pytest.register_assert_rewrite("prefect_tuner.testing", "tests.flows.storage")
 
 # Before anything imports Prefect, which reads its settings then: no test ever talks to the
 # server, the profile or the database of whoever runs the tests.

@@ -12,10 +12,9 @@ from uuid import UUID
 
 from prefect.settings import get_current_settings
 from prefect.utilities.urls import url_for
-from rich import box
 from rich.table import Table
-from rich.text import Text
 
+from prefect_tuner.flows.reports.terminal_table import FactTable
 from prefect_tuner.flows.study.tuning_events import Progress
 from prefect_tuner.flows.study.tuning_result import TuningResult
 from prefect_tuner.strategies.credit import credits_of
@@ -24,32 +23,22 @@ from prefect_tuner.trial import describe_params
 
 def summary_table(result: TuningResult) -> Table:
     """The best trial, and what it took to find it."""
-    table = Table(box=box.ROUNDED, show_header=False, title_justify="left")
-    table.add_column(style="bold")
-    table.add_column(overflow="fold")
+    table = FactTable()
     best = result.best_trial
-
-    def add(name: str, value: str, style: str = "") -> None:
-        table.add_row(Text(name), Text(value), style=style)
-
-    add("best metric", f"{result.best_metric!r} (trial {best.number})", "green")
-    for name, extra in best.extra.items():
-        add(name, repr(extra))
+    table.add_metric(best)
     leader = result.goal.best(result.trials)
     if leader is not None and leader.metric != best.metric:
-        add("luckiest metric", f"{leader.metric!r} (trial {leader.number}, held for noise)")
-    table.add_section()
-    for name, value in result.best_params.items():
-        add(name, repr(value))
-    table.add_section()
+        luckiest = f"{leader.metric!r} (trial {leader.number}), which the strategy takes to be noise"
+        table.add("luckiest metric", luckiest)
+    table.add_params(best)
     failed = sum(t.outcome is not None and t.outcome.is_failure for t in result.trials)
-    add("trials", f"{len(result.trials)}, {failed or 'none'} failed")
+    table.add("trials", f"{len(result.trials)}, {failed or 'none'} failed")
     credit_by_proposer = credits_of(result.trials, result.goal)
     if len(credit_by_proposer) > 1:
         for name, credit in credit_by_proposer.items():
-            add(f"by {name}", str(credit))
-    add("duration", str(timedelta(seconds=round(result.duration))))
-    add("ended because", result.stop_reason.sentence)
+            table.add(f"by {name}", str(credit))
+    table.add("duration", str(timedelta(seconds=round(result.duration))))
+    table.add("ended because", result.stop_reason.sentence)
     return table
 
 

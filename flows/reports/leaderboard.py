@@ -17,7 +17,7 @@ from prefect_tuner.flows.reports.markdown_text import markdown_text
 from prefect_tuner.flows.study.tuning_events import Progress
 from prefect_tuner.flows.study.tuning_result import row_columns, trial_row
 from prefect_tuner.goal import Goal
-from prefect_tuner.printable_text import printable
+from prefect_tuner.printable_text import printable, shortened
 from prefect_tuner.trial import Direction, Outcome, Trial
 
 BEST_SHOWN = 20
@@ -151,8 +151,7 @@ def _cell(value: Any) -> Any:
     if isinstance(value, float) and not math.isfinite(value):
         return str(value)
     if isinstance(value, str):
-        value = printable(value[: LONGEST_TEXT + 1])
-        return value if len(value) <= LONGEST_TEXT else value[: LONGEST_TEXT - 1] + "…"
+        return shortened(printable(value[: LONGEST_TEXT + 1]), LONGEST_TEXT)
     return value
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from rich import box
 from rich.table import Table
 from rich.text import Text
 
@@ -12,8 +11,9 @@ from prefect_tuner.flows.ledger.counted_trials import best_counted
 from prefect_tuner.flows.ledger.stored_study import Condition, StoredStudy
 from prefect_tuner.flows.ledger.study_state import StudyState
 from prefect_tuner.flows.reports.study_document import trial_counts
+from prefect_tuner.flows.reports.terminal_table import cell, figures, terminal_table, terms, words
 from prefect_tuner.flows.reports.time_text import ago
-from prefect_tuner.printable_text import printable_line
+from prefect_tuner.printable_text import shortened
 
 STYLES = {
     Condition.RUNNING: "cyan",
@@ -34,16 +34,14 @@ def study_listing(studies: Iterable[StoredStudy]) -> Table:
     Args:
         studies: In any order; those used last come first, those that cannot be read at the end.
     """
-    table = Table(box=box.ROUNDED)
-    for title in ("study", "state", "trials"):
-        table.add_column(title, overflow="fold")
-    table.add_column("best metric", justify="right", no_wrap=True)
-    table.add_column("last activity", no_wrap=True)
+    table = terminal_table(
+        *words("study", "state", "trials"), *figures("best metric"), *terms("last activity")
+    )
     ordered = sorted(studies, key=lambda s: "" if s.state is None else s.state.updated)
     for study in reversed(ordered):
         state = study.state
         table.add_row(
-            Text(printable_line(study.name)),
+            cell(study.name),
             state_text(study),
             trials_text(study),
             "" if state is None else _best(state),
@@ -55,9 +53,7 @@ def study_listing(studies: Iterable[StoredStudy]) -> Table:
 def state_text(study: StoredStudy) -> Text:
     """The state of a study in its colour, and why it is in it."""
     condition = study.condition
-    reason = study.reason
-    if len(reason) > _LONGEST_REASON:
-        reason = reason[: _LONGEST_REASON - 1] + "…"
+    reason = shortened(study.reason, _LONGEST_REASON)
     return Text.assemble((condition.value, STYLES[condition]), f": {reason}")
 
 

@@ -6,7 +6,6 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from rich import box
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
@@ -18,11 +17,19 @@ from prefect_tuner.flows.ledger.study_state import StudyState
 from prefect_tuner.flows.reports.leaderboard import best_trials
 from prefect_tuner.flows.reports.metric_plot import metric_plot
 from prefect_tuner.flows.reports.study_listing import state_text, trials_text
+from prefect_tuner.flows.reports.terminal_table import (
+    FactTable,
+    cell,
+    figures,
+    terminal_table,
+    terms,
+    words,
+)
 from prefect_tuner.flows.reports.time_text import duration_text, local_time
 from prefect_tuner.flows.study.study_digest import study_digest
 from prefect_tuner.flows.study.study_sentence import study_sentence
 from prefect_tuner.flows.study.tuner_config import TunerConfig
-from prefect_tuner.printable_text import printable_line
+from prefect_tuner.printable_text import printable_line, shortened
 from prefect_tuner.search_space.space import SearchSpace
 from prefect_tuner.strategies.credit import Credit, credits_of
 from prefect_tuner.trial import Outcome, Trial
@@ -54,7 +61,8 @@ def _parts(study: StoredStudy, state: StudyState, width: int) -> Iterator[Render
     yield Text.assemble((printable_line(study.name), "bold"), "  ", state_text(study))
     yield Text(_sentence(state))
     best = best_trials(trials, goal)
-    yield _summary(study, state, trials, best[0] if best else None)
+    failures = [t for t in trials if t.outcome is not None and t.outcome.is_failure]
+    yield _summary(study, state, trials, best[0] if best else None, len(failures))
     plot = metric_plot(trials, goal, width)
     if plot:
         yield Text(plot, no_wrap=True, overflow="crop")
@@ -63,7 +71,6 @@ def _parts(study: StoredStudy, state: StudyState, width: int) -> Iterator[Render
         yield _credit_table(credit_by_proposer)
     if len(best) > 1:
         yield _best_table(best[:BEST_SHOWN])
-    failures = [t for t in trials if t.outcome is not None and t.outcome.is_failure]
     if failures:
         yield _failure_table(failures)
     if state.runs:
@@ -82,41 +89,30 @@ def _sentence(state: StudyState) -> str:
 
 
 def _summary(
-    study: StoredStudy, state: StudyState, trials: list[Trial], best: Trial | None
+    study: StoredStudy, state: StudyState, trials: list[Trial], best: Trial | None, failed: int
 ) -> Table:
-    table = Table(box=box.ROUNDED, show_header=False)
-    table.add_column(style="bold", overflow="fold")
-    table.add_column(overflow="fold")
-
-    def add(name: str, value: str, style: str = "") -> None:
-        table.add_row(Text(printable_line(name)), Text(printable_line(value)), style=style)
-
+    table = FactTable()
     if best is None:
-        add("best metric", "none yet")
-    else:
-        add("best metric", f"{best.metric!r} (trial {best.number})", "green")
-        for name, extra in best.extra.items():
-            add(name, repr(extra))
+        table.add("best metric", "none yet")
         table.add_section()
-        for name, value in best.params.items():
-            add(name, repr(value))
-    table.add_section()
+    else:
+        table.add_metric(best)
+        table.add_params(best)
     config = state.config
-    add("trials", trials_text(study))
+    table.add("trials", trials_text(study))
     if state.known:
-        add("known results", str(len(state.known)))
+        table.add("known results", str(len(state.known)))
     limit = config.get("max_duration")
     spent = duration_text(study.elapsed)
-    add("time", spent if limit is None else f"{spent} of {duration_text(limit)}")
-    failed = sum(t.outcome is not None and t.outcome.is_failure for t in trials)
+    table.add("time", spent if limit is None else f"{spent} of {duration_text(limit)}")
     if config.get("max_failures") is not None:
-        add("failures", f"{failed} of {config['max_failures']}")
-    add("strategy", _strategy(state.definition.strategy, state.definition.seed))
+        table.add("failures", f"{failed} of {config['max_failures']}")
+    table.add("strategy", _strategy(state.definition.strategy, state.definition.seed))
     table.add_section()
-    add("begun", local_time(state.created))
-    add("last activity", local_time(state.updated))
-    add("digest", study_digest(trials))
-    add("ledger", study.location)
+    table.add("begun", local_time(state.created))
+    table.add("last activity", local_time(state.updated))
+    table.add("digest", study_digest(trials))
+    table.add("ledger", study.location)
     return table
 
 
@@ -127,13 +123,14 @@ def _strategy(strategy: Mapping[str, Any], seed: int) -> str:
 
 
 def _credit_table(credit_by_proposer: Mapping[str, Credit]) -> Table:
-    table = Table(box=box.ROUNDED, title="Credit by strategy", title_justify="left")
-    table.add_column("strategy", overflow="fold")
-    for heading in ("trials", "improvements", "by, in all"):
-        table.add_column(heading, justify="right", no_wrap=True)
+    table = terminal_table(
+        *words("strategy"),
+        *figures("trials", "improvements", "total gain"),
+        title="Credit by strategy",
+    )
     for name, credit in credit_by_proposer.items():
         table.add_row(
-            Text(printable_line(name)),
+            cell(name),
             str(credit.trials),
             str(credit.improvements),
             f"{credit.gain:.6g}",
@@ -142,34 +139,29 @@ def _credit_table(credit_by_proposer: Mapping[str, Credit]) -> Table:
 
 
 def _best_table(best: list[Trial]) -> Table:
-    table = Table(box=box.ROUNDED, title="Best trials", title_justify="left")
-    table.add_column("trial", justify="right", no_wrap=True)
-    table.add_column("metric", justify="right", no_wrap=True)
-    table.add_column("duration", justify="right", no_wrap=True)
-    table.add_column("parameters", overflow="fold")
+    table = terminal_table(
+        *figures("trial", "metric", "duration"), *words("parameters"), title="Best trials"
+    )
     for trial in best:
         table.add_row(
             str(trial.number),
             f"{trial.metric:.6g}",
             "" if trial.duration is None else duration_text(trial.duration),
-            Text(printable_line(", ".join(f"{n}={_short(v)}" for n, v in trial.params.items()))),
+            cell(", ".join(f"{n}={_short(v)}" for n, v in trial.params.items())),
         )
     return table
 
 
 def _failure_table(failures: list[Trial]) -> Table:
-    table = Table(box=box.ROUNDED, title="Failures", title_justify="left")
-    table.add_column("outcome", no_wrap=True)
-    table.add_column("trials", justify="right", no_wrap=True)
-    table.add_column("last message", overflow="fold")
+    table = terminal_table(
+        *terms("outcome"), *figures("trials"), *words("last message"), title="Failures"
+    )
     by_outcome: dict[Outcome, list[Trial]] = {}
     for trial in failures:
         if trial.outcome is not None:
             by_outcome.setdefault(trial.outcome, []).append(trial)
     for outcome, trials in sorted(by_outcome.items(), key=lambda pair: -len(pair[1])):
-        message = printable_line(trials[-1].message)
-        if len(message) > LONGEST_MESSAGE:
-            message = message[: LONGEST_MESSAGE - 1] + "…"
+        message = shortened(printable_line(trials[-1].message), LONGEST_MESSAGE)
         table.add_row(
             outcome.value.replace("_", " "),
             str(len(trials)),
@@ -181,10 +173,7 @@ def _failure_table(failures: list[Trial]) -> Table:
 def _run_table(study: StoredStudy, state: StudyState) -> Table:
     hidden = len(state.runs) - RUNS_SHOWN
     title = f"Runs (the last {RUNS_SHOWN} of {len(state.runs)})" if hidden > 0 else "Runs"
-    table = Table(box=box.ROUNDED, title=title, title_justify="left")
-    table.add_column("began", no_wrap=True)
-    for heading in ("host", "flow run", "ended"):
-        table.add_column(heading, overflow="fold")
+    table = terminal_table(*terms("began"), *words("host", "flow run", "ended"), title=title)
     runs = list(zip(state.runs, state.endings, strict=True))
     for run, ending in runs[-RUNS_SHOWN:]:
         if ending is not None:
@@ -195,9 +184,9 @@ def _run_table(study: StoredStudy, state: StudyState) -> Table:
             ended = "died"
         table.add_row(
             local_time(run.at),
-            Text(printable_line(run.host)),
-            Text(printable_line(run.flow_run)),
-            Text(printable_line(ended)),
+            cell(run.host),
+            cell(run.flow_run),
+            cell(ended),
         )
     return table
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import fcntl
 import os
+import threading
 import time
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import final
 
@@ -38,6 +39,7 @@ class LedgerFile(LedgerStore):
         self._path = folder / f"{slug}.jsonl"
         self._claim_path = folder / f"{slug}.claim"
         self.location = str(self._path)
+        self._turn = threading.Lock()  # Renewals come from a thread of their own.
         self._claim: int | None = None
         self._file: int | None = None
         self._end = 0
@@ -79,47 +81,43 @@ class LedgerFile(LedgerStore):
 
     def claim(self, holder: Holder) -> Holder | None:
         """Take the lock and write down who has it."""
-        try:
-            self._make_folder()
-            claim = os.open(self._claim_path, os.O_RDWR | os.O_CREAT, _OWNER_ONLY)
-        except OSError as error:
-            raise LedgerError(
-                f"{self._claim_path} cannot be written: {error.strerror or error}. The parameter "
-                f"storage, or {STORAGE_VARIABLE} in the environment, names another place for the "
-                "study's ledger"
-            ) from error
-        try:
-            _lock(claim)
-            previous = _recorded_holder(claim)
-            if previous is not None and _may_live(previous):
-                _watch(claim, previous)
-            self._me = holder
-            _write_holder(claim, holder)
-            self._file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_APPEND, _OWNER_ONLY)
-            self._end = os.fstat(self._file).st_size
-            _synchronise_folder(self._path.parent)
-        except BlockingIOError:
-            other = _recorded_holder(claim)
-            os.close(claim)
-            raise StudyConflict(f"held by {other or 'another run'}") from None
-        except OSError as error:
-            os.close(claim)
-            raise _unwritable(self._path, error) from error
-        except BaseException:
-            os.close(claim)
-            raise
-        self._claim = claim
+        claim = self._open_claim()
+        with ExitStack() as undo:
+            undo.callback(os.close, claim)
+            try:
+                _lock(claim)
+                if os.fstat(claim).st_nlink == 0:
+                    # Removed with the ledger in the meantime: its lock keeps nobody out.
+                    return self.claim(holder)
+                previous = _recorded_holder(claim)
+                if previous is not None and _may_live(previous):
+                    _watch(claim, previous)
+                file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_APPEND, _OWNER_ONLY)
+                undo.callback(os.close, file)
+                _write_holder(claim, holder)
+                end = os.fstat(file).st_size
+                _synchronise_folder(self._path.parent)
+            except BlockingIOError:
+                other = _recorded_holder(claim)
+                raise StudyConflict(f"held by {other or 'another run'}") from None
+            except OSError as error:
+                raise _unwritable(self._path, error) from error
+            undo.pop_all()
+        with self._turn:
+            self._claim, self._me = claim, holder
+        self._file, self._end = file, end
         return previous
 
     def mend(self) -> str:
         """Cut off what comes behind the last whole line."""
+        file = self._own_file()
         text = self._text()
         whole = _whole(text)
         if whole == len(text):
             return ""
         try:
-            os.ftruncate(self._writable(), whole)
-            os.fsync(self._writable())
+            os.ftruncate(file, whole)
+            os.fsync(file)
         except OSError as error:
             raise _unwritable(self._path, error) from error
         self._end = whole
@@ -131,22 +129,18 @@ class LedgerFile(LedgerStore):
 
     def renew(self, elapsed: float) -> None:
         """Write down that the holder lives."""
-        if self._claim is None or self._me is None:
-            return
-        self._me = self._me.renew(elapsed)
-        # Nobody can take a lock over that is held: a failure costs others patience, no more.
-        with suppress(OSError):
-            _write_holder(self._claim, self._me)
+        with self._turn:
+            if self._claim is None or self._me is None:
+                return
+            self._me = self._me.renew(elapsed)
+            # Nobody can take a lock over that is held: a failure costs others patience, no more.
+            with suppress(OSError):
+                _write_holder(self._claim, self._me)
 
     def append(self, text: bytes) -> None:
         """Write at the end of the file and wait for the disk."""
-        file = self._writable()
+        file = self._own_file()
         try:
-            status = os.fstat(file)
-            if status.st_size != self._end or status.st_nlink == 0:
-                raise LedgerError(
-                    f"{self.location} was changed or removed by somebody else while the study ran"
-                )
             _write_all(file, text)
             os.fdatasync(file)
         except OSError as error:
@@ -160,15 +154,16 @@ class LedgerFile(LedgerStore):
         if self._file is not None:
             os.close(self._file)
             self._file = None
-        if self._claim is not None:
-            with suppress(OSError):
-                os.ftruncate(self._claim, 0)
-            os.close(self._claim)
-            self._claim = None
+        with self._turn:
+            if self._claim is not None:
+                with suppress(OSError):
+                    os.ftruncate(self._claim, 0)
+                os.close(self._claim)
+                self._claim = None
 
     def delete(self) -> None:
         """Remove both files."""
-        self._writable()
+        self._own_file()
         try:
             self._path.unlink(missing_ok=True)
             self._claim_path.unlink(missing_ok=True)
@@ -176,6 +171,17 @@ class LedgerFile(LedgerStore):
         except OSError as error:
             raise _unwritable(self._path, error) from error
         self.release()
+
+    def _open_claim(self) -> int:
+        try:
+            self._make_folder()
+            return os.open(self._claim_path, os.O_RDWR | os.O_CREAT, _OWNER_ONLY)
+        except OSError as error:
+            raise LedgerError(
+                f"{self._claim_path} cannot be written: {error.strerror or error}. The parameter "
+                f"storage, or {STORAGE_VARIABLE} in the environment, names another place for the "
+                "study's ledger"
+            ) from error
 
     def _make_folder(self) -> None:
         folder = self._path.parent
@@ -194,9 +200,18 @@ class LedgerFile(LedgerStore):
             raise LedgerError(f"{self._path} is no ledger; nothing was written to it")
         return text
 
-    def _writable(self) -> int:
+    def _own_file(self) -> int:
+        """The file, to which nobody else has written since it was claimed."""
         if self._file is None:
             raise InternalTunerError(f"{self.location} was not claimed")
+        try:
+            status = os.fstat(self._file)
+        except OSError as error:
+            raise _unwritable(self._path, error) from error
+        if status.st_size != self._end or status.st_nlink == 0:
+            raise LedgerError(
+                f"{self.location} was changed or removed by somebody else while the study ran"
+            )
         return self._file
 
 
@@ -236,10 +251,8 @@ def _recorded_holder(claim: int) -> Holder | None:
 
 def _may_live(holder: Holder) -> bool:
     """Whether a holder may be alive whose lock is not seen."""
-    me = Holder.of_this_process()
-    if holder.is_neighbour(me) or holder.host == me.host:
-        return False  # The kernel would show its lock.
-    return holder.age < LEASE
+    is_here = holder.host == Holder.of_this_process().host  # The kernel would show its lock.
+    return not is_here and holder.age < LEASE
 
 
 def _lock(claim: int) -> None:

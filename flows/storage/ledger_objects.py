@@ -158,6 +158,8 @@ class LedgerObjects(LedgerStore):
         generation, _ = self._claim.start
         if self._doubt:
             raise LedgerError(self._doubt)
+        if not text:
+            return
         self._claim.stay_fresh()
         segment = Segment(self._next, 1, generation, len(text))
         try:

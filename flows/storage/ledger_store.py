@@ -34,7 +34,8 @@ class LedgerStore(ABC):
     """The lines of one study's ledger, kept durably and in order.
 
     Anybody may read, at any time. To write, a run first claims the study; while it holds the
-    claim, nobody else can. `renew` is called by another thread than the rest.
+    claim, nobody else can. `mend`, `append` and `delete` are for the holder alone and raise an
+    InternalTunerError without a claim. `renew` is called by another thread than the rest.
 
     Attributes:
         location: The file or the address of the ledger, as it is shown to people; without secrets.
@@ -44,7 +45,7 @@ class LedgerStore(ABC):
 
     @abstractmethod
     def exists(self) -> bool:
-        """Whether anything was recorded.
+        """Whether anything was written, be it damaged or cut short; a look, nothing is read.
 
         Raises:
             LedgerError: The store cannot be read.
@@ -54,31 +55,38 @@ class LedgerStore(ABC):
     def read(self) -> Iterator[LedgerLine]:
         """Yield the lines in the order written; none where nothing was recorded.
 
-        What a write that was cut short has left at the end is not shown.
+        What a write that was cut short has left at the end is not shown. Of an append of several
+        lines that was cut short, or is being written, the first ones may be.
+
+        Raises:
+            LedgerError: The store cannot be read, or lacks what was there.
+        """
+
+    @abstractmethod
+    def holder(self) -> Holder | None:
+        """The run that holds the study now, None when there is none alive.
 
         Raises:
             LedgerError: The store cannot be read.
         """
 
     @abstractmethod
-    def holder(self) -> Holder | None:
-        """The run that holds the study now, None when there is none alive."""
-
-    @abstractmethod
     def claim(self, holder: Holder) -> Holder | None:
-        """Claim the study for writing.
+        """Claim the study for writing; what is in the ledger stays as it is.
 
         Returns:
             The dead holder whose claim was taken over; None when nobody held the study.
 
         Raises:
-            StudyConflict: Another run holds it; says who.
+            StudyConflict: Another run holds it, or this one already; says who.
             LedgerError: The store cannot be read or written.
         """
 
     @abstractmethod
     def mend(self) -> str:
-        """Remove what a write that was cut short has left at the end; by the holder only.
+        """Remove what a write that was cut short has left at the end.
+
+        It is not part of `claim`, as a ledger that cannot be understood is to be left as it is.
 
         Returns:
             What was done, in a sentence; empty when the ledger was whole.
@@ -89,7 +97,7 @@ class LedgerStore(ABC):
 
     @abstractmethod
     def renew(self, elapsed: float) -> None:
-        """Show that the holder is alive; called every `RENEWAL` seconds.
+        """Show that the holder is alive; called every `RENEWAL` seconds. Nothing without a claim.
 
         Args:
             elapsed: Seconds that the study has run.
@@ -101,22 +109,28 @@ class LedgerStore(ABC):
 
     @abstractmethod
     def append(self, text: bytes) -> None:
-        r"""Write whole lines, each with its `\n`, in one go; they are durable on return.
+        r"""Write whole lines as `seal` makes them, in one go; they are durable on return.
+
+        After an error all of them are in the ledger or none, and which of the two may not be
+        known, as where a connection was lost: nothing more may be appended by this claim.
 
         Raises:
-            LedgerError: They could not be written, and none of them is in the ledger: the disk is
-                full, the connection lost.
+            LedgerError: They could not be written, or others have written to the ledger.
             StudyConflict: The claim was lost.
         """
 
     @abstractmethod
     def release(self) -> None:
-        """Give the claim back. Does nothing when there is none."""
+        """Give the claim back; what cannot be written then is left to its end by itself.
+
+        Does nothing when there is none.
+        """
 
     @abstractmethod
     def delete(self) -> None:
-        """Remove the ledger; by the holder only, who then holds nothing.
+        """Remove the ledger, and hold nothing any more.
 
         Raises:
-            LedgerError: The store cannot be written.
+            LedgerError: The store cannot be written, or others have written to the ledger.
+            StudyConflict: The claim was lost.
         """

@@ -33,6 +33,8 @@ _TOLERANCE = 5
 _KEPT = 64
 """Claims that are kept: a holder that slept while others came and went looks for the next one."""
 
+_DELETED = "held by another run, or being deleted by one"
+
 _mine: set[str] = set()
 """The tokens of the claims that this process holds."""
 
@@ -63,11 +65,6 @@ class ObjectClaim:
             raise InternalTunerError(f"the claim {claim.name} has no start")
         return claim.generation, claim.start
 
-    @property
-    def is_held(self) -> bool:
-        """Whether there is a claim, be it lost or not."""
-        return self._claim is not None
-
     def take(self, holder: Holder) -> Holder | None:
         """Make the next claim, when the newest one is dead or was given back.
 
@@ -75,14 +72,17 @@ class ObjectClaim:
             The dead holder; None when there was none.
         """
         newest = next(iter(claim_generations(self._folder.list())), 0)
-        previous = self._outlive(newest, holder) if newest else None
+        before = read_claim(self._folder, newest) if newest else None
+        if newest and before is None:
+            raise StudyConflict(_DELETED)
+        previous = None if before is None else self._outlive(before, holder)
         alive = holder.renew(holder.elapsed)
         mine = Claim(newest + 1, uuid.uuid4().hex, alive)
         renewed = _now()
         _mine.add(mine.token)
         try:
             self._make(mine)
-            started = self._begin(mine)
+            started = self._begin(mine, before)
         except BaseException:
             _mine.discard(mine.token)
             self._withdraw(mine)
@@ -178,11 +178,8 @@ class ObjectClaim:
         elif there.token != mine.token:
             self._lose(f"the study was claimed by {there.holder or 'another run'} as well")
 
-    def _outlive(self, newest: int, me: Holder) -> Holder | None:
+    def _outlive(self, claim: Claim, me: Holder) -> Holder | None:
         """The dead holder of the newest claim; None when it was given back."""
-        claim = read_claim(self._folder, newest)
-        if claim is None:
-            raise StudyConflict("held by another run, or being deleted by one")
         if claim.released:
             return None
         holder = claim.holder
@@ -218,13 +215,23 @@ class ObjectClaim:
             if there is None or there.token != mine.token:
                 raise StudyConflict(f"held by {(there and there.holder) or 'another run'}")
 
-    def _begin(self, mine: Claim) -> Claim:
-        """Find out and write down where the claim's appends begin."""
+    def _begin(self, mine: Claim, before: Claim | None) -> Claim:
+        """Find out and write down where the claim's appends begin.
+
+        Args:
+            mine: The claim, just made.
+            before: The one that was found dead or given back.
+        """
         objects = self._folder.list()
         claims = claim_generations(objects)
         if claims[:1] != [mine.generation]:
             # Older claims are removed: one that is made very late may be of an old number.
             raise StudyConflict("held by another run")
+        if before is not None and not self._is_there(before):
+            # The study was deleted. Who has begun it anew counts from 1 and would not be fenced
+            # off by this claim, nor outlived by those who see this one before theirs.
+            self._folder.delete([mine.name])
+            raise StudyConflict(_DELETED)
         generation, start = newest_start(self._folder, (claim_name(each) for each in claims[1:]))
         segments = segments_among(objects)
         # Left by those who wrote to a ledger of this name that was deleted.
@@ -236,6 +243,10 @@ class ObjectClaim:
         with suppress(LedgerError):  # Old claims are in nobody's way.
             self._folder.delete([claim_name(each) for each in claims[_KEPT:]], self._renewal)
         return begun
+
+    def _is_there(self, claim: Claim) -> bool:
+        there = read_claim(self._folder, claim.generation)
+        return there is not None and there.token == claim.token
 
     def _withdraw(self, mine: Claim) -> None:
         with suppress(LedgerError):

@@ -142,7 +142,7 @@ class ObjectFolder:
                     raise
                 # An attempt before may have made it, and its answer was lost.
                 present = self._present(name)
-                if present is None:
+                if present is None and not _says_that_it_exists(error):
                     raise
                 return present == content
             return True
@@ -238,6 +238,11 @@ class ObjectFolder:
         if self._present(name) is not None:
             raise FileExistsError(errno.EEXIST, "there is such an object", name)
         self._fs.pipe_file(self._at(name), content)
+
+
+def _says_that_it_exists(error: OSError) -> bool:
+    """Whether there was an object in the place of one to be made, though it may be gone by now."""
+    return isinstance(error, FileExistsError) or "pre-condition" in str(error)
 
 
 def _is_final(error: Exception) -> bool:

@@ -15,7 +15,7 @@ TunerError
 
 from __future__ import annotations
 
-from prefect_tuner.printable_text import printable
+from prefect_tuner.printable_text import printable, shortened
 
 _MOST_TOLD = 20
 _LONGEST_MISTAKE = 3_000
@@ -39,7 +39,7 @@ class InvalidConfiguration(TunerError, ValueError):
 
     def __init__(self, *mistakes: str) -> None:
         # The names in what was given may hold anything; the values are quoted as they come.
-        self.mistakes = tuple(map(_bounded, mistakes))
+        self.mistakes = tuple(shortened(printable(each), _LONGEST_MISTAKE) for each in mistakes)
         told = list(self.mistakes[:_MOST_TOLD])
         if len(told) < len(self.mistakes):
             told.append(f"and {len(self.mistakes) - len(told)} more")
@@ -49,11 +49,6 @@ class InvalidConfiguration(TunerError, ValueError):
         if len(self.mistakes) == 1:
             return self.mistakes[0]
         return f"{len(self.mistakes)} mistakes:\n" + "\n".join(f"- {each}" for each in self.args)
-
-
-def _bounded(mistake: str) -> str:
-    text = printable(mistake)
-    return text if len(text) <= _LONGEST_MISTAKE else text[: _LONGEST_MISTAKE - 1] + "…"
 
 
 class ObjectiveNotFound(TunerError):

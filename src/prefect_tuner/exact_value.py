@@ -42,6 +42,20 @@ def same_value(one: object, other: object) -> bool:
     return type(one) not in (list, dict) or exact_key(one) == exact_key(other)
 
 
+def same_params(one: Mapping[str, HyperValue], other: Mapping[str, HyperValue]) -> bool:
+    """Whether two candidates have the same values: `True`, `1` and `1.0` are three, in lists too.
+
+    Example:
+        ```python
+        from prefect_tuner.exact_value import same_params
+
+        assert same_params({"a": 1, "b": 2}, {"b": 2, "a": 1})
+        assert not same_params({"a": [1]}, {"a": [True]})
+        ```
+    """
+    return one == other and all(same_value(one[name], other[name]) for name in one)
+
+
 def exact_text(value: object) -> str:
     """JSON that is equal for equal JSON data of the same types; `0.0` and `-0.0` differ."""
     return json.dumps(value, sort_keys=True)

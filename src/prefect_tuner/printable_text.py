@@ -50,3 +50,17 @@ def printable_line(text: str) -> str:
         ```
     """
     return printable(" ".join(text.split()))
+
+
+def shortened(text: str, longest: int) -> str:
+    """A text of at most `longest` characters, an ellipsis in the place of what is left out.
+
+    Example:
+        ```python
+        from prefect_tuner.printable_text import shortened
+
+        assert shortened("connection reset by peer", 11) == "connection…"
+        assert shortened("timeout", 11) == "timeout"
+        ```
+    """
+    return text if len(text) <= longest else text[: longest - 1] + "…"

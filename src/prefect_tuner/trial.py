@@ -10,8 +10,8 @@ from numbers import Real
 from typing import Any, Literal, TypeAlias
 
 from prefect_tuner.choice_value import RESERVED
-from prefect_tuner.hyper_value import HyperValue, Params
-from prefect_tuner.printable_text import printable_line
+from prefect_tuner.hyper_value import Params
+from prefect_tuner.printable_text import printable_line, shortened
 
 EXIT_GRACE = 10.0
 """Seconds that a program may take to end after its objective has returned, by default."""
@@ -180,9 +180,5 @@ def describe_params(params: Params) -> str:
         assert describe_params({"lr": 0.1, "booster": "dart"}) == "lr=0.1, booster='dart'"
         ```
     """
-    return ", ".join(f"{name}={_short(value)}" for name, value in params.items())
-
-
-def _short(value: HyperValue) -> str:
-    text = repr(value)
-    return text if len(text) <= _LONGEST_VALUE else text[: _LONGEST_VALUE - 1] + "…"
+    shown = {name: shortened(repr(value), _LONGEST_VALUE) for name, value in params.items()}
+    return ", ".join(f"{name}={value}" for name, value in shown.items())

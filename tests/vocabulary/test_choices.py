@@ -15,9 +15,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from prefect_tuner import Categorical, Float, History, Int, InvalidConfiguration, SearchSpace, Trial
-from prefect_tuner.exact_value import copied, exact_key, exact_text, same_value
+from prefect_tuner.exact_value import copied, exact_key, exact_text, same_params, same_value
 from prefect_tuner.search_space.parameters import parse_parameter
-from prefect_tuner.strategies.candidates.same_params import same_params
 from tests.search_spaces import UNHURRIED, VALUES, categoricals, same
 
 EQUAL_TO_PYTHON: list[Any] = [

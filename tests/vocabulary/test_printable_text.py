@@ -5,7 +5,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from prefect_tuner import InvalidConfiguration
-from prefect_tuner.printable_text import printable, printable_line, printable_paragraph
+from prefect_tuner.printable_text import (
+    printable,
+    printable_line,
+    printable_paragraph,
+    shortened,
+)
 
 
 @given(st.text(st.characters()))
@@ -49,3 +54,13 @@ def test_what_a_terminal_would_obey_is_not_left(text: str) -> None:
 def test_the_names_in_a_mistake_are_shown_and_not_obeyed() -> None:
     error = InvalidConfiguration("config.\x1b[2J\u202e: is not known")
     assert str(error) == error.mistakes[0] == "config.�: is not known"
+
+
+@given(st.text(), st.integers(1, 20))
+def test_a_text_is_shortened_only_where_it_is_too_long(text: str, longest: int) -> None:
+    short = shortened(text, longest)
+    if len(text) <= longest:
+        assert short == text
+    else:
+        assert len(short) == longest
+        assert text.startswith(short.removesuffix("…"))

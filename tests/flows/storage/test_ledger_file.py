@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import json
 import os
-import signal
+import resource
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from prefect_tuner import LedgerError, StudyConflict
-from prefect_tuner.flows.ledger.ledger import read_state
+from prefect_tuner import LedgerError
+from prefect_tuner.errors import InternalTunerError
 from prefect_tuner.flows.ledger.ledger_records import (
     FORMAT,
     AskedRecord,
@@ -23,10 +26,13 @@ from prefect_tuner.flows.ledger.ledger_records import (
 )
 from prefect_tuner.flows.storage.ledger_file import LedgerFile
 from prefect_tuner.flows.storage.ledger_line import seal, unseal
+from prefect_tuner.flows.storage.ledger_store import LedgerStore
 from prefect_tuner.flows.storage.utc_time import utc_now
 from prefect_tuner.trial import Outcome
 from tests.flows.ledgers import holder, open_ledger, run_record, state_of, study_record
-from tests.polling import eventually
+from tests.flows.storage.ledger_process_conformance import LedgerProcessConformance
+from tests.flows.storage.ledger_store_conformance import LedgerStoreConformance
+from tests.flows.storage.other_run import OtherRun, StoreMaker
 
 
 def asked(number: int) -> AskedRecord:
@@ -55,6 +61,41 @@ def ledger_file(tmp_path: Path) -> Path:
             if number < 2:
                 ledger.append(finished(number))
     return tmp_path / "small.jsonl"
+
+
+class TestLedgerFile(LedgerStoreConformance, LedgerProcessConformance):
+    rounds = 20
+    examples = 30
+    contests = 10
+
+    @pytest.fixture
+    def make(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> StoreMaker:
+        # Many claims are refused here, each after this time.
+        monkeypatch.setattr("prefect_tuner.flows.storage.ledger_file._MOMENT", 0.05)
+        return partial(LedgerFile, tmp_path)
+
+    def leave_torn_end(self, location: str) -> None:
+        with Path(location).open("ab") as file:
+            file.write(seal({"type": "attempt", "number": 2})[:-10])
+
+    @contextmanager
+    def failing_appends(self, location: str) -> Iterator[None]:
+        """As where the disk is full in the middle of the second of two lines more."""
+        before = resource.getrlimit(resource.RLIMIT_FSIZE)
+        limit = int(2.5 * Path(location).stat().st_size)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (limit, before[1]))
+        try:
+            yield
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+    def take_over(self, make: StoreMaker) -> tuple[LedgerStore, LedgerStore]:
+        """The second sees nothing of the first one's lock, as on some network file systems."""
+        loser, winner = make("study"), make("study")
+        loser.claim(holder("loser"))
+        Path(loser.location).with_suffix(".claim").unlink()
+        winner.claim(holder("winner"))
+        return loser, winner
 
 
 def test_what_was_recorded_is_read_again(ledger_file: Path) -> None:
@@ -207,7 +248,7 @@ def test_a_full_disk_is_an_error_and_leaves_what_was_recorded(ledger_file: Path)
         capture_output=True,
         text=True,
         check=True,
-        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[3])},
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
     )
     first, second = process.stdout.splitlines()
     assert "small.jsonl cannot be written: File too large; what was recorded before" in first
@@ -236,44 +277,25 @@ def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
         open_ledger(tmp_path / "file")
 
 
-def test_the_second_of_two_is_told_who_holds_the_study(ledger_file: Path) -> None:
-    with open_ledger(ledger_file.parent):
-        with pytest.raises(StudyConflict, match=rf"'gentle-otter' \(process {os.getpid()} on "):
-            open_ledger(ledger_file.parent)
-        held = LedgerFile(ledger_file.parent, "small").holder()
-        assert held is not None
-        assert held.flow_run == "gentle-otter"
-    assert LedgerFile(ledger_file.parent, "small").holder() is None
-    open_ledger(ledger_file.parent).close()
+def test_a_claim_that_could_not_be_made_holds_nothing(tmp_path: Path) -> None:
+    (tmp_path / "small.jsonl").mkdir()
+    store = LedgerFile(tmp_path, "small")
+    with pytest.raises(LedgerError, match=r"small\.jsonl cannot be written: Is a directory"):
+        store.claim(holder())
+    with pytest.raises(InternalTunerError):
+        store.append(b"")
+    (tmp_path / "small.jsonl").rmdir()
+    assert store.claim(holder()) is None  # Nobody died.
+    store.release()
 
 
-HOLD = """
-import sys, time
-from pathlib import Path
-from tests.flows.ledgers import open_ledger
-
-ledger = open_ledger(Path(sys.argv[1]))
-ledger.store.renew(42.5)
-print("held", flush=True)
-time.sleep(60)
-"""
-
-
-def test_the_claim_of_a_holder_that_was_killed_is_taken_over(ledger_file: Path) -> None:
-    command = [sys.executable, "-c", HOLD, str(ledger_file.parent)]
-    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[3])}
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as process:
-        assert process.stdout is not None
-        assert process.stdout.readline() == "held\n"
-        with pytest.raises(StudyConflict, match=f"process {process.pid} on "):
-            open_ledger(ledger_file.parent)
-        process.send_signal(signal.SIGKILL)
-        process.wait()
-    eventually(lambda: LedgerFile(ledger_file.parent, "small").holder() is None)
+def test_the_time_that_a_killed_holder_has_spent_is_not_lost(ledger_file: Path) -> None:
+    with OtherRun(partial(LedgerFile, ledger_file.parent), "the killed") as killed:
+        killed.do("claim", slug="small")
+        killed.do("renew", 42.5, slug="small")
     with open_ledger(ledger_file.parent) as ledger:
         assert ledger.taken_over is not None
-        assert ledger.taken_over.pid == process.pid
-        assert ledger.elapsed == 42.5  # What the dead one had spent without writing it down.
+        assert ledger.elapsed == 42.5
 
 
 def test_a_holder_on_another_machine_is_waited_for_and_left_alone(
@@ -288,11 +310,10 @@ def test_a_holder_on_another_machine_is_waited_for_and_left_alone(
         assert ledger.taken_over.host == "another-machine"
 
 
-def test_a_deleted_ledger_leaves_nothing(ledger_file: Path) -> None:
+def test_a_deleted_ledger_leaves_no_file(ledger_file: Path) -> None:
     with open_ledger(ledger_file.parent) as ledger:
         ledger.store.delete()
     assert list(ledger_file.parent.iterdir()) == []
-    assert read_state(LedgerFile(ledger_file.parent, "small")) is None
 
 
 json_values = st.recursive(

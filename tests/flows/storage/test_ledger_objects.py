@@ -1,77 +1,115 @@
-"""A study's ledger in object storage: in memory, and in a real server that speaks S3."""
+"""A study's ledger in object storage: in memory, in files, in a real server that speaks S3."""
 
 from __future__ import annotations
 
 import asyncio
 import threading
+import time
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import fsspec
 import pytest
 
-from prefect_tuner.errors import InternalTunerError, InvalidConfiguration, LedgerError
+from prefect_tuner.errors import InvalidConfiguration, LedgerError
 from prefect_tuner.flows.storage.ledger_objects import LedgerObjects
-from tests.flows.s3_storage import S3Server, claimed, me, texts
+from prefect_tuner.flows.storage.ledger_segments import Segment
+from prefect_tuner.flows.storage.ledger_store import LedgerStore
+from prefect_tuner.flows.storage.object_folder import ObjectFolder
+from tests.flows.s3_storage import S3Server, claimed, elsewhere, me, texts
+from tests.flows.storage.ledger_process_conformance import LedgerProcessConformance
+from tests.flows.storage.ledger_store_conformance import LedgerStoreConformance
+from tests.flows.storage.other_run import StoreMaker
 
 
-def test_lines_are_read_in_the_order_in_which_they_were_appended(url: str) -> None:
-    assert not LedgerObjects(url, "study").exists()
-    assert texts(url) == []
+class ObjectsConformance(LedgerStoreConformance):
+    """The contract for ledgers in objects, wherever these are."""
+
+    @pytest.fixture
+    def make(self, url: str) -> StoreMaker:
+        return partial(LedgerObjects, url)
+
+    def leave_torn_end(self, location: str) -> None:
+        """An append that came too late: its run had lost the claim before."""
+        filesystem, path = fsspec.core.url_to_fs(location)
+        late = Segment(last=2, count=1, generation=0, size=5)
+        filesystem.pipe_file(f"{path}/{late.name}", b"late\n")
+
+    @contextmanager
+    def failing_appends(self, location: str) -> Iterator[None]:
+        def refuse(folder: ObjectFolder, name: str, content: bytes) -> None:
+            del folder, name, content
+            raise PermissionError(f"{location} is locked")
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(ObjectFolder, "_make", refuse)
+            yield
+
+    def take_over(self, make: StoreMaker) -> tuple[LedgerStore, LedgerStore]:
+        loser = make("study")
+        loser.claim(elsewhere("loser"))
+        time.sleep(0.3)  # Many of the leases that the other one goes by.
+        url, _, slug = loser.location.rpartition("/")
+        winner = LedgerObjects(url, slug, lease=0.05, renewal=0.01)
+        winner.claim(me("winner"))
+        return loser, winner
+
+
+class TestLedgerObjectsInMemory(ObjectsConformance):
+    many = 1500
+
+    @pytest.fixture
+    def url(self) -> str:
+        return f"memory://{uuid.uuid4().hex}"
+
+
+class TestLedgerObjectsInFiles(ObjectsConformance, LedgerProcessConformance):
+    examples = 10
+
+    @pytest.fixture
+    def url(self, tmp_path: Path) -> str:
+        return f"file://{tmp_path}/studies"
+
+
+class TestLedgerObjectsInS3(ObjectsConformance, LedgerProcessConformance):
+    many = 70
+    rounds = 4
+    examples = 4
+    many_by_others = 70
+    contests = 5
+
+    @pytest.fixture
+    def url(self, s3_url: str) -> str:
+        return s3_url
+
+
+def test_each_line_tells_which_object_it_is_in(url: str) -> None:
     ledger = claimed(url)
     ledger.append(b"first\nsecond\n")
-    ledger.append("dritt\u00e9\n".encode())
-    assert LedgerObjects(url, "study").exists()
+    ledger.append(b"third\n")
     ledger.release()
-    again = claimed(url)
-    again.append(b"fourth\n")
-    lines = list(again.read())
-    again.release()
-    assert [line.text.decode() for line in lines] == ["first", "second", "dritt\u00e9", "fourth"]
-    assert [line.number for line in lines] == [1, 2, 1, 1]
-    assert all(line.where.startswith(f"{url}/study/") for line in lines)
+    lines = list(ledger.read())
+    assert [line.number for line in lines] == [1, 2, 1]
+    assert all(line.where.startswith(f"{url}/study/appends-") for line in lines)
 
 
-def test_many_appends_are_merged_and_read_the_same(url: str) -> None:
+def test_many_appends_become_few_objects(url: str) -> None:
     ledger = claimed(url)
-    written = [b"%d" % number for number in range(100)]
-    for text in written:
-        ledger.append(text + b"\n")
-    assert texts(url) == written
+    for number in range(100):
+        ledger.append(b"%d\n" % number)
     assert len({line.where for line in ledger.read()}) == 3 + 4
     ledger.release()
 
 
-def test_a_study_that_is_deleted_leaves_nothing(url: str) -> None:
+def test_a_study_that_is_deleted_leaves_no_object(url: str) -> None:
     ledger = claimed(url)
     for number in range(40):
         ledger.append(b"%d\n" % number)
     ledger.delete()
-    assert texts(url) == []
-    assert LedgerObjects(url, "study").holder() is None
     assert fsspec.core.url_to_fs(url)[0].find(url) == []
-    claimed(url).append(b"new\n")
-    assert texts(url) == [b"new"]
-
-
-def test_who_reads_while_objects_are_merged_sees_a_ledger_that_only_grows() -> None:
-    url = f"memory://{uuid.uuid4().hex}"
-    ledger = claimed(url)
-
-    def write() -> None:
-        for number in range(1500):
-            ledger.append(b"%d\n" % number)
-
-    writer = threading.Thread(target=write)
-    writer.start()
-    seen = 0
-    while writer.is_alive():
-        found = texts(url)
-        assert found == [b"%d" % number for number in range(len(found))]
-        assert len(found) >= seen
-        seen = len(found)
-    writer.join()
-    assert len(texts(url)) == 1500
 
 
 def test_a_storage_within_a_study_is_left_alone_when_that_is_deleted() -> None:
@@ -82,11 +120,6 @@ def test_a_storage_within_a_study_is_left_alone_when_that_is_deleted() -> None:
     outer.append(b"outer\n")
     outer.delete()
     assert texts(f"{url}/study") == [b"inner"]
-
-
-def test_who_has_not_claimed_may_not_write(url: str) -> None:
-    with pytest.raises(InternalTunerError):
-        LedgerObjects(url, "study").append(b"line\n")
 
 
 def test_an_overloaded_server_is_asked_again(s3: S3Server, s3_url: str) -> None:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import signal
-import subprocess
-import sys
 import threading
 import time
 import uuid
@@ -16,80 +13,10 @@ from fsspec.implementations.memory import MemoryFileSystem
 
 from prefect_tuner.errors import LedgerError, StudyConflict
 from prefect_tuner.flows.storage.ledger_objects import LedgerObjects
+from prefect_tuner.flows.storage.object_folder import ObjectFolder
+from tests.flows.faulty_filesystem import FaultyFileSystem, register
 from tests.flows.s3_storage import S3Server, claimed, elsewhere, me, start_server, texts, use
 from tests.polling import eventually
-
-
-def test_one_run_holds_a_study_until_it_gives_it_back(url: str) -> None:
-    first = claimed(url, me("first"))
-    reader = LedgerObjects(url, "study")
-    holder = reader.holder()
-    assert holder is not None
-    assert holder.flow_run == "first"
-    with pytest.raises(StudyConflict, match="held by flow run 'first'"):
-        claimed(url, me("second"))
-    first.renew(12.5)
-    renewed = reader.holder()
-    assert renewed is not None
-    assert renewed.elapsed == 12.5
-    first.release()
-    first.release()
-    assert reader.holder() is None
-    assert LedgerObjects(url, "study").claim(me("second")) is None
-
-
-def test_one_of_several_contenders_wins(url: str) -> None:
-    for _ in range(6 if url.startswith("s3") else 40):
-        together = threading.Barrier(4)
-        winners: list[LedgerObjects] = []
-
-        def contend(together: threading.Barrier, winners: list[LedgerObjects]) -> None:
-            ledger = LedgerObjects(url, "study")
-            together.wait()
-            with suppress(StudyConflict):
-                ledger.claim(me())
-                winners.append(ledger)
-
-        threads = [threading.Thread(target=contend, args=(together, winners)) for _ in range(4)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-        assert len(winners) == 1
-        winners[0].append(b"line\n")
-        winners[0].release()
-
-
-def test_a_killed_holder_is_taken_over_at_once(s3_url: str) -> None:
-    script = (
-        "import sys, time\n"
-        "from prefect_tuner.flows.storage.holder import Holder\n"
-        "from prefect_tuner.flows.storage.ledger_objects import LedgerObjects\n"
-        "ledger = LedgerObjects(sys.argv[1], 'study')\n"
-        "ledger.claim(Holder.of_this_process('the killed'))\n"
-        "while True:\n"
-        "    ledger.append(b'line\\n')\n"
-        "    print('appended', flush=True)\n"
-    )
-    command = [sys.executable, "-c", script, s3_url]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-    assert process.stdout is not None
-    assert process.stdout.readline() == "appended\n"
-    holder = LedgerObjects(s3_url, "study").holder()
-    assert holder is not None
-    assert holder.pid == process.pid
-    with pytest.raises(StudyConflict, match="the killed"):
-        claimed(s3_url)
-    process.send_signal(signal.SIGKILL)
-    appended = 1 + len(process.communicate()[0].splitlines())
-    assert LedgerObjects(s3_url, "study").holder() is None
-    ledger = LedgerObjects(s3_url, "study")
-    taken_over = ledger.claim(me())
-    assert taken_over is not None
-    assert taken_over.flow_run == "the killed"
-    assert len(texts(s3_url)) - appended in {0, 1}  # One may have been in doubt.
-    ledger.append(b"last\n")
-    assert texts(s3_url)[-1] == b"last"
 
 
 def test_a_holder_elsewhere_is_watched_until_its_lease_ends(url: str) -> None:
@@ -170,6 +97,50 @@ def test_when_the_server_stays_away_the_claim_is_given_up_in_time(s3: S3Server) 
     finally:
         server.stop()
         fsspec.get_filesystem_class("s3").clear_instance_cache()
+
+
+@pytest.mark.parametrize("requests", range(10))
+def test_who_claims_a_study_that_is_deleted_and_begun_anew_in_between_is_no_second_holder(
+    requests: int,
+) -> None:
+    register()
+    bucket = uuid.uuid4().hex
+    first = claimed(f"memory://{bucket}")
+    first.append(b"old\n")
+    first.release()
+    slow = LedgerObjects(f"faulty://{bucket}", "study")
+    holders: list[LedgerObjects] = []
+
+    def begin_anew() -> None:
+        with suppress(StudyConflict):
+            claimed(f"memory://{bucket}").delete()
+            holders.append(claimed(f"memory://{bucket}"))
+
+    connection = FaultyFileSystem.latest
+    connection.countdown, connection.accident = requests, begin_anew
+    with suppress(StudyConflict):
+        slow.claim(me())
+        holders.append(slow)
+    (holder,) = holders
+    holder.append(b"new\n")
+    with pytest.raises(StudyConflict):
+        claimed(f"memory://{bucket}")
+    assert texts(f"memory://{bucket}")[-1] == b"new"
+    holder.release()
+    claimed(f"memory://{bucket}").release()
+
+
+def test_what_was_there_and_is_gone_was_somebody_elses() -> None:
+    register()
+    bucket = uuid.uuid4().hex
+    mine = ObjectFolder(f"faulty://{bucket}", "study", "")
+    connection = FaultyFileSystem.latest
+    other = ObjectFolder(f"memory://{bucket}", "study", "")
+    assert other.make("claim", b"other")
+    # Refused, and then it looks for what is there.
+    connection.countdown, connection.accident = 1, lambda: other.delete(["claim"])
+    assert not mine.make("claim", b"mine")
+    assert mine.make("claim", b"mine")
 
 
 class CarelessFileSystem(fsspec.AbstractFileSystem):  # type: ignore[misc]
