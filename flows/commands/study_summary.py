@@ -28,7 +28,9 @@ def summary_table(result: TuningResult) -> Table:
     table.add_metric(best)
     leader = result.goal.best(result.trials)
     if leader is not None and leader.metric != best.metric:
-        luckiest = f"{leader.metric!r} (trial {leader.number}), which the strategy takes to be noise"
+        luckiest = (
+            f"{leader.metric!r} (trial {leader.number}), which the strategy takes to be noise"
+        )
         table.add("luckiest metric", luckiest)
     table.add_params(best)
     failed = sum(t.outcome is not None and t.outcome.is_failure for t in result.trials)

@@ -22,7 +22,7 @@ from prefect_tuner.validation import unknown_name
 _NAMES_SHOWN = 10
 
 
-class Condition(StrEnum):
+class StudyStatus(StrEnum):
     """In what state a study is."""
 
     RUNNING = "running"
@@ -40,9 +40,9 @@ class Condition(StrEnum):
 
 
 _ENDINGS = {
-    "completed": Condition.COMPLETE,
-    "failed": Condition.FAILED,
-    "cancelled": Condition.CANCELLED,
+    "completed": StudyStatus.COMPLETE,
+    "failed": StudyStatus.FAILED,
+    "cancelled": StudyStatus.CANCELLED,
 }
 
 
@@ -70,14 +70,14 @@ class StoredStudy:
         return self.slug if self.state is None else self.state.study
 
     @property
-    def condition(self) -> Condition:
+    def status(self) -> StudyStatus:
         """In what state it is."""
         if self.state is None:
-            return Condition.UNREADABLE
+            return StudyStatus.UNREADABLE
         if self.holder is not None:
-            return Condition.RUNNING
+            return StudyStatus.RUNNING
         stopped = self.state.stopped
-        return Condition.DIED if stopped is None else _ENDINGS[stopped.ending]
+        return StudyStatus.DIED if stopped is None else _ENDINGS[stopped.ending]
 
     @property
     def reason(self) -> str:

@@ -24,7 +24,7 @@ def study_outline(study: StoredStudy) -> dict[str, Any]:
         "study": study.name,
         "key": study.slug,
         "ledger": study.location,
-        "state": study.condition.value,
+        "state": study.status.value,
         "reason": study.reason,
         "holder": None if study.holder is None else asdict(study.holder),
     }

@@ -8,7 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from prefect_tuner.flows.ledger.counted_trials import best_counted
-from prefect_tuner.flows.ledger.stored_study import Condition, StoredStudy
+from prefect_tuner.flows.ledger.stored_study import StoredStudy, StudyStatus
 from prefect_tuner.flows.ledger.study_state import StudyState
 from prefect_tuner.flows.reports.study_document import trial_counts
 from prefect_tuner.flows.reports.terminal_table import cell, figures, terminal_table, terms, words
@@ -16,12 +16,12 @@ from prefect_tuner.flows.reports.time_text import ago
 from prefect_tuner.printable_text import shortened
 
 STYLES = {
-    Condition.RUNNING: "cyan",
-    Condition.COMPLETE: "green",
-    Condition.FAILED: "red",
-    Condition.CANCELLED: "yellow",
-    Condition.DIED: "red",
-    Condition.UNREADABLE: "red",
+    StudyStatus.RUNNING: "cyan",
+    StudyStatus.COMPLETE: "green",
+    StudyStatus.FAILED: "red",
+    StudyStatus.CANCELLED: "yellow",
+    StudyStatus.DIED: "red",
+    StudyStatus.UNREADABLE: "red",
 }
 """The colour of each state."""
 
@@ -52,9 +52,9 @@ def study_listing(studies: Iterable[StoredStudy]) -> Table:
 
 def state_text(study: StoredStudy) -> Text:
     """The state of a study in its colour, and why it is in it."""
-    condition = study.condition
+    status = study.status
     reason = shortened(study.reason, _LONGEST_REASON)
-    return Text.assemble((condition.value, STYLES[condition]), f": {reason}")
+    return Text.assemble((status.value, STYLES[status]), f": {reason}")
 
 
 def trials_text(study: StoredStudy) -> str:
@@ -64,7 +64,7 @@ def trials_text(study: StoredStudy) -> str:
     counts = trial_counts(study.state)
     budget = study.state.config.get("max_trials")
     parts = [str(counts["finished"]) if budget is None else f"{counts['finished']} of {budget}"]
-    in_flight = "running" if study.condition is Condition.RUNNING else "unfinished"
+    in_flight = "running" if study.status is StudyStatus.RUNNING else "unfinished"
     for count, word in ((counts["in_flight"], in_flight), (counts["failed"], "failed")):
         if count:
             parts.append(f"{count} {word}")

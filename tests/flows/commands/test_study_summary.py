@@ -64,7 +64,9 @@ def test_a_metric_that_is_better_than_the_best_trials_is_said_to_be_luck() -> No
         duration=1.0,
     )
     assert shown(result)["best metric"] == "0.9756412117692606 (trial 3)"
-    assert shown(result)["luckiest metric"] == "0.98 (trial 1), which the strategy takes to be noise"
+    assert (
+        shown(result)["luckiest metric"] == "0.98 (trial 1), which the strategy takes to be noise"
+    )
 
 
 def test_a_study_without_failures_says_so() -> None:

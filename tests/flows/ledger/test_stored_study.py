@@ -10,7 +10,7 @@ import pytest
 from prefect_tuner import InvalidConfiguration, Trial, TunerConfig
 from prefect_tuner.flows.ledger.ledger import Ledger
 from prefect_tuner.flows.ledger.ledger_records import AttemptRecord, InterruptedRecord, Record
-from prefect_tuner.flows.ledger.stored_study import Condition, read_studies, read_study
+from prefect_tuner.flows.ledger.stored_study import StudyStatus, read_studies, read_study
 from prefect_tuner.flows.ledger.study_state import StudyState
 from prefect_tuner.flows.run.default_storage import storage_or_default
 from prefect_tuner.flows.storage.holder import Holder
@@ -28,20 +28,20 @@ from tests.flows.studies import completed
 
 
 @pytest.mark.parametrize(
-    ("ending", "reason", "condition", "told"),
+    ("ending", "reason", "status", "told"),
     [
-        ("completed", "patience", Condition.COMPLETE, "there was no improvement for too many"),
-        ("failed", "no trial has a metric", Condition.FAILED, "no trial has a metric"),
-        ("cancelled", "interrupted (Ctrl-C)", Condition.CANCELLED, "interrupted (Ctrl-C)"),
-        (None, "", Condition.DIED, "its last run was killed, or its machine went down"),
+        ("completed", "patience", StudyStatus.COMPLETE, "there was no improvement for too many"),
+        ("failed", "no trial has a metric", StudyStatus.FAILED, "no trial has a metric"),
+        ("cancelled", "interrupted (Ctrl-C)", StudyStatus.CANCELLED, "interrupted (Ctrl-C)"),
+        (None, "", StudyStatus.DIED, "its last run was killed, or its machine went down"),
     ],
 )
 def test_a_study_is_in_the_state_in_which_its_last_run_left_it(
-    ending: str | None, reason: str, condition: Condition, told: str
+    ending: str | None, reason: str, status: StudyStatus, told: str
 ) -> None:
     store_study("small", completed(0, 0.5), ending=ending, reason=reason)  # type: ignore[arg-type]
     study = read_study(storage_or_default(""), "small")
-    assert study.condition is condition
+    assert study.status is status
     assert told in study.reason
 
 
@@ -50,9 +50,9 @@ def test_a_study_that_is_held_runs_whatever_its_ledger_says() -> None:
     holder = Holder.of_this_process("brave-otter")
     with Ledger(open_store(storage_or_default(""), "small"), holder):
         study = read_study(storage_or_default(""), "small")
-    assert study.condition is Condition.RUNNING
+    assert study.status is StudyStatus.RUNNING
     assert study.reason == f"held by flow run 'brave-otter' on {holder.host}"
-    assert read_study(storage_or_default(""), "small").condition is Condition.COMPLETE
+    assert read_study(storage_or_default(""), "small").status is StudyStatus.COMPLETE
 
 
 @pytest.mark.parametrize("name", ["small", "Über/all ../x", "x" * 200])
@@ -84,9 +84,9 @@ def test_a_damaged_ledger_is_one_of_the_studies_and_says_so(ledgers: Path) -> No
     path = ledgers / "bad.jsonl"
     path.write_bytes(path.read_bytes().replace(b"far-away", b"far-awaY", 1))
     bad, good = read_studies(storage_or_default(""))
-    assert (bad.name, bad.condition, bad.state) == ("bad", Condition.UNREADABLE, None)
+    assert (bad.name, bad.status, bad.state) == ("bad", StudyStatus.UNREADABLE, None)
     assert "bad.jsonl:2: the line is damaged" in bad.reason
-    assert good.condition is Condition.COMPLETE
+    assert good.status is StudyStatus.COMPLETE
 
 
 def test_whoever_looks_at_a_study_does_not_keep_a_run_from_claiming_it() -> None:
