@@ -6,10 +6,12 @@ objectives of the module beside them, on two processors. `killed-gp` was killed 
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from prefect_tuner import Study, Trial, TunerConfig, TuningResult, tune
@@ -22,8 +24,11 @@ from prefect_tuner.strategies.strategy import Budget
 
 FOLDER = Path(__file__).parents[2] / "stored_ledgers"
 COMPLETE = sorted(file.stem for file in FOLDER.glob("*.jsonl") if file.stem != "killed-gp")
-WHOLE_GP = "0e2a3d811bf8cf46b5d8d56796870c13fd67184b529b42dd0036f904b4290d03"
-"""The digest of the study that `killed-gp` began, when it ran without a break."""
+NUMBERS = "88d1d279cb21135b901a55dbee0a137734d33388b870012a7ff753cd9458394e"
+"""What `numbers_of_this_machine` gave where they were written."""
+
+EXACT_EVERYWHERE = {"grid-finite", "random-failures", "sobol-patience"}
+"""Studies whose strategies compute nothing that depends on the processor."""
 
 
 def stored(name: str) -> StudyState:
@@ -81,8 +86,24 @@ def test_there_are_ten_and_more() -> None:
     assert len(COMPLETE) >= 10
 
 
+def numbers_of_this_machine() -> str:
+    """A digest of numerics whose last bits differ from processor to processor."""
+    rng = np.random.default_rng(0)
+    matrix = rng.normal(size=(64, 64))
+    positive = matrix @ matrix.T + 64.0 * np.eye(64)
+    computed = [
+        np.exp(matrix),
+        np.log(np.abs(matrix)),
+        np.linalg.cholesky(positive),
+        np.linalg.solve(positive, matrix),
+    ]
+    return hashlib.sha256(b"".join(each.tobytes() for each in computed)).hexdigest()
+
+
 @pytest.mark.parametrize("name", COMPLETE)
 def test_a_stored_study_is_replayed_to_the_digit(name: str) -> None:
+    if name not in EXACT_EVERYWHERE and numbers_of_this_machine() != NUMBERS:
+        pytest.skip("this processor computes other last digits than the one that wrote it")
     state = stored(name)
     study = replayed(state)
     assert [t for t in study.history if t.outcome] == [t for t in state.trials if t.outcome]
@@ -108,18 +129,24 @@ def test_a_study_that_an_earlier_release_began_goes_on_and_ends_as_one_without_a
     shutil.copy(FOLDER / "killed-gp.jsonl", tmp_path)
     begun = stored("killed-gp")
     assert 0 < len(begun.finished) < 20
-    result = tune(
-        objective=begun.definition.objective,
-        space=begun.definition.space,
-        strategy=begun.definition.strategy,
-        direction=begun.definition.direction,
-        seed=begun.definition.seed,
-        study=begun.study,
-        config=TunerConfig(**begun.config),
-        storage=str(tmp_path),
-    )
+
+    def run(study: str) -> TuningResult:
+        result: TuningResult = tune(
+            objective=begun.definition.objective,
+            space=begun.definition.space,
+            strategy=begun.definition.strategy,
+            direction=begun.definition.direction,
+            seed=begun.definition.seed,
+            study=study,
+            config=TunerConfig(**begun.config),
+            storage=str(tmp_path),
+        )
+        return result
+
+    result = run(begun.study)
     assert len(result.trials) == 20
-    assert result.digest == WHOLE_GP
+    if numbers_of_this_machine() == NUMBERS:
+        assert result.digest == run("without-a-break").digest
     assert [t for t in result.trials if t.number in begun.finished] == [
         begun.trials[number] for number in sorted(begun.finished)
     ]
