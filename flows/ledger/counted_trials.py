@@ -120,7 +120,7 @@ def _last_before_format_3(state: StudyState) -> int | None:
             progress = replace(progress.after(trial, improved=improved), asked=progress.asked + 1)
         elif improved:
             progress = replace(progress, best_trial=trial)
-        if trial.number in state.given:
+        if trial.number in state.inherited:
             continue
         if stop_reason(config, goal, progress) is not None:
             return trial.number

@@ -74,11 +74,11 @@ def parse_initial_trials(given: Any, space: SearchSpace | None) -> list[InitialT
 
 def known_records(state: StudyState, initial_trials: Sequence[InitialTrial]) -> list[KnownRecord]:
     """The results that a study starts from, apart from those that it was given already."""
-    given = _candidates(state, state.given)
+    inherited = _candidates(state, state.inherited)
     fresh = [
         (each.params, each.metric)
         for each in initial_trials
-        if each.metric is not None and not given.has_candidate(each.params)
+        if each.metric is not None and not inherited.has_candidate(each.params)
     ]
     return [
         KnownRecord(at=utc_now(), number=number, params=params, metric=metric)
@@ -90,13 +90,13 @@ def candidates_to_try_first(
     state: StudyState, initial_trials: Sequence[InitialTrial]
 ) -> list[Params]:
     """The candidates that a study starts from, apart from those that it has asked already."""
-    tried = _candidates(state, state.given - state.known)
+    tried = _candidates(state, state.inherited - state.known)
     first = [
         each.params
         for each in initial_trials
         if each.metric is None and not tried.has_candidate(each.params)
     ]
-    return first[len(state.trials) - len(state.given) :]
+    return first[len(state.trials) - len(state.inherited) :]
 
 
 def _candidates(state: StudyState, numbers: set[int]) -> History:

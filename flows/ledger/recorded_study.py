@@ -308,7 +308,7 @@ class RecordedStudy:
 
     def _restore(self, trial: Trial) -> None:
         """Put a trial of the ledger into the study, which is told later of how it ended."""
-        if trial.number not in self._opened.given:
+        if trial.number not in self._opened.inherited:
             asked = Trial(trial.number, trial.params, trial.seed, proposer=trial.proposer)
             self.study.add_trial(asked)
             return

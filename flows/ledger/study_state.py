@@ -41,8 +41,8 @@ class StudyState:
         trials: All trials in the order asked; those without an outcome are in flight, or were
             when the run died.
         finished: The numbers of the trials that have an outcome, in the order recorded.
-        given: The numbers of the trials that the study started from: results from elsewhere, and
-            trials of before it was adopted.
+        inherited: The numbers of the trials that the study started from: results from elsewhere,
+            and trials of before it was adopted.
         known: Those of them that are results from elsewhere, which cost no budget.
         interruptions: The trials in flight that were stopped with their run, as cancelled ones,
             by their numbers.
@@ -64,7 +64,7 @@ class StudyState:
     updated: str
     trials: list[Trial] = field(default_factory=list)
     finished: list[int] = field(default_factory=list)
-    given: set[int] = field(default_factory=set)
+    inherited: set[int] = field(default_factory=set)
     known: set[int] = field(default_factory=set)
     interruptions: dict[int, Trial] = field(default_factory=dict)
     started: dict[int, str] = field(default_factory=dict)
@@ -167,7 +167,7 @@ class StudyState:
                 )
                 self.trials.append(known)
                 self.finished.append(record.number)
-                self.given.add(record.number)
+                self.inherited.add(record.number)
                 self.known.add(record.number)
                 self.started[record.number] = self.ended[record.number] = record.at
             case AskedRecord():
@@ -233,7 +233,7 @@ class StudyState:
         numbers = {trial.number: i for i, trial in enumerate(kept)}
         self.trials = [replace(trial, number=i) for i, trial in enumerate(kept)]
         self.finished = [numbers[number] for number in self.finished if number in numbers]
-        self.given = set(self.finished)
+        self.inherited = set(self.finished)
         self.known = {numbers[number] for number in self.known if number in numbers}
         self.started = {numbers[n]: at for n, at in self.started.items() if n in numbers}
         self.ended = {numbers[n]: at for n, at in self.ended.items() if n in numbers}

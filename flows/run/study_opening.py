@@ -36,7 +36,7 @@ class OpenStudy:
         name: Its name, as it is shown.
         plan: What it is, with the lag that it has.
         ledger: Claimed.
-        study: Rebuilt.
+        recorded: The study, rebuilt.
         result: What its ledger holds as the result of a complete study; None where there is none,
             and where the study was adopted just now.
         notes: What a person should know about how it was opened: the level of the log line, and a
@@ -47,7 +47,7 @@ class OpenStudy:
     name: str
     plan: StudyPlan
     ledger: Ledger
-    study: RecordedStudy
+    recorded: RecordedStudy
     result: TuningResult | None
     notes: list[tuple[int, str]]
     continuation: str = ""
@@ -158,9 +158,9 @@ def _open(plan: StudyPlan, name: str, ledger: Ledger) -> OpenStudy:
     for found in _sourced(plan) if definition is not None or not (state and state.begun) else ():
         initial += found.trials
         notes.append((logging.INFO, found.sentence))
-    study = RecordedStudy(plan.study, ledger, _run_record(plan, ledger), definition, initial)
+    recorded = RecordedStudy(plan.study, ledger, _run_record(plan, ledger), definition, initial)
     result = None if state is None or definition is not None else recorded_result(state)
-    return OpenStudy(name, plan, ledger, study, result, notes, continuation)
+    return OpenStudy(name, plan, ledger, recorded, result, notes, continuation)
 
 
 def _adoption(plan: StudyPlan, name: str, changed: list[str], location: str) -> StudyRecord:

@@ -82,7 +82,7 @@ def run_study(plan: StudyPlan, name: str) -> TuningResult:
         try:
             loop = TrialLoop(
                 name=opened.name,
-                study=opened.study,
+                study=opened.recorded,
                 objective=objective,
                 launcher=launcher,
                 config=plan.config,
@@ -100,7 +100,7 @@ def run_study(plan: StudyPlan, name: str) -> TuningResult:
                 for level, note in launcher.notes:
                     logger.log(level, "%s", note)
             if stopped_before is None or opened.result is None:
-                opened.study.begin()
+                opened.recorded.begin()
             cancellation.tell(loop.interrupt)
             claim_lost.tell(loop.interrupt)
             return _observed_run(opened, objective.name, loop, observers, stopped_before)
@@ -196,7 +196,7 @@ def _observed_run(
         cancelled = is_cancellation(error)
         ending = "cancelled" if cancelled else "failed"
         why = describe_error(error)
-        opened.study.stop(ending, why)
+        opened.recorded.stop(ending, why)
         observers.notify(StudyFailed(opened.name, error, why, cancelled, loop.progress))
         raise
     progress = replace(loop.progress, best_trial=result.best_trial)
@@ -206,10 +206,10 @@ def _observed_run(
 
 def _completed(opened: OpenStudy, reason: StopReason) -> TuningResult:
     """Write down that a study is complete, and what its ledger has as its result."""
-    if opened.study.study.best_trial is None:
+    if opened.recorded.study.best_trial is None:
         raise TrainingError(_why_there_is_no_metric(opened.plan, reason))
-    opened.study.stop("completed", reason.value)
-    result = recorded_result(opened.study.state)
+    opened.recorded.stop("completed", reason.value)
+    result = recorded_result(opened.recorded.state)
     assert result is not None  # noqa: S101 - it was completed just now, and has a best trial
     return result
 

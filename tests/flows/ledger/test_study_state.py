@@ -103,10 +103,10 @@ def test_an_interrupted_trial_is_in_flight_and_shown_as_cancelled() -> None:
     assert counted_trials(state)[0].outcome is None
 
 
-def test_results_from_elsewhere_are_known_and_given() -> None:
+def test_results_from_elsewhere_are_known_and_inherited() -> None:
     known = KnownRecord(at=AT, number=0, params={"x": 0.5, "kind": "a"}, metric=0.125)
     state = state_after(run_record(), known, asked(1))
-    assert (state.known, state.given, state.finished) == ({0}, {0}, [0])
+    assert (state.known, state.inherited, state.finished) == ({0}, {0}, [0])
     assert state.trials[0].attempts == 0
 
 
@@ -118,7 +118,7 @@ def test_an_adopted_study_keeps_what_has_ended_and_lies_in_the_new_space() -> No
     space = {"x": {"type": "float", "low": 0.5, "high": 1.0}, "kind": ["a", "b"]}
     state.take(study_record(space=state.definition.space | {"x": space["x"]}))
     assert [(t.number, t.params["x"], t.metric) for t in state.trials] == [(0, 0.75, 2.0)]
-    assert (state.finished, state.given, state.begun) == ([0], {0}, False)
+    assert (state.finished, state.inherited, state.begun) == ([0], {0}, False)
     assert (state.running, state.attempts_before) == (set(), {})
 
 
