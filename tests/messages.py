@@ -24,17 +24,14 @@ TRIAL_1_RAISED = "trial 1 failed: ValueError: singular matrix"
 ONE_TRIAL_FINISHED = "1 trial finished; best metric so far 0.5 (trial 0)"
 
 # flows/storage
+HELD_BY_BRAVE_OTTER = re.compile(r"\bheld by .*'brave-otter' \(process \d")
 LEDGER_WAS_CHANGED = re.compile(r"changed or removed by somebody else")
 
 # tasks
 EACH_TRIAL_IMPORTS = re.compile(r"\beach trial imports the objective\b", re.IGNORECASE)
 
-# goal and strategies: what was given comes last.
+# goal and strategies: a pattern, which what was given is to follow.
 DIRECTION_IS_WRONG = r"direction: must be .*'maximize'.*'minimize'.* "
 
 # strategies/gaussian_process: the cause comes last.
 MODEL_CANNOT_BE_COMPUTED = re.compile(r"The model cannot be computed, .*\bdensities: ")
-
-# search_space and strategies: constraints that leave nothing to try.
-NO_CANDIDATE_MEETS = re.compile(r"\bnone of the candidates meets\b")
-NO_RANDOM_CANDIDATE_MEETS = re.compile(r"\bnone of 100,000 random candidates meets\b")

@@ -117,7 +117,7 @@ def test_another_study_of_the_same_name_is_a_conflict_that_lists_the_differences
         )
     text = str(raised.value)
     assert re.search(r"study 'small' .*another.*ledger", text)
-    assert re.search(r"- space\.x: .*'low': 0\.0.* ledger\b.*'low'", text)
+    assert re.search(r"- space\.x: .*'low': 0\.0.*'low'", text)
     assert re.search(r"- space\.y: not .*ledger", text)
     assert re.search(r"- strategy\.max_iters: not .*\b9$", text, re.MULTILINE)
     assert re.search(r"- direction: 'maximize' .*'minimize'", text)
@@ -178,7 +178,7 @@ def test_a_failed_study_is_continued_after_the_trial_that_failed_it(tmp_path: Pa
             raise ValueError("no licence")
         return float(params["x"])
 
-    with pytest.raises(TrainingError, match=r"trial 0 .*ValueError: no licence"):
+    with pytest.raises(TrainingError, match=r"trial 0 .*ValueError.* licence"):
         run(train, on_failure="raise")
     stopped = state().stopped
     assert stopped is not None
@@ -313,7 +313,7 @@ def test_a_disk_that_is_full_in_the_middle_ends_the_study_with_a_clear_error(
                 room = (ledgers / "small.jsonl").stat().st_size + 40
                 resource.setrlimit(resource.RLIMIT_FSIZE, (room, hard))
 
-    with pytest.raises(LedgerError, match=r"small\.jsonl .*written: File too large"):
+    with pytest.raises(LedgerError, match=r"small\.jsonl .*written.*File too large"):
         run(train, 200, observers=[Filler()])
     resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
     finished = len(state().finished)

@@ -16,7 +16,6 @@ from prefect_tuner import (
     Study,
 )
 from prefect_tuner.testing import run_trials
-from tests.messages import NO_CANDIDATE_MEETS, NO_RANDOM_CANDIDATE_MEETS
 from tests.objective_functions import number
 from tests.search_spaces import UNHURRIED, spaces
 
@@ -132,8 +131,8 @@ def test_what_few_feasible_candidates_there_are_is_counted_out() -> None:
 
 def test_constraints_that_nothing_meets_are_refused_before_a_trial() -> None:
     small = SearchSpace({"a": Int(0, 9)}, constraints=["a > 9"])
-    with pytest.raises(InvalidConfiguration, match=NO_CANDIDATE_MEETS):
+    with pytest.raises(InvalidConfiguration, match=r"none of the candidates\b.*meets"):
         Study(small, strategy="random")
     large = SearchSpace({"x": Float(0.0, 1.0)}, constraints=["x > 1"])
-    with pytest.raises(InvalidConfiguration, match=NO_RANDOM_CANDIDATE_MEETS):
+    with pytest.raises(InvalidConfiguration, match=r"none of 100,000\b.*meets"):
         Study(large, strategy="random")

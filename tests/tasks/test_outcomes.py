@@ -185,7 +185,7 @@ def test_a_trial_killed_from_outside_has_crashed(
 def test_a_trial_over_its_memory_limit_is_killed(faults: Launcher, name: str) -> None:
     run = attempt(faults, name, memory=200 * MB)
     assert run.report.outcome is Outcome.OUT_OF_MEMORY
-    assert re.fullmatch(r"took \d[\d,]*\.\d MB, .*limit.*\b200\.0 MB", run.report.message)
+    assert re.fullmatch(r"took \d[\d,]*\.\d MB,.*limit.*\b200\.0 MB", run.report.message)
     assert_gone(run.pids)
 
 

@@ -33,8 +33,8 @@ def test_changed_constraints_are_listed_one_by_one() -> None:
     recorded = definition(SearchSpace(PARAMETERS, constraints=["a < b", "a > 1"]))
     given = definition(SearchSpace(PARAMETERS, constraints=["a > 1", "a > 2"]))
     missing, new = differences(recorded, given)
-    assert re.fullmatch(r"space: constraint 'a < b' .*missing", missing)
-    assert re.fullmatch(r"space: constraint not .*'a > 2'", new)
+    assert re.fullmatch(r"space: constraint.*'a < b'.*missing", missing)
+    assert re.fullmatch(r"space: constraint.*\bnot\b.*'a > 2'", new)
 
 
 def test_constraints_in_another_order_make_no_other_study() -> None:

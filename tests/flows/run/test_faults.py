@@ -252,7 +252,7 @@ def test_a_module_deleted_before_the_fork_server_is_killed_crashes_the_trials_af
     run = run_tune(f"{module}:train_and_kill_the_fork_server", max_trials=4)
     assert run.outcomes == ["completed", "crashed", "crashed", "crashed"]
     for trial in run.result.trials[2:]:
-        assert re.match(r".*process .*not be started: objective ", trial.message)
+        assert re.match(r".*process .*be started: objective ", trial.message)
         assert re.search(rf"\bno file '{module}'", trial.message)
 
 

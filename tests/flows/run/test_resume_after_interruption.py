@@ -176,7 +176,7 @@ def test_a_second_run_is_told_who_holds_the_study_and_the_first_goes_on(
         ) as second:
             told, _ = second.communicate(timeout=60.0)
         assert second.returncode == 1, told
-        assert re.search(r"StudyConflict: study 'held' .*held by\b", told)
+        assert re.search(r"StudyConflict: study 'held' .*held\b", told)
         assert f"{run.flow_run!r} (process {first.pid} on {run.host})" in told
         assert first.poll() is None
         gate.unlink()

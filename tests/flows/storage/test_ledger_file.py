@@ -256,7 +256,7 @@ def test_a_full_disk_is_an_error_and_leaves_what_was_recorded(ledger_file: Path)
         env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
     )
     first, second = process.stdout.splitlines()
-    assert re.search(r"small\.jsonl .*written: File too large.*recorded before", first)
+    assert re.search(r"small\.jsonl .*written.*too large.*recorded before", first)
     assert second == f"still: {first}"
     assert len(state_of(ledger_file.parent).trials) == 3
 
@@ -278,14 +278,14 @@ def test_a_ledger_that_was_removed_is_missed(ledger_file: Path) -> None:
 
 def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(LedgerError, match=r"file/small\.claim .*written: .*Not a directory"):
+    with pytest.raises(LedgerError, match=r"file/small\.claim .*written.*Not a directory"):
         open_ledger(tmp_path / "file")
 
 
 def test_a_claim_that_could_not_be_made_holds_nothing(tmp_path: Path) -> None:
     (tmp_path / "small.jsonl").mkdir()
     store = LedgerFile(tmp_path, "small")
-    with pytest.raises(LedgerError, match=r"small\.jsonl .*written: .*Is a directory"):
+    with pytest.raises(LedgerError, match=r"small\.jsonl .*written.*Is a directory"):
         store.claim(holder())
     with pytest.raises(InternalTunerError):
         store.append(b"")

@@ -275,7 +275,7 @@ def test_a_strategy_that_leaves_the_space_is_named(
     study = Study(SPACE, strategy=OutsideSearch)
     with pytest.raises(InternalTunerError) as caught:
         study.ask()
-    assert re.search(r"OutsideSearch .*candidate.* not in.* search", str(caught.value))
+    assert re.search(r"OutsideSearch .*candidate.*not in.* search", str(caught.value))
     assert said in str(caught.value)
     assert len(study.history) == 0
 

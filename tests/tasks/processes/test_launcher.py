@@ -340,7 +340,7 @@ def test_a_trial_is_crashed_when_the_system_has_no_descriptors_left(
         patch.setattr(os, "pipe", exhausted)
         report = attempt(launcher, "fine").report
     assert report.outcome is Outcome.CRASHED
-    assert re.search(r"not be started: \[Errno 24\]", report.message)
+    assert re.search(r"be started: \[Errno 24\]", report.message)
     assert attempt(launcher, "fine").report.metric == 1.5
 
 

@@ -199,7 +199,7 @@ def test_a_wrong_entry_of_constraints_is_named() -> None:
     with pytest.raises(InvalidConfiguration) as caught:
         SearchSpace({"a": [1, 2], "limits": entry})
     unknown, no_list = caught.value.mistakes
-    assert re.match(r"space\.limits: .*no argument 'names'.* expressions$", unknown)
+    assert re.match(r"space\.limits: .*no argument 'names'.*expressions$", unknown)
     assert re.match(r"space\.limits: expressions: must .*list\b", no_list)
 
 
