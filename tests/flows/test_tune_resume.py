@@ -117,7 +117,7 @@ def test_another_study_of_the_same_name_is_a_conflict_that_lists_the_differences
         )
     text = str(raised.value)
     assert re.search(r"study 'small' .*another.*ledger", text)
-    assert re.search(r"- space\.x: .*'low': 0\.0.*'low'", text)
+    assert re.search(r"- space\.x: .*'high': 1\.0\b.*\b2\.0", text)
     assert re.search(r"- space\.y: not .*ledger", text)
     assert re.search(r"- strategy\.max_iters: not .*\b9$", text, re.MULTILINE)
     assert re.search(r"- direction: 'maximize' .*'minimize'", text)
