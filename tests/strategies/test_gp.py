@@ -256,7 +256,7 @@ def test_initial_trials_come_before_the_model_is_asked() -> None:
 
 @pytest.mark.parametrize("initial", [0, -1, 2.5, "3"])
 def test_initial_must_be_a_positive_whole_number(initial: object) -> None:
-    with pytest.raises(InvalidConfiguration, match=r'strategy "gp": option initial\b'):
+    with pytest.raises(InvalidConfiguration, match=r'"gp": option initial must\b'):
         Study({"x": Float(0.0, 1.0)}, strategy={"name": "gp", "initial": initial})
 
 

@@ -207,7 +207,7 @@ def test_the_names_of_its_strategies_are_told_installed_or_not() -> None:
 
 def test_the_reason_names_who_takes_part() -> None:
     reason = Study(PLAIN_SPACE, portfolio("gp", "random", "sobol")).strategy.reason()
-    assert re.match(r"gp, random and sobol\b", reason)
+    assert re.match(r"gp, random and sobol\b.*turns", reason)
 
 
 def test_the_best_trial_is_the_one_that_a_member_relies_on_which_models_noise() -> None:

@@ -94,7 +94,7 @@ def test_max_iters_counts_all_trials_of_the_study() -> None:
 
 @pytest.mark.parametrize("max_iters", [0, -1, 2.5, "3", True])
 def test_max_iters_must_be_a_positive_whole_number(max_iters: object) -> None:
-    with pytest.raises(InvalidConfiguration, match=r'strategy "random": option max_iters\b'):
+    with pytest.raises(InvalidConfiguration, match=r'"random": option max_iters must\b'):
         Study({"x": Float(0.0, 1.0)}, strategy={"name": "random", "max_iters": max_iters})
 
 

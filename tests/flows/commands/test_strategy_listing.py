@@ -132,4 +132,4 @@ def test_the_listing_has_no_line_longer_than_the_terminal() -> None:
     assert text.splitlines()[0] == "auto (default)"
     assert "gp" in text.splitlines()
     assert "    shuffle: bool, default false" in text.splitlines()
-    assert re.search(r"\n\nrandom\n    \w", text)
+    assert re.search(r"\n\nrandom\n    Draws.*uniformly", text)
