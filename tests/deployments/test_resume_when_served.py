@@ -25,6 +25,7 @@ from tests.deployments.serving import serving
 from tests.flows import counted_study
 from tests.flows.counted_study import calls, calls_by_number, counted_space
 from tests.flows.processes import assert_gone
+from tests.messages import FLOW_RUN_IS_TO_BE_SUSPENDED
 from tests.polling import eventually
 
 pytestmark = pytest.mark.slow
@@ -182,7 +183,7 @@ def test_a_run_that_was_suspended_goes_on_when_it_is_resumed(
     before = eventually(it_has_stopped, timeout=30.0)
     assert before.stopped is not None
     assert before.stopped.ending == "cancelled"
-    assert before.stopped.reason == "the flow run is to be suspended"
+    assert before.stopped.reason == FLOW_RUN_IS_TO_BE_SUSPENDED
     assert before.in_flight
     study.wait_until_it_is("Suspended")
     assert_gone(before.runs[-1].pid, timeout=30.0)

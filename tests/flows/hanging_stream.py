@@ -13,6 +13,7 @@ from prefect.runtime import flow_run as this_flow_run
 from prefect_tuner import Params, StudyStarted, TunerConfig, TuningObserver, stream
 from tests.flows.flow_runs import X, flow_run
 from tests.flows.processes import assert_gone
+from tests.messages import STREAM_WAS_CLOSED
 from tests.polling import eventually
 
 CLOSED_WITHIN = 5.0
@@ -61,7 +62,7 @@ class Hanging:
         def ended() -> None:
             state = flow_run(self.run.id)["state"]
             assert state["type"] == "FAILED"
-            assert "TuningCancelled: the stream of its events was closed" in state["message"]
+            assert f"TuningCancelled: {STREAM_WAS_CLOSED}" in state["message"]
 
         eventually(ended)
 

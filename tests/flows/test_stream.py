@@ -29,6 +29,7 @@ from tests.flows.flow_runs import X
 from tests.flows.hanging_stream import CLOSED_WITHIN, Hanging
 from tests.flows.objectives import by_number
 from tests.flows.processes import assert_gone
+from tests.messages import STREAM_WAS_CLOSED, TRIAL_1_RAISED
 from tests.polling import eventually
 
 pytestmark = pytest.mark.usefixtures("prefect_server")
@@ -58,7 +59,7 @@ def names(events: list[TuningEvent]) -> list[str]:
 
 def test_a_for_loop_gets_every_event_in_order_and_then_the_result() -> None:
     events = stream(**THREE)
-    with pytest.raises(RuntimeError, match="no result before the last event"):
+    with pytest.raises(RuntimeError, match=r"no result before\b"):
         _ = events.result
     heard = list(events)
     assert names(heard) == TOLD
@@ -179,7 +180,7 @@ def test_another_thread_may_close_the_stream(tmp_path: Path) -> None:
     closing = threading.Thread(target=close)
     closing.start()
     heard: list[TuningEvent] = []
-    with pytest.raises(TuningCancelled, match="the stream of its events was closed"):
+    with pytest.raises(TuningCancelled, match=STREAM_WAS_CLOSED):
         heard.extend(study.events)
     since = time.monotonic()
     closing.join()
@@ -200,7 +201,7 @@ def test_a_stream_is_closed_while_the_objective_is_being_imported(tmp_path: Path
 
     closing = threading.Thread(target=close)
     closing.start()
-    with pytest.raises(TuningCancelled, match="the stream of its events was closed"):
+    with pytest.raises(TuningCancelled, match=STREAM_WAS_CLOSED):
         list(events)
     closing.join(CLOSED_WITHIN)
     assert not closing.is_alive()
@@ -243,7 +244,7 @@ def test_the_parameters_may_be_given_by_position_observers_too() -> None:
 
 def test_what_is_no_parameter_is_refused_at_once() -> None:
     unknown: dict[str, Any] = {"objectiv": "x7-very-secret"}
-    with pytest.raises(TypeError, match=r"^stream: got an unexpected keyword argument 'objectiv'$"):
+    with pytest.raises(TypeError, match=r"^stream: .*unexpected.* 'objectiv'$"):
         stream(**unknown)
 
 
@@ -259,9 +260,9 @@ def test_mistakes_are_raised_where_the_events_are_read(mistake: dict[str, Any]) 
 def test_a_study_that_fails_says_so_in_an_event_and_raises() -> None:
     heard: list[TuningEvent] = []
     events = stream(**{**THREE, "config": TunerConfig(max_trials=3, on_failure="raise")})
-    with pytest.raises(TrainingError, match="trial 1 failed: ValueError: singular matrix"):
+    with pytest.raises(TrainingError, match=TRIAL_1_RAISED):
         heard.extend(event for event in events)
     assert isinstance(heard[-1], StudyFailed)
-    assert heard[-1].reason == "trial 1 failed: ValueError: singular matrix"
+    assert heard[-1].reason == TRIAL_1_RAISED
     assert not any(isinstance(event, StudyCompleted) for event in heard)
     assert any(isinstance(event, BestImproved) for event in heard)

@@ -11,6 +11,7 @@ import pytest
 from prefect_tuner import Outcome, Params, StopReason, Study, TrialContext
 from tests.flows.flow_runs import X, run_tune
 from tests.flows.objectives import QUICK_END, by_number, value
+from tests.messages import STOPPED_WHILE_IT_RAN
 
 pytestmark = pytest.mark.usefixtures("prefect_server")
 
@@ -84,7 +85,7 @@ def test_at_the_deadline_running_trials_are_stopped_and_none_starts(tmp_path: Pa
     assert run.outcomes == ["completed", "cancelled", "cancelled"]
     assert {file.name for file in tmp_path.iterdir()} == {"0", "1", "2"}
     assert result.trials[1].message == (
-        "the study was stopped while the trial ran: the time of the budget was over"
+        f"{STOPPED_WHILE_IT_RAN}: {StopReason.MAX_DURATION.sentence}"
     )
     assert 2.5 <= result.duration < QUICK_END
     assert 0.0 < (result.trials[1].duration or 0.0) < result.duration
@@ -119,7 +120,7 @@ def test_a_stop_rule_stops_what_still_runs() -> None:
     run = run_tune(by_number(["hang", 0.9]), max_concurrency=2, max_trials=5, target_metric=0.5)
     assert run.outcomes == ["cancelled", "completed"]
     assert run.result.trials[0].message == (
-        "the study was stopped while the trial ran: the target was reached"
+        f"{STOPPED_WHILE_IT_RAN}: {StopReason.TARGET_METRIC.sentence}"
     )
     assert run.result.trials[0].outcome is Outcome.CANCELLED
     assert run.result.duration < QUICK_END

@@ -67,7 +67,7 @@ def test_another_process_reads_the_result_with_its_types(typed_run: FlowRun) -> 
     assert json.loads(read.stdout) == [
         "TuningResult",
         "Exact types",
-        "the strategy has nothing left to try",
+        StopReason.EXHAUSTED.sentence,
         ["bool", "int", "float", "str"],
     ]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import resource
 import time
 from collections.abc import Callable, Iterator
@@ -30,6 +31,7 @@ from prefect_tuner.flows.run.default_storage import storage_or_default
 from prefect_tuner.flows.storage.storage_address import list_slugs, open_store
 from prefect_tuner.flows.study.tuning_events import TrialCompleted
 from tests.flows.dependent_strategy import DependentSearch
+from tests.messages import LEDGER_WAS_CHANGED
 
 pytestmark = pytest.mark.usefixtures("prefect_server")
 
@@ -114,19 +116,19 @@ def test_another_study_of_the_same_name_is_a_conflict_that_lists_the_differences
             seed=3,
         )
     text = str(raised.value)
-    assert "study 'small' is another one in its ledger" in text
-    assert "- space.x: {'type': 'float', 'low': 0.0, 'high': 1.0} in the ledger, now" in text
-    assert "- space.y: not in the ledger, now" in text
-    assert "- strategy.max_iters: not in the ledger, now 9" in text
-    assert "- direction: 'maximize' in the ledger, now 'minimize'" in text
-    assert "- seed: 0 in the ledger, now 3" in text
+    assert re.search(r"study 'small' .*another.*ledger", text)
+    assert re.search(r"- space\.x: .*'high': 1\.0\b.*\b2\.0", text)
+    assert re.search(r"- space\.y: not .*ledger", text)
+    assert re.search(r"- strategy\.max_iters: not .*\b9$", text, re.MULTILINE)
+    assert re.search(r"- direction: 'maximize' .*'minimize'", text)
+    assert re.search(r"- seed: 0 .*\b3$", text, re.MULTILINE)
     assert "on_conflict: 'new'" in text
     assert calls(tmp_path / "calls") == [0, 1, 2, 3]
 
 
 def test_another_objective_is_another_study(tmp_path: Path) -> None:
     run(counted(tmp_path / "calls"))
-    with pytest.raises(StudyConflict, match=r"- objective: '.*train' in the ledger, now 'json:"):
+    with pytest.raises(StudyConflict, match=r"- objective: '.*train' .*'json:"):
         run("json:loads")
 
 
@@ -176,7 +178,7 @@ def test_a_failed_study_is_continued_after_the_trial_that_failed_it(tmp_path: Pa
             raise ValueError("no licence")
         return float(params["x"])
 
-    with pytest.raises(TrainingError, match="trial 0 failed: ValueError: no licence"):
+    with pytest.raises(TrainingError, match=r"trial 0 .*ValueError.* licence"):
         run(train, on_failure="raise")
     stopped = state().stopped
     assert stopped is not None
@@ -282,7 +284,7 @@ def test_a_ledger_that_cannot_be_written_ends_the_study_and_keeps_what_it_has(
                 file.write(b"scribble\n")
         return float(params["x"])
 
-    with pytest.raises(LedgerError, match="was changed or removed by somebody else"):
+    with pytest.raises(LedgerError, match=LEDGER_WAS_CHANGED):
         run(train, 6)
     text = ledger.read_bytes().removesuffix(b"scribble\n")
     ledger.write_bytes(text)
@@ -311,7 +313,7 @@ def test_a_disk_that_is_full_in_the_middle_ends_the_study_with_a_clear_error(
                 room = (ledgers / "small.jsonl").stat().st_size + 40
                 resource.setrlimit(resource.RLIMIT_FSIZE, (room, hard))
 
-    with pytest.raises(LedgerError, match=r"small\.jsonl cannot be written: File too large"):
+    with pytest.raises(LedgerError, match=r"small\.jsonl .*written.*File too large"):
         run(train, 200, observers=[Filler()])
     resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
     finished = len(state().finished)

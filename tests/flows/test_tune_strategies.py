@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from typing import Any
 
 import pytest
@@ -67,10 +68,8 @@ def test_auto_knows_the_budget() -> None:
     listener = Listener()
     space = {"x": Int(0, 2)}
     run = run_tune(value, space, max_trials=9, max_concurrency=2, observers=[listener])
-    assert listener.reason == (
-        "auto chose gp, which visits the most promising candidates first: the budget of 9 trials "
-        "is enough for all 3"
-    )
+    assert listener.reason is not None
+    assert re.match(r"auto chose gp.*\b9 trials\b.*\b3$", listener.reason)
     assert sorted(trial.params["x"] for trial in run.result.trials) == [0, 1, 2]
     assert run.result.stop_reason == "exhausted"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -52,7 +53,7 @@ def test_a_python_that_is_too_old_is_named_with_its_version_and_the_way_out(
     done = _make(checkout, goal, f"PYTHON={python}")
     assert done.returncode == 2
     assert f"{python} is Python 3.9.18" in done.stderr
-    assert "needs Python 3.11 or newer" in done.stderr
+    assert re.search(r"\bneeds Python 3\.11\b", done.stderr)
     assert f"make {goal} PYTHON=python3.12" in done.stderr
     assert not (checkout / ".venv").exists()
 
@@ -68,7 +69,7 @@ def test_a_python_without_venv_is_told_what_to_install(checkout: Path) -> None:
     python = _python_that_starts_with(checkout, 'sys.modules["ensurepip"] = None')
     done = _make(checkout, "tune", f"PYTHON={python}")
     assert done.returncode == 2
-    assert "comes without venv or ensurepip" in done.stderr
+    assert re.search(r"\bwithout venv\b.*ensurepip", done.stderr)
     major, minor = sys.version_info[:2]
     assert f"apt-get install python{major}.{minor}-venv" in done.stderr
 

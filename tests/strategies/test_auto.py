@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 
@@ -207,10 +208,7 @@ def test_the_reason_is_that_for_the_budget(
     options: dict[str, int], budget: Budget | None, enough_for: str
 ) -> None:
     strategy = Study(SMALL, {"name": "auto", **options}).strategy
-    assert strategy.reason(budget) == (
-        "auto chose gp, which visits the most promising candidates first: the budget of "
-        f"{enough_for} trials is enough for all 12"
-    )
+    assert re.match(rf"auto chose gp.* {enough_for} trials\b.* 12$", strategy.reason(budget))
 
 
 def test_a_space_that_no_strategy_can_search_is_refused_before_the_first_trial() -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from importlib.util import find_spec
 from typing import ClassVar
 
@@ -111,10 +112,8 @@ def test_who_lacks_what_a_space_needs_is_told_who_has_it() -> None:
     with pytest.raises(InvalidConfiguration) as caught:
         Study(CONDITIONAL_SPACE, strategy=UniformSearch)
     said, _, able = str(caught.value).partition("; use ")
-    assert said == (
-        "strategy UniformSearch: cannot search spaces with conditional parameters "
-        "(drop, depth, is_dropping)"
-    )
+    assert re.match(r"strategy UniformSearch: .*conditional parameters\b", said)
+    assert said.endswith("(drop, depth, is_dropping)")
     assert {"'auto'", "'grid'", "'portfolio'", "'random'", "'tpe'"} <= set(able.split(" or "))
-    with pytest.raises(InvalidConfiguration, match=r"with constraints \(a \+ b <= 1; not"):
+    with pytest.raises(InvalidConfiguration, match=r"constraints \(a \+ b <= 1;"):
         Study(CONSTRAINED_SPACE, strategy=UniformSearch)

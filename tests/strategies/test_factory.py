@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from typing import Any, ClassVar
 
 import numpy as np
@@ -24,6 +25,7 @@ from prefect_tuner.strategies.gp import GaussianProcessSearch
 from prefect_tuner.strategies.grid import GridSearch
 from prefect_tuner.strategies.random_search import RandomSearch
 from prefect_tuner.strategies.strategy import Proposal, StrategyOptions
+from tests.messages import DIRECTION_IS_WRONG
 
 SPACE = {"lr": Float(0.0, 1.0)}
 
@@ -126,25 +128,23 @@ def test_every_option_is_described() -> None:
 
 def test_an_unknown_name_lists_the_known_ones_nearest_first() -> None:
     (said,) = mistakes_of("gird")
-    assert said.startswith("strategy: 'gird' is not known, did you mean 'grid'? Known are 'grid', ")
+    assert re.match(r"strategy: 'gird' .*'grid'\? .*'grid', ", said)
     assert "'random'" in said
 
 
 def test_an_unknown_option_lists_the_known_ones_nearest_first() -> None:
     (said,) = mistakes_of({"name": "grid", "point": 3})
-    assert said == (
-        "strategy \"grid\": option point is not known, did you mean 'points'? "
-        "Known are 'points', 'shuffle'"
-    )
+    assert re.match(r'strategy "grid": option point .*not known\b', said)
+    assert re.search(r" 'points'\? .*'points', 'shuffle'$", said)
 
 
 def test_a_wrong_option_says_what_would_be_right() -> None:
-    assert mistakes_of({"name": "random", "max_iters": "many"}) == (
-        "strategy \"random\": option max_iters must be a valid integer, got 'many'",
-    )
-    assert mistakes_of({"name": MiddleSearch, "shift": -1.0}) == (
-        "strategy MiddleSearch: option shift must be greater than or equal to 0, got -1.0",
-    )
+    (said,) = mistakes_of({"name": "random", "max_iters": "many"})
+    assert re.match(r'strategy "random": option max_iters\b', said)
+    assert re.search(r" must .*integer.* 'many'$", said)
+    (said,) = mistakes_of({"name": MiddleSearch, "shift": -1.0})
+    assert re.match(r"strategy MiddleSearch: option shift\b", said)
+    assert re.search(r" must .*greater.*\b0\b.* -1\.0$", said)
 
 
 @pytest.mark.parametrize(
@@ -168,13 +168,13 @@ def test_what_is_no_strategy_is_refused(spec: Any, said: str) -> None:
 @pytest.mark.parametrize("direction", ["up", "MAXIMIZE", None, 1, ["minimize"]])
 def test_a_wrong_direction_is_named(direction: Any) -> None:
     (mistake,) = mistakes_of("random", SPACE, direction)
-    assert mistake == f"direction: must be 'maximize' or 'minimize', got {direction!r}"
+    assert re.fullmatch(DIRECTION_IS_WRONG + re.escape(repr(direction)), mistake)
 
 
 @pytest.mark.parametrize("seed", [-1, True, 1.0, "1", None, np.int64(-1)])
 def test_a_wrong_seed_is_named(seed: Any) -> None:
     (mistake,) = mistakes_of("random", SPACE, "minimize", seed)
-    assert mistake == f"seed: must be a whole number of at least 0, got {seed!r}"
+    assert re.fullmatch(rf"seed: must .*\b0\b.* {re.escape(repr(seed))}", mistake)
 
 
 def test_a_numpy_integer_is_a_seed() -> None:

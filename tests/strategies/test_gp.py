@@ -27,6 +27,7 @@ from prefect_tuner import (
 )
 from prefect_tuner.strategies import gp
 from prefect_tuner.strategies.gaussian_process.regression import NotPositiveDefinite
+from tests.messages import MODEL_CANNOT_BE_COMPUTED
 from tests.objective_functions import SPACE, branin, cube, number, quadratic, run_study
 
 LIVE = """
@@ -255,7 +256,7 @@ def test_initial_trials_come_before_the_model_is_asked() -> None:
 
 @pytest.mark.parametrize("initial", [0, -1, 2.5, "3"])
 def test_initial_must_be_a_positive_whole_number(initial: object) -> None:
-    with pytest.raises(InvalidConfiguration, match='strategy "gp": option initial must be'):
+    with pytest.raises(InvalidConfiguration, match=r'"gp": option initial must\b'):
         Study({"x": Float(0.0, 1.0)}, strategy={"name": "gp", "initial": initial})
 
 
@@ -269,9 +270,9 @@ def test_a_model_that_cannot_be_computed_is_said_once_and_done_without(
     with caplog.at_level(logging.WARNING):
         study = run(lambda p: number(p["x"]), {"x": Float(0.0, 1.0)}, 12)
     assert len(study.history) == 12
-    assert [record.getMessage() for record in caplog.records] == [
-        "The model cannot be computed, candidates come from a ratio of densities: too close"
-    ]
+    (record,) = caplog.records
+    assert MODEL_CANNOT_BE_COMPUTED.match(record.getMessage())
+    assert record.getMessage().endswith(": too close")
 
 
 def test_a_suggestion_takes_little_time_with_200_and_with_500_trials() -> None:

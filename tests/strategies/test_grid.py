@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+import re
 import tracemalloc
 from itertools import islice, product
 from typing import Any
@@ -185,7 +186,7 @@ def test_a_continuous_parameter_without_points_is_refused_with_both_remedies() -
     with pytest.raises(InvalidConfiguration) as caught:
         Study(space, strategy={"name": "grid", "points": {"drop": 3}})
     (said,) = caught.value.mistakes
-    assert said.startswith('strategy "grid": parameter lr is continuous')
+    assert re.match(r'strategy "grid": .*\blr\b.* continuous', said)
     assert "give it a step" in said
     assert '{"lr": 5}' in said
 
@@ -273,7 +274,7 @@ def test_blocks_of_cells_that_violate_a_constraint_are_jumped_over() -> None:
 
 
 def test_a_grid_without_a_feasible_cell_is_refused_before_a_trial() -> None:
-    with pytest.raises(InvalidConfiguration, match="none of the 100 cells meets"):
+    with pytest.raises(InvalidConfiguration, match=r"none of.* 100 cells\b"):
         grid(SearchSpace({"a": Int(0, 9), "b": Int(0, 9)}, constraints=["a + b > 18"]))
-    with pytest.raises(InvalidConfiguration, match="none of 200,000 cells in a row"):
+    with pytest.raises(InvalidConfiguration, match=r"none of.* 200,000 cells\b"):
         grid(SearchSpace(HUGE, constraints=["a + b + c + d > 9999"]))

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import logging
 import random
+import re
 import warnings
 from collections.abc import Callable
 from dataclasses import replace
@@ -234,7 +235,7 @@ def test_parameters_apart_from_a_samplers_model_are_told_once(
     with caplog.at_level(logging.WARNING):
         run_trials(study, 10)
     (told,) = [record.getMessage() for record in caplog.records]
-    assert told.startswith("Optuna's CmaEsSampler draws kind apart from the other parameters")
+    assert re.match(r".*CmaEsSampler\b.* kind apart\b", told)
 
 
 def test_optuna_keeps_its_voice_down(capfd: pytest.CaptureFixture[str]) -> None:

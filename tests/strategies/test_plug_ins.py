@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -72,7 +73,7 @@ def test_all_names_are_listed_though_some_cannot_be_loaded(installed: Path) -> N
 
 def test_a_plug_ins_options_are_validated_like_any_others(installed: Path) -> None:
     said = answer('Study(space, strategy={"name": "halton", "skip": -1})', installed)
-    assert said == 'strategy "halton": option skip must be greater than or equal to 0, got -1'
+    assert re.search(r'"halton": option skip must\b.*\b0\b.*-1$', said)
 
 
 def test_a_plug_in_is_proposed_for_a_name_like_its_own(installed: Path) -> None:
@@ -107,5 +108,7 @@ def test_a_name_that_two_packages_register_is_refused(installed: Path, tmp_path:
     project.write_text(project.read_text().replace("halton-plugin", "other-plugin"))
     install(other, tmp_path / "site")
     said = answer('Study(space, strategy="halton")', installed, tmp_path / "site")
-    assert said.startswith('strategy "halton": is registered more than once, by ')
-    assert "halton-plugin 1.2.3 and other-plugin 1.2.3" in said
+    assert re.match(r'strategy "halton": .*than once\b', said)
+    assert {"halton-plugin 1.2.3", "other-plugin 1.2.3"} <= set(
+        re.findall(r"\S+-plugin [\d.]*\d", said)
+    )

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from collections import Counter
 from random import Random
 from typing import Any
@@ -177,7 +178,7 @@ def test_a_wrong_member_is_named(strategies: Any, mistake: str) -> None:
 
 
 def test_a_member_that_cannot_search_the_space_refuses_it() -> None:
-    with pytest.raises(InvalidConfiguration, match="Downhill: cannot search spaces with cond"):
+    with pytest.raises(InvalidConfiguration, match=r"Downhill: cannot search\b.* conditional"):
         Study(CONDITIONAL_SPACE, portfolio("random", Downhill))
 
 
@@ -205,9 +206,8 @@ def test_the_names_of_its_strategies_are_told_installed_or_not() -> None:
 
 
 def test_the_reason_names_who_takes_part() -> None:
-    assert Study(PLAIN_SPACE, portfolio("gp", "random", "sobol")).strategy.reason() == (
-        "gp, random and sobol take turns, by the improvements that their trials bring"
-    )
+    reason = Study(PLAIN_SPACE, portfolio("gp", "random", "sobol")).strategy.reason()
+    assert re.match(r"gp, random and sobol\b.*turns", reason)
 
 
 def test_the_best_trial_is_the_one_that_a_member_relies_on_which_models_noise() -> None:

@@ -94,7 +94,7 @@ def test_max_iters_counts_all_trials_of_the_study() -> None:
 
 @pytest.mark.parametrize("max_iters", [0, -1, 2.5, "3", True])
 def test_max_iters_must_be_a_positive_whole_number(max_iters: object) -> None:
-    with pytest.raises(InvalidConfiguration, match='strategy "random": option max_iters must be'):
+    with pytest.raises(InvalidConfiguration, match=r'"random": option max_iters must\b'):
         Study({"x": Float(0.0, 1.0)}, strategy={"name": "random", "max_iters": max_iters})
 
 
@@ -131,8 +131,8 @@ def test_what_few_feasible_candidates_there_are_is_counted_out() -> None:
 
 def test_constraints_that_nothing_meets_are_refused_before_a_trial() -> None:
     small = SearchSpace({"a": Int(0, 9)}, constraints=["a > 9"])
-    with pytest.raises(InvalidConfiguration, match="none of the candidates meets"):
+    with pytest.raises(InvalidConfiguration, match=r"none of the candidates\b.*meets"):
         Study(small, strategy="random")
     large = SearchSpace({"x": Float(0.0, 1.0)}, constraints=["x > 1"])
-    with pytest.raises(InvalidConfiguration, match="none of 100,000 random candidates meets"):
+    with pytest.raises(InvalidConfiguration, match=r"none of 100,000\b.*meets"):
         Study(large, strategy="random")

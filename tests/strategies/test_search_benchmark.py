@@ -151,7 +151,7 @@ def test_a_problem_without_single_evaluations_is_not_run_noisily() -> None:
 
     assert isinstance(TABLE, NoisyProblem)
     assert run(Exact(), of_n(4, 2), 2, 0, SEQUENTIAL).regret_at(2) == 2.0
-    with pytest.raises(TypeError, match="exact has no single evaluations"):
+    with pytest.raises(TypeError, match=r"exact has no\b.*evaluations"):
         run(Exact(), of_n(4, 2), 2, 0, SETTINGS["noisy"])
 
 

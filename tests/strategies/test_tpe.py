@@ -94,7 +94,7 @@ def test_a_thin_feasible_region_is_followed() -> None:
 
 def test_constraints_that_nothing_meets_are_said_at_once() -> None:
     for space in ({"a": Float(0.0, 1.0)}, {"a": Int(0, 5)}):
-        with pytest.raises(InvalidConfiguration, match="meets the constraints a >= 1; a < 1"):
+        with pytest.raises(InvalidConfiguration, match=r"constraints a >= 1; a <"):
             Study(SearchSpace(space, constraints=["a >= 1", "a < 1"]), strategy="tpe")
 
 

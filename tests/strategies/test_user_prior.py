@@ -153,7 +153,7 @@ def test_a_mistake_in_a_prior_is_named(given: dict[str, Any], message: str) -> N
 
 def test_a_text_that_stands_for_two_choices_is_refused() -> None:
     space = {"k": [1, "1", "two"]}
-    with pytest.raises(InvalidConfiguration, match="'1' stands for more than one choice"):
+    with pytest.raises(InvalidConfiguration, match=r"'1' .*more than one\b"):
         make_strategy({"name": "gp", "prior": {"k": {"1": 2.0}}}, space)
     Study(space, {"name": "gp", "prior": {"k": {"two": 2.0}}})
 

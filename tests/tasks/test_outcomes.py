@@ -130,7 +130,7 @@ def test_a_trial_over_its_time_limit_is_ended_at_once(faults: Launcher, name: st
     started = time.monotonic()
     run = attempt(faults, name, timeout=0.5)
     assert run.report.outcome is Outcome.TIMED_OUT
-    assert run.report.message == "ran longer than its limit of 0.5 s"
+    assert re.fullmatch(r"ran longer.*\b0\.5 s", run.report.message)
     assert run.report.metric is None
     assert 0.5 <= (run.report.duration or 0) < 2
     assert time.monotonic() - started < 0.5 + TERMINATION_GRACE
@@ -185,9 +185,7 @@ def test_a_trial_killed_from_outside_has_crashed(
 def test_a_trial_over_its_memory_limit_is_killed(faults: Launcher, name: str) -> None:
     run = attempt(faults, name, memory=200 * MB)
     assert run.report.outcome is Outcome.OUT_OF_MEMORY
-    assert re.fullmatch(
-        r"took \d[\d,]*\.\d MB, more than its limit of 200\.0 MB", run.report.message
-    )
+    assert re.fullmatch(r"took \d[\d,]*\.\d MB,.*limit.*\b200\.0 MB", run.report.message)
     assert_gone(run.pids)
 
 
@@ -270,7 +268,7 @@ def test_the_next_trial_works_after_the_fork_server_was_killed(faults: Launcher)
     os.kill(fork_server_of(faults), signal.SIGKILL)
     report = run.result().report
     assert report.outcome is Outcome.CRASHED
-    assert report.message == "the fork server that watched over the trial's process was killed"
+    assert re.search(r"\bfork server\b.*killed", report.message)
     assert_gone(pids)
     assert attempt(faults, "fine").report.metric == 1.5
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import pickle
+import re
 import sys
 import textwrap
 from pathlib import Path
@@ -194,7 +195,7 @@ def test_who_has_no_main_guard_is_told_what_trials_do_not_have(tmp_path: Path) -
         print(describe_objective(train).note)
         """,
     )
-    assert "Trials have of 'script.py' what the objective uses, but not what else" in told.stdout
+    assert re.search(r"Trials have.*'script\.py'.* uses\b", told.stdout)
     assert "With `if __name__" in told.stdout
 
 
@@ -400,7 +401,7 @@ def test_what_cannot_travel_and_is_made_by_main_is_named(tmp_path: Path) -> None
             run_trial(train)
         """,
     )
-    assert "'LOCK', which it uses, cannot be pickled" in told.stdout
+    assert re.search(r"'LOCK'.*cannot be pickled", told.stdout)
 
 
 CHANGED: dict[str, tuple[str, str, str]] = {
@@ -543,7 +544,7 @@ def test_what_may_not_be_as_it_was_is_named(tmp_path: Path) -> None:
             print(describe_objective(train).note)
         """,
     )
-    assert told.stdout.startswith("Trials have 'NUMBERS' as the script makes it when"), told.stderr
+    assert re.match(r"Trials have 'NUMBERS' .*script", told.stdout), told.stderr
 
 
 def test_a_script_that_cannot_be_run_again_is_told_of_what_is_not_there(tmp_path: Path) -> None:
@@ -567,7 +568,7 @@ def test_a_script_that_cannot_be_run_again_is_told_of_what_is_not_there(tmp_path
         """,
     )
     notes, trial = told.stdout.splitlines()
-    assert "script.py' cannot be run in the process of the trials (FileExistsError" in notes
+    assert re.search(r"script\.py' cannot be run.*\(FileExistsError", notes)
     assert trial == '[1.0, "", []]', told.stderr
 
 
@@ -712,8 +713,8 @@ def test_a_script_without_a_main_guard_that_names_itself_is_told_so_once(
     assert told.stderr.count("Beginning flow run") == 1
     *_, last = told.stderr.strip().splitlines()
     assert "ObjectiveNotFound" in last or "ObjectiveNotFound" in told.stderr
-    assert "its own module begins a study when it is imported" in told.stderr
-    assert 'Put the call that begins it under `if __name__ == "__main__":`' in told.stderr
+    assert re.search(r"\bmodule begins a study\b", told.stderr)
+    assert '`if __name__ == "__main__":`' in told.stderr
 
 
 @pytest.mark.usefixtures("prefect_server")

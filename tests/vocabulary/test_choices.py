@@ -6,6 +6,7 @@ import copy
 import enum
 import json
 import pickle
+import re
 from collections import OrderedDict
 from typing import Any
 
@@ -78,7 +79,7 @@ def test_the_order_of_keys_makes_no_other_choice() -> None:
     assert Categorical([one]).contains(other)
     assert Categorical([one]) == Categorical([other])
     assert hash(Categorical([one])) == hash(Categorical([other]))
-    with pytest.raises(InvalidConfiguration, match="each choice must be given once"):
+    with pytest.raises(InvalidConfiguration, match=r"\bchoice must .*\bonce\b"):
         Categorical([one, other])
 
 
@@ -233,7 +234,7 @@ def test_any_other_tuple_and_every_list_are_choices(declared: Any) -> None:
 @pytest.mark.parametrize("name", ["__class__", "__exc_type__"])
 def test_a_name_that_prefect_acts_on_is_refused(name: str) -> None:
     (mistake,) = mistakes_of({name: ["os.system"]})
-    assert mistake.startswith(f"space: a name must not be {name!r}")
+    assert re.match(rf"space: .*must not .*{name!r}", mistake)
 
 
 def test_a_list_in_a_condition_lists_values() -> None:

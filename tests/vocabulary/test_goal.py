@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from dataclasses import FrozenInstanceError
 from itertools import pairwise
 from typing import Any
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 
 from prefect_tuner import InvalidConfiguration, Outcome, Trial
 from prefect_tuner.goal import Goal
+from tests.messages import DIRECTION_IS_WRONG
 
 GOALS = st.sampled_from([Goal("maximize"), Goal("minimize")])
 # Few of them, so that some are equal.
@@ -89,4 +91,4 @@ def test_goals_of_one_direction_are_equal_and_cannot_be_changed() -> None:
 def test_a_wrong_direction_is_named(direction: Any) -> None:
     with pytest.raises(InvalidConfiguration) as caught:
         Goal(direction)
-    assert str(caught.value) == f"direction: must be 'maximize' or 'minimize', got {direction!r}"
+    assert re.fullmatch(DIRECTION_IS_WRONG + re.escape(repr(direction)), str(caught.value))

@@ -13,7 +13,7 @@ def test_trials_stand_at_the_place_of_their_number() -> None:
     assert len(history) == 2
     assert history[1].params == {"x": 2}
     assert [trial.number for trial in history[:1]] == [0]
-    with pytest.raises(InternalTunerError, match="trial 5 cannot stand at place 2"):
+    with pytest.raises(InternalTunerError, match=r"trial 5\b.* place 2\b"):
         history.add(Trial(5, {"x": 3}))
 
 

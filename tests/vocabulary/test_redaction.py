@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -120,11 +121,11 @@ def test_a_mistake_in_a_secret_does_not_show_it() -> None:
             }
         )
     mistakes = mistakes_from(raised.value, "login", Login)
-    assert mistakes == [
-        "login.api_key: must be a valid integer, got ***",
-        "login.url: must be a valid integer, got 'https://***@example.org'",
-        "login.nested.token.a: must be a valid integer, got ***",
-    ]
+    assert SECRET not in str(mistakes)
+    key, url, nested = mistakes
+    assert re.fullmatch(r"login\.api_key: must .* \*\*\*", key)
+    assert re.fullmatch(r"login\.url: must .* 'https://\*\*\*@example\.org'", url)
+    assert re.fullmatch(r"login\.nested\.token\.a: must .* \*\*\*", nested)
 
 
 @pytest.mark.parametrize(

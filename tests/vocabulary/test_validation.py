@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from typing import Annotated, Any, Literal
 
 import pytest
@@ -77,12 +78,9 @@ def test_a_validators_own_mistakes_are_kept_as_they_are() -> None:
 
 def test_an_unknown_field_lists_the_known_ones_nearest_first() -> None:
     (said,) = mistakes(max_trails=3)
-    assert said.startswith(
-        "config.max_trails: is not known, did you mean 'max_trials'? Known are 'max_trials', "
-    )
-    assert mistakes(limits={"cpu": 1}) == [
-        "config.limits.cpu: is not known, known are 'memory'",
-    ]
+    assert re.match(r"config\.max_trails: .*'max_trials'\? .*'max_trials', ", said)
+    (said,) = mistakes(limits={"cpu": 1})
+    assert re.fullmatch(r"config\.limits\.cpu: .*not known.* 'memory'", said)
 
 
 def test_a_missing_field_is_said_to_be_required() -> None:
@@ -99,7 +97,7 @@ def test_input_that_is_no_mapping_is_named_by_the_prefix() -> None:
     with pytest.raises(ValidationError) as caught:
         Settings.model_validate([1])
     (said,) = mistakes_from(caught.value, "config", Settings)
-    assert said.startswith("config: must be a valid dictionary")
+    assert re.match(r"config: must .*dictionary", said)
 
 
 def test_a_long_value_is_cut() -> None:
@@ -115,4 +113,4 @@ def test_several_mistakes_come_in_the_order_of_the_fields() -> None:
 
 
 def test_with_no_names_there_is_nothing_to_choose_from() -> None:
-    assert unknown_name("depth", []) == "is not known, there are none to choose from"
+    assert re.search(r"\bnot known\b.*\bnone\b", unknown_name("depth", []))

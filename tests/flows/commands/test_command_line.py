@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -12,7 +13,7 @@ from typing import TypeAlias
 
 import pytest
 
-from prefect_tuner import TuningResult, __version__
+from prefect_tuner import StopReason, TuningResult, __version__
 from prefect_tuner.flows.commands.command_line import main
 from tests.flows.command_processes import (
     Told,
@@ -23,6 +24,14 @@ from tests.flows.command_processes import (
 )
 from tests.flows.flow_runs import ask_server, flow_run
 from tests.flows.processes import assert_gone
+from tests.messages import EACH_TRIAL_IMPORTS, NO_TRIAL_HAS_A_METRIC, ONE_TRIAL_FINISHED
+
+# As a user sees them.
+MAX_ITERS_IS_AN_OPTION = "    max_iters: int | null, default null\n"
+STUDY_CAN_BE_RUN = (
+    "study.yaml can be run: maximize objectives.py:train over 1 parameter by auto, "
+    "up to 3 trials, 2 at a time\n"
+)
 
 Command: TypeAlias = Callable[..., Told]
 
@@ -111,9 +120,9 @@ def test_a_mistake_in_the_command_line_is_exit_code_2(
 def test_strategies_are_listed(tuner: Command) -> None:
     told = tuner("strategies")
     assert (told.code, told.err) == (0, "")
-    assert told.out.startswith("auto (default)\n    Chooses the strategy by the search space")
-    assert "\ngrid\n    Visits every cell once" in told.out
-    assert "    max_iters: int | null, default null\n" in told.out
+    assert re.match(r"auto \(default\)\n    \w.*search space", told.out)
+    assert re.search(r"\ngrid\n    \w.* cell", told.out)
+    assert MAX_ITERS_IS_AN_OPTION in told.out
 
 
 def test_strategies_are_listed_without_prefect() -> None:
@@ -127,8 +136,7 @@ def test_strategies_are_listed_without_prefect() -> None:
 def test_a_study_that_can_be_run_is_told_in_one_sentence(tuner: Command) -> None:
     assert tuner("validate", "study.yaml") == Told(
         0,
-        "study.yaml can be run: maximize objectives.py:train over 1 parameter by auto, "
-        "up to 3 trials, 2 at a time\n",
+        STUDY_CAN_BE_RUN,
         "",
     )
 
@@ -167,7 +175,7 @@ def test_an_objective_that_cannot_be_imported_shows_its_own_traceback(
     told = tuner("validate", "study.yaml")
     assert told.code == 2
     assert "study.yaml: objective 'objectives.py:train': importing" in told.err
-    assert 'objectives.py", line 2, in <module>' in told.err
+    assert re.search(r'objectives\.py", line 2\b', told.err)
     assert "prefect_tuner" not in told.err
 
 
@@ -178,8 +186,8 @@ def test_how_an_objective_that_starts_threads_would_be_run_is_told(
     (folder / "objectives.py").write_text(threads + "def train(params): return 1.0")
     told = tuner("validate", "study.yaml")
     assert told.code == 0
-    assert "each trial imports the objective" in told.out.lower()
-    assert "importing it started 1 thread" in told.out
+    assert EACH_TRIAL_IMPORTS.search(told.out)
+    assert re.search(r"import.*\b1 thread\b", told.out)
 
 
 def test_modules_of_the_working_directory_can_be_named(tuner: Command, folder: Path) -> None:
@@ -193,7 +201,8 @@ def test_modules_of_the_working_directory_can_be_named(tuner: Command, folder: P
 def test_a_study_with_mistakes_is_not_run(folder: Path) -> None:
     write_study(folder, "train", study="never\nseed: -1")
     told = call(folder, os.environ, "run", "study.yaml")
-    assert told == Told(2, "", "study.yaml: seed: must be a whole number of at least 0, got -1\n")
+    assert (told.code, told.out) == (2, "")
+    assert re.fullmatch(r"study\.yaml: seed: must .*\b0\b.*-1\n", told.err)
 
 
 def test_a_server_that_does_not_answer_is_named(folder: Path) -> None:
@@ -201,7 +210,7 @@ def test_a_server_that_does_not_answer_is_named(folder: Path) -> None:
     url = "http://127.0.0.1:9/api"
     told = call(folder, {**os.environ, "PREFECT_API_URL": url}, "run", "study.yaml")
     assert told.code == 1
-    assert f"no Prefect server answers at {url}" in told.err
+    assert re.search(rf"\bno Prefect server\b.* {re.escape(url)}", told.err)
     assert "unset PREFECT_API_URL" in told.err
     assert "Traceback" not in told.err
 
@@ -229,7 +238,7 @@ def test_the_result_is_json_for_programs_and_the_rest_is_told_beside_it(folder: 
     assert told.code == 0
     again = call(folder, os.environ, "run", "study.yaml", "--json")
     assert (again.code, again.out) == (0, told.out)
-    assert "Study 'as-json' was complete already, and nothing was run" in again.err
+    assert re.search(r"'as-json'.*\bcomplete\b.*nothing was run", again.err)
     assert "prefect-tuner delete as-json" in again.err
     result = TuningResult.model_validate_json(told.out)
     assert (result.study, len(result.trials)) == ("as-json", 3)
@@ -244,7 +253,10 @@ def test_a_study_that_fails_says_why_in_sentences(folder: Path) -> None:
     told = call(folder, os.environ, "run", "study.yaml")
     assert (told.code, told.out) == (1, "")
     assert "| WARNING | " in told.err
-    assert "study.yaml: no trial has a metric (3 failed); all trials of the budget" in told.err
+    assert (
+        f"study.yaml: {NO_TRIAL_HAS_A_METRIC} (3 failed); {StopReason.MAX_TRIALS.sentence}"
+        in told.err
+    )
     assert "singular matrix" in told.err
     assert "Traceback" not in told.err
     (run,) = study_runs("failing")
@@ -256,7 +268,7 @@ def test_an_objective_that_is_not_there_is_a_mistake_in_the_input(folder: Path) 
     write_study(folder, "trian", study="not-there")
     told = call(folder, os.environ, "run", "study.yaml")
     assert (told.code, told.out) == (2, "")
-    assert "study.yaml: objective 'objectives.py:trian': 'objectives.py' has no" in told.err
+    assert re.search(r"study\.yaml: .*'objectives\.py:trian': .*no attribute", told.err)
     assert "Traceback" not in told.err
 
 
@@ -273,5 +285,5 @@ def test_a_study_that_is_interrupted_says_what_was_found(
         assert_gone(*command.others)
         told = command.end()
     assert (told.code, told.out) == (code, "")
-    assert f"{word}\n1 trial finished; best metric so far 0.5 (trial 0) with x=" in told.err
+    assert f"{word}\n{ONE_TRIAL_FINISHED} with x=" in told.err
     assert "Traceback" not in told.err

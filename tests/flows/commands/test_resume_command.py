@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import sys
 from collections.abc import Callable
@@ -12,7 +13,13 @@ from typing import Any, TypeAlias
 
 import pytest
 
-from prefect_tuner import InvalidConfiguration, TunerConfig, TuningObserver, TuningResult
+from prefect_tuner import (
+    InvalidConfiguration,
+    StopReason,
+    TunerConfig,
+    TuningObserver,
+    TuningResult,
+)
 from prefect_tuner.flows.commands.command_line import main
 from prefect_tuner.flows.commands.study_resumption import resumption_parameters
 from prefect_tuner.flows.ledger.ledger import Ledger, read_state
@@ -25,6 +32,7 @@ from tests.flows.command_processes import Told, call, hanging, write_study
 from tests.flows.processes import assert_gone
 from tests.flows.stored_studies import SPACE, store_study
 from tests.flows.studies import completed, failed
+from tests.messages import HELD_BY_BRAVE_OTTER
 
 Command: TypeAlias = Callable[..., Told]
 
@@ -59,7 +67,9 @@ def test_a_complete_study_gives_its_result_though_its_objective_is_gone(tuner: C
     told = tuner("resume", "small")
     assert told.code == 0
     assert "0.75 (trial 1)" in told.out
-    assert told.err == ("Study 'small' was complete already: all trials of the budget were run\n")
+    assert re.fullmatch(
+        rf"Study 'small' .*complete.*: {StopReason.MAX_TRIALS.sentence}\n", told.err
+    )
     result = TuningResult.model_validate_json(tuner("resume", "small", "--json").out)
     assert (result.best_metric, len(result.trials), result.duration) == (0.75, 2, 3.5)
     assert result.digest == state_of("small").digest
@@ -115,7 +125,7 @@ def test_the_budget_can_be_larger() -> None:
 )
 def test_an_objective_without_a_path_is_one_for_its_program(objective: str) -> None:
     store_study("small", completed(0, 0.5), ending=None, objective=objective)
-    with pytest.raises(InvalidConfiguration, match="call tune again from there") as raised:
+    with pytest.raises(InvalidConfiguration, match=r"call tune again\b") as raised:
         resumption_parameters(state_of("small"), "")
     assert repr(objective) in str(raised.value)
 
@@ -124,7 +134,7 @@ def test_a_strategy_without_a_name_is_one_for_its_program(tuner: Command) -> Non
     store_study("small", ending=None, strategy={"name": "model:Annealing"})
     told = tuner("resume", "small")
     assert told.code == 2
-    assert "strategy: 'model:Annealing' is a class" in told.err
+    assert re.search(r"strategy: 'model:Annealing'.* class\b", told.err)
     assert "call tune again" in told.err
 
 
@@ -135,7 +145,7 @@ def test_what_may_not_run_here_is_not_resumed(
     monkeypatch.setenv("PREFECT_TUNER_ALLOWED_OBJECTIVES", "mycompany.models:*")
     told = tuner("resume", "small")
     assert (told.code, told.out) == (2, "")
-    assert "objective: must match one of the patterns" in told.err
+    assert re.search(r"objective: .*PREFECT_TUNER_ALLOWED_OBJECTIVES.*'os:system'", told.err)
 
 
 def test_a_study_that_is_held_is_not_resumed(tuner: Command) -> None:
@@ -143,14 +153,15 @@ def test_a_study_that_is_held_is_not_resumed(tuner: Command) -> None:
     with Ledger(open_store(storage_or_default(""), "small"), Holder.of_this_process("brave-otter")):
         told = tuner("resume", "small")
     assert (told.code, told.out) == (1, "")
-    assert told.err.startswith("study 'small' is held by flow run 'brave-otter' (process ")
+    assert told.err.startswith("study 'small' ")
+    assert HELD_BY_BRAVE_OTTER.search(told.err)
 
 
 def test_a_budget_that_is_wrong_is_a_mistake_in_the_input(tuner: Command) -> None:
     store_study("small", completed(0, 0.5))
     told = tuner("resume", "small", "--max-trials", "0")
     assert (told.code, told.out) == (2, "")
-    assert told.err == "config.max_trials: must be greater than or equal to 1, got 0\n"
+    assert re.fullmatch(r"config\.max_trials: must .*\b1\b.*\b0\n", told.err)
 
 
 @pytest.mark.usefixtures("prefect_server")
@@ -194,7 +205,7 @@ def test_a_study_that_was_killed_is_listed_resumed_shown_exported_and_deleted(
         assert_gone(*command.others)
     assert json.loads(running.out)[0]["state"] == "running"
     assert (refused.code, refused.out) == (1, "")
-    assert "study 'small' is held by flow run" in refused.err
+    assert re.search(r"study 'small' .*held.*\(process \d", refused.err)
 
     assert "died: its last" in tuner("list").out
     (died,) = json.loads(tuner("list", "--json").out)
@@ -206,13 +217,13 @@ def test_a_study_that_was_killed_is_listed_resumed_shown_exported_and_deleted(
     (tmp_path / "objectives.py").write_text("def hang(params): return params['x']")
     resumed = tuner("resume", "small")
     assert resumed.code == 0, resumed.err
-    assert "Took the study over from" in resumed.err
+    assert re.search(r"\bTook .*over from\b", resumed.err)
     assert "3/3 trials" in resumed.err
     assert "best metric" in resumed.out
 
     shown = tuner("show", "small")
     assert (shown.code, shown.err) == (0, "")
-    assert "small  complete: all trials of the budget were run" in shown.out
+    assert f"small  complete: {StopReason.MAX_TRIALS.sentence}" in shown.out
     assert shown.out.count("completed: max_trials") == 1
     assert shown.out.count("│ died") == 1
     after = json.loads(tuner("show", "small", "--json").out)["trials"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pty
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -23,6 +24,11 @@ from prefect_tuner.flows.storage.storage_address import open_store
 from tests.flows.command_processes import COMMAND, Told, call_in_terminal
 from tests.flows.stored_studies import store_study
 from tests.flows.studies import completed, failed
+from tests.messages import HELD_BY_BRAVE_OTTER
+
+# As a user sees them.
+FIVE_OF_TEN = "5 of 10, 1 unfinished, 2 failed"
+STUDY_IN_A_LINE = "maximize objectives.py:train over 1 parameter by random, up to 10 trials"
 
 Command: TypeAlias = Callable[..., Told]
 
@@ -82,7 +88,7 @@ def test_a_listing_has_a_row_for_each_study(tuner: Command) -> None:
     name, state, trials, best, last = cells(told, "digits")
     assert (name, best) == ("digits", "0.975641")
     assert state == "cancelled: interrupted (Ctrl-C)"
-    assert trials == "5 of 10, 1 unfinished, 2 failed"
+    assert trials == FIVE_OF_TEN
     assert last.endswith("days ago")
     assert cells(told, "Über/all")[2] == "1 of 10"
 
@@ -92,8 +98,8 @@ def test_a_listing_says_that_a_run_died_and_who_holds_a_study(tuner: Command) ->
     store_study("held", completed(0, 0.5))
     with Ledger(open_store(storage_or_default(""), "held"), Holder.of_this_process("brave-otter")):
         told = tuner("list")
-    assert cells(told, "dead")[1] == "died: its last run was killed, or its machine went down"
-    assert cells(told, "held")[1].startswith("running: held by flow run 'brave-otter'")
+    assert re.match(r"died: .*\bkilled\b", cells(told, "dead")[1])
+    assert re.match(r"running: held by .*'brave-otter'", cells(told, "held")[1])
 
 
 def test_a_damaged_ledger_is_a_row_that_says_so(tuner: Command, ledgers: Path) -> None:
@@ -108,7 +114,9 @@ def test_a_damaged_ledger_is_a_row_that_says_so(tuner: Command, ledgers: Path) -
 
 
 def test_no_studies_are_told_as_such(tuner: Command, ledgers: Path) -> None:
-    assert tuner("list") == Told(0, "", f"There are no studies in {ledgers}\n")
+    told = tuner("list")
+    assert (told.code, told.out) == (0, "")
+    assert re.fullmatch(rf".*\bno studies\b.* {re.escape(str(ledgers))}\n", told.err)
     assert tuner("list", "--json") == Told(0, "[]\n", "")
 
 
@@ -152,17 +160,19 @@ def test_a_study_is_shown_in_one_look(tuner: Command, ledgers: Path) -> None:
     told = tuner("show", "digits")
     assert (told.code, told.err) == (0, "")
     assert "digits  cancelled: interrupted (Ctrl-C)\n" in told.out
-    assert "maximize objectives.py:train over 1 parameter by random, up to 10 trials" in told.out
+    assert STUDY_IN_A_LINE in told.out
     assert cells(told, "best metric")[1] == "0.9756412117692606 (trial 3)"
     assert cells(told, "│ x ")[1] == "0.123456789012"
     assert cells(told, "epochs")[1] == "12.0"
-    assert cells(told, "trials  ")[1] == "5 of 10, 1 unfinished, 2 failed"
+    assert cells(told, "trials  ")[1] == FIVE_OF_TEN
     assert cells(told, "time  ")[1] == "3.5 s of 0:30:00"
     assert cells(told, "failures  ")[1] == "2 of 4"
     assert cells(told, "ledger")[1].startswith(str(ledgers)[:40])
     assert len(cells(told, "digest")[1]) == 64
     assert BEST in told.out
-    assert cells(told, "timed out") == ["timed out", "1", "trial 2: killed after 600 s"]
+    name, count, message = cells(told, "timed out")
+    assert (name, count) == ("timed out", "1")
+    assert re.match(r"trial 2: .*600 s", message)
     assert cells(told, "gentle-otter")[1:] == [
         "far-away",
         "gentle-otter",
@@ -226,9 +236,8 @@ def test_a_study_for_programs_is_the_json_that_is_exported(tuner: Command) -> No
 def test_an_unknown_study_is_a_mistake_in_the_input(tuner: Command, arguments: list[str]) -> None:
     store_digits()
     told = tuner(*arguments, "digit")
-    assert told == Told(
-        2, "", "study 'digit' is not known, did you mean 'digits'? Known are 'digits'\n"
-    )
+    assert (told.code, told.out) == (2, "")
+    assert re.fullmatch(r"study 'digit' .*not known.* 'digits'\? .* 'digits'\n", told.err)
 
 
 @pytest.mark.parametrize("arguments", [["show"], ["resume"], ["export", "--format", "csv"]])
@@ -240,7 +249,7 @@ def test_a_damaged_ledger_is_exit_code_1_with_its_place(
     path.write_bytes(path.read_bytes().replace(b"far-away", b"far-awaY", 1))
     told = tuner(*arguments, "digits")
     assert (told.code, told.out) == (1, "")
-    assert "digits.jsonl:2: the line is damaged" in told.err
+    assert re.search(r"digits\.jsonl:2: .*damaged", told.err)
 
 
 # export
@@ -252,7 +261,8 @@ def test_a_table_is_printed_or_written(tuner: Command, tmp_path: Path) -> None:
     assert printed.out.startswith("trial,outcome,metric,param.x,")
     output = tmp_path / "trials.csv"
     told = tuner("export", "digits", "--format", "csv", "--output", str(output))
-    assert told == Told(0, "", f"Wrote 6 trials of study 'digits' to {output}\n")
+    assert (told.code, told.out) == (0, "")
+    assert re.fullmatch(rf".*\b6 trials\b.*'digits'.* {re.escape(str(output))}\n", told.err)
     assert output.read_text() == printed.out
     again = tuner("export", "digits", "--format", "csv", "--output", str(output))
     assert (again.code, again.out) == (2, "")
@@ -262,7 +272,8 @@ def test_a_table_is_printed_or_written(tuner: Command, tmp_path: Path) -> None:
 def test_what_is_not_text_is_not_printed(tuner: Command) -> None:
     store_digits()
     told = tuner("export", "digits", "--format", "optuna")
-    assert told == Told(2, "", "--output: is required, optuna is not for the terminal\n")
+    assert (told.code, told.out) == (2, "")
+    assert re.fullmatch(r"--output: .*required.*\boptuna\b.*\n", told.err)
 
 
 def test_an_unknown_format_lists_the_known_ones(tuner: Command) -> None:
@@ -303,7 +314,8 @@ def test_nothing_is_deleted_where_nobody_can_be_asked(
     with Path(os.devnull).open() as nobody:
         monkeypatch.setattr(sys, "stdin", nobody)
         told = tuner("delete", "digits")
-    assert told == Told(2, "", "--yes: is required where nobody can be asked\n")
+    assert (told.code, told.out) == (2, "")
+    assert re.fullmatch(r"--yes: .*required.*\n", told.err)
     assert tuner("show", "digits").code == 0
 
 
@@ -319,7 +331,7 @@ def test_a_terminal_is_asked(
         keyboard.flush()
         told = tuner("delete", "digits")
     assert told.code == code
-    assert "Delete study 'digits' (trials: 5 of 10, 1 unfinished, 2 failed) in " in told.err
+    assert f"Delete study 'digits' (trials: {FIVE_OF_TEN}) in " in told.err
     assert tuner("show", "digits").code == (2 if code == 0 else 0)
 
 
@@ -330,7 +342,8 @@ def test_a_study_that_is_held_is_not_deleted(tuner: Command) -> None:
     ):
         told = tuner("delete", "digits", "--yes")
     assert (told.code, told.out) == (1, "")
-    assert told.err.startswith("study 'digits' is held by flow run 'brave-otter' (process ")
+    assert told.err.startswith("study 'digits' ")
+    assert HELD_BY_BRAVE_OTTER.search(told.err)
     assert tuner("show", "digits").code == 0
 
 

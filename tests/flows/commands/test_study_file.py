@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -90,7 +91,7 @@ def test_wrong_yaml_is_told_with_its_place(file: Path, text: str, place: str, pr
 
 def test_control_characters_are_told(file: Path) -> None:
     (mistake,) = mistakes(file, "a: \x01")
-    assert "special characters are not allowed" in mistake
+    assert re.search(r"special characters.*not allowed", mistake)
 
 
 @pytest.mark.parametrize(("text", "has"), [("", "nothing"), ("- a\n", "a list"), ("a", "a str")])
@@ -98,12 +99,12 @@ def test_a_file_that_is_no_mapping_is_told_what_it_should_be(
     file: Path, text: str, has: str
 ) -> None:
     (mistake,) = mistakes(file, text)
-    assert mistake.startswith("must hold the parameters of a study")
+    assert re.match(r"must hold .*parameters", mistake)
     assert mistake.endswith(f"has {has}")
 
 
 def test_a_file_that_is_not_there_is_told_with_the_folder(file: Path) -> None:
-    with pytest.raises(InvalidConfiguration, match="there is no such file in") as caught:
+    with pytest.raises(InvalidConfiguration, match=r"\bno such file\b") as caught:
         load_study_file(file)
     assert str(Path.cwd()) in str(caught.value)
 
@@ -122,7 +123,7 @@ def test_what_is_required_and_missing_is_said_once(file: Path) -> None:
 
 def test_an_unknown_key_is_answered_with_the_nearest_known_one(file: Path) -> None:
     (mistake,) = mistakes(file, SMALLEST + "stratgy: grid")
-    assert mistake.startswith("stratgy: is not known, did you mean 'strategy'?")
+    assert re.match(r"stratgy: .*not known.*'strategy'\?", mistake)
 
 
 def test_a_key_that_is_no_text_is_unknown(file: Path) -> None:
@@ -132,7 +133,7 @@ def test_a_key_that_is_no_text_is_unknown(file: Path) -> None:
 
 def test_a_key_without_a_value_is_not_taken_for_the_default(file: Path) -> None:
     (mistake,) = mistakes(file, SMALLEST + "config:\n")
-    assert mistake == "config: must be a TunerConfig or a mapping, got None"
+    assert re.match(r"config: must .*TunerConfig.*mapping.*None", mistake)
 
 
 def test_all_mistakes_are_told_at_once(file: Path) -> None:
@@ -171,7 +172,9 @@ def test_all_mistakes_are_told_at_once(file: Path) -> None:
 def test_the_file_of_an_objective_is_looked_for_in_the_working_directory(file: Path) -> None:
     text = "objective: models/mine.py:train\nspace: {x: [1]}"
     (mistake,) = mistakes(file, text)
-    assert mistake == f"objective: there is no file 'models/mine.py' in {str(Path.cwd())!r}"
+    assert re.match(
+        rf"objective: .*no file 'models/mine\.py'.*{re.escape(repr(str(Path.cwd())))}", mistake
+    )
     Path("models").mkdir()
     Path("models/mine.py").touch()
     assert plan(file, text).objective == "models/mine.py:train"

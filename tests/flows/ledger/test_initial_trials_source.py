@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -105,7 +106,7 @@ def test_what_does_not_lie_in_the_space_is_counted(source: TuningResult, folder:
     inside = [trial for trial in source.trials if trial.params["n"] <= 4]
     assert len(loaded.trials) == len(inside) < 10
     assert loaded.left_out == 10 - len(inside)
-    assert f"{loaded.left_out} more do not lie in the search space" in loaded.sentence
+    assert re.search(rf"\b{loaded.left_out} more .*not .*search space", loaded.sentence)
 
 
 def test_another_direction_is_refused(source: TuningResult, folder: Path) -> None:
@@ -155,8 +156,8 @@ def test_4000_trials_are_refused_with_the_remedy_and_taken_from_a_file(tmp_path:
     with pytest.raises(InvalidConfiguration) as raised:
         tune(x_and_n, space, initial_trials=trials)
     message = str(raised.value)
-    assert message.startswith("initial_trials: must be small enough for Prefect")
-    assert "the path of a file" in message
+    assert re.match(r"initial_trials: must .*small enough", message)
+    assert re.search(r"\bpath of a file\b", message)
     assert len(message) < 500
     file = tmp_path / "trials.json"
     file.write_text(json.dumps(trials))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from pathlib import Path
 
@@ -51,7 +52,7 @@ def test_a_study_that_is_held_runs_whatever_its_ledger_says() -> None:
     with Ledger(open_store(storage_or_default(""), "small"), holder):
         study = read_study(storage_or_default(""), "small")
     assert study.status is StudyStatus.RUNNING
-    assert study.reason == f"held by flow run 'brave-otter' on {holder.host}"
+    assert re.fullmatch(rf"held by .*'brave-otter' .*{re.escape(holder.host)}", study.reason)
     assert read_study(storage_or_default(""), "small").status is StudyStatus.COMPLETE
 
 
@@ -69,12 +70,12 @@ def test_an_unknown_name_lists_the_nearest_known_ones() -> None:
     with pytest.raises(InvalidConfiguration) as raised:
         read_study(storage_or_default(""), "churn 11")
     message = str(raised.value)
-    assert message.startswith("study 'churn 11' is not known, did you mean 'Churn 11'?")
+    assert re.match(r"study 'churn 11' .*'Churn 11'\?", message)
     assert message.endswith("and 3 more")
 
 
 def test_no_study_at_all_is_said() -> None:
-    with pytest.raises(InvalidConfiguration, match="there are none to choose from"):
+    with pytest.raises(InvalidConfiguration, match=r"\bnone to choose from\b"):
         read_study(storage_or_default(""), "small")
 
 
@@ -85,7 +86,7 @@ def test_a_damaged_ledger_is_one_of_the_studies_and_says_so(ledgers: Path) -> No
     path.write_bytes(path.read_bytes().replace(b"far-away", b"far-awaY", 1))
     bad, good = read_studies(storage_or_default(""))
     assert (bad.name, bad.status, bad.state) == ("bad", StudyStatus.UNREADABLE, None)
-    assert "bad.jsonl:2: the line is damaged" in bad.reason
+    assert re.search(r"bad\.jsonl:2: .*damaged", bad.reason)
     assert good.status is StudyStatus.COMPLETE
 
 

@@ -9,10 +9,11 @@ import pytest
 from prefect.artifacts import create_link_artifact
 from prefect.logging import get_run_logger
 
-from prefect_tuner import BestImproved, StudyCompleted, TuningObserver
+from prefect_tuner import BestImproved, StopReason, StudyCompleted, TuningObserver
 from prefect_tuner.flows.study.study_name import study_slug
 from tests.flows.flow_runs import FlowRun, artifacts, events, log_lines, run_tune
 from tests.flows.objectives import by_number
+from tests.messages import NO_TRIAL_HAS_A_METRIC
 from tests.polling import eventually
 
 pytestmark = pytest.mark.usefixtures("prefect_server")
@@ -125,7 +126,7 @@ def test_the_failed_trials_have_a_table_of_their_own(run: FlowRun) -> None:
 
 def test_the_best_parameters_are_there_to_read_and_to_copy(run: FlowRun) -> None:
     markdown = artifacts(run.id)[f"{SLUG}-best-parameters"]
-    assert "Complete, since all trials of the budget were run (3 trials completed, 2 failed, 5" in (
+    assert f"Complete, since {StopReason.MAX_TRIALS.sentence} (3 trials completed, 2 failed, 5" in (
         markdown.replace("\\", "")
     )
     assert r"| booster | 'a\|b' |" in markdown
@@ -167,7 +168,7 @@ def test_a_study_that_fails_says_so_in_all_three() -> None:
     found = artifacts(failed_run.id)
     assert len(found["hopeless-failed-trials"]) == 2
     assert found["hopeless-leaderboard"] == []
-    assert "Failed: no trial has a metric" in found["hopeless-best-parameters"].replace("\\", "")
+    assert f"Failed: {NO_TRIAL_HAS_A_METRIC}" in found["hopeless-best-parameters"].replace("\\", "")
 
     def emitted() -> None:
         last = events("prefect-tuner.study.hopeless")[-1]

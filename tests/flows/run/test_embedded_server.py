@@ -19,6 +19,7 @@ import pytest
 from prefect_tuner.tasks.process_table.process_tree import descendants
 from tests.flows.command_processes import call, hanging, write_study
 from tests.flows.processes import assert_gone
+from tests.messages import ONE_TRIAL_FINISHED
 from tests.polling import eventually
 
 # The first start creates the database, on a busy machine that takes its time.
@@ -67,7 +68,7 @@ def test_a_study_runs_without_a_server_and_its_record_stays(
     assert told.code == 0, told.err
     run, state, trials = recorded(home)
     assert (state, trials) == ("COMPLETED", ["COMPLETED"] * 3)
-    assert told.err.startswith("Starting Prefect ...\nStudy 'small'")
+    assert re.match(r"Starting Prefect.*\nStudy 'small'", told.err)
     *_, start, page = told.err.splitlines()
     program, *arguments = shlex.split(start)  # Quoted where the folder has a space in its name.
     assert program.endswith("prefect")
@@ -86,7 +87,7 @@ def test_after_ctrl_c_the_server_is_told_how_it_ended_and_all_processes_end(
         told = command.end()
         assert_gone(*command.others, server)
     assert told.code == 130
-    assert "1 trial finished; best metric so far 0.5 (trial 0)" in told.err
+    assert ONE_TRIAL_FINISHED in told.err
     assert "Traceback" not in told.err
     run, state, trials = recorded(home)
     assert (state, trials) == ("CRASHED", ["CANCELLED", "CANCELLED", "COMPLETED"])
@@ -154,7 +155,7 @@ def test_a_script_runs_without_a_server_and_says_nothing_of_its_troubles(
         output, log = script.communicate(timeout=240)
     assert script.returncode == 0, log
     assert 0.0 <= float(output) <= 1.0
-    assert "Starting Prefect's server for this process" in log
+    assert re.search(r"\bStarting Prefect.* server\b", log)
     assert "Traceback" not in log
     assert "View at" not in log  # There is no UI to view it in.
     _, state, _ = recorded(home)
@@ -197,6 +198,6 @@ def test_a_server_that_does_not_start_names_the_file_with_its_log(
     with run_script(tmp_path, {**environment, "PREFECT_HOME": str(home)}) as script:
         _, log = script.communicate(timeout=240)
     assert script.returncode == 1
-    found = re.search(r"its log is (\S+), which ends with", log)
+    found = re.search(r"\blog is (\S+), ", log)
     assert found is not None, log
     assert "file is not a database" in Path(found[1]).read_text()

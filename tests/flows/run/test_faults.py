@@ -241,7 +241,7 @@ def test_a_module_deleted_between_trials_fails_those_that_import_it_anew(tmp_pat
     assert run.outcomes in (["completed"] + ["failed"] * 3, ["completed"] * 2 + ["failed"] * 2)
     for trial in run.result.trials[2:]:
         assert trial.message.startswith("ObjectiveNotFound: objective ")
-        assert f"there is no file '{module}'" in trial.message
+        assert re.search(rf"\bno file '{module}'", trial.message)
 
 
 def test_a_module_deleted_before_the_fork_server_is_killed_crashes_the_trials_after_it(
@@ -252,8 +252,8 @@ def test_a_module_deleted_before_the_fork_server_is_killed_crashes_the_trials_af
     run = run_tune(f"{module}:train_and_kill_the_fork_server", max_trials=4)
     assert run.outcomes == ["completed", "crashed", "crashed", "crashed"]
     for trial in run.result.trials[2:]:
-        assert trial.message.startswith("the trial's process could not be started: objective ")
-        assert f"there is no file '{module}'" in trial.message
+        assert re.match(r".*process .*be started: objective ", trial.message)
+        assert re.search(rf"\bno file '{module}'", trial.message)
 
 
 CHEAP: list[Callable[[TrialContext], Any]] = [

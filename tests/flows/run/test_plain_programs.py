@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import textwrap
@@ -46,7 +47,7 @@ def test_parameters_by_name_choices_of_any_kind_and_texts_come_through() -> None
 def test_an_objective_that_does_not_take_the_parameters_is_told_before_a_trial() -> None:
     run = run_tune(by_name, {"max_depth": [1], "width": [2]}, max_trials=1)
     assert run.state.is_failed()
-    assert "it has no argument for the parameter 'width'" in str(run.state.message)
+    assert re.search(r"\bno argument.* 'width'", str(run.state.message))
     assert task_runs(run.id) == []
 
 
@@ -103,7 +104,7 @@ def test_a_home_that_cannot_be_written_to_names_storage(
     monkeypatch.delenv("PREFECT_TUNER_STORAGE", raising=False)
     monkeypatch.setattr(default_storage, "_default_folder", lambda: Path("/proc/no/home"))
     run = run_tune(fails_at_first, study="homeless", max_trials=1)
-    with pytest.raises(LedgerError, match=r"The parameter storage, or PREFECT_TUNER_STORAGE"):
+    with pytest.raises(LedgerError, match=r"parameter storage.*PREFECT_TUNER_STORAGE"):
         run.state.result()
     with_storage = run_tune(
         fails_at_first, study="homeless", max_trials=1, retries=1, storage=str(tmp_path)

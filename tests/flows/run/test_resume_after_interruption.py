@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 import subprocess
 import sys
@@ -131,7 +132,7 @@ def test_the_same_call_goes_on_after_sigterm_ctrl_c_and_sigkill(
     (killed, last) = study.state.runs[-2:]
     dead = f"flow run {killed.flow_run!r} (process {killed.pid} on {killed.host})"
     assert last.taken_over.startswith(dead)
-    assert f"Took the study over from {dead}" in output
+    assert re.search(rf"\bTook .*over from {re.escape(dead)}", output)
     assert [run.taken_over for run in study.state.runs[:-1]] == ["", "", ""]
     assert {trial.outcome for trial in study.state.trials} == {Outcome.COMPLETED}
     counts = calls_by_number(tmp_path, "interrupted")
@@ -175,7 +176,7 @@ def test_a_second_run_is_told_who_holds_the_study_and_the_first_goes_on(
         ) as second:
             told, _ = second.communicate(timeout=60.0)
         assert second.returncode == 1, told
-        assert "StudyConflict: study 'held' is held by flow run " in told
+        assert re.search(r"StudyConflict: study 'held' .*held\b", told)
         assert f"{run.flow_run!r} (process {first.pid} on {run.host})" in told
         assert first.poll() is None
         gate.unlink()

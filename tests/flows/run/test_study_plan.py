@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -97,7 +98,7 @@ def test_a_space_that_is_wrong_is_told_once_and_nothing_is_held_against_it() -> 
     (mistake,) = mistakes_in(
         space={}, strategy="cmaes", initial_trials=[{"params": {"anything": 1}}]
     )
-    assert mistake == "space: must hold at least one parameter, got {}"
+    assert re.fullmatch(r"space: must .*one parameter.*\{\}", mistake)
 
 
 def test_what_is_not_given_is_as_in_tune() -> None:
@@ -172,7 +173,7 @@ def test_an_option_given_twice_is_a_mistake() -> None:
     (mistake,) = mistakes_in(
         strategy={"name": "random", "max_iters": 3}, strategy_options={"max_iters": 4}
     )
-    assert mistake == ("strategy_options: 'max_iters' is given in strategy already, leave one out")
+    assert re.match(r"strategy_options: 'max_iters'.* in strategy\b", mistake)
 
 
 def test_a_mistake_in_the_options_does_not_hide_the_others() -> None:

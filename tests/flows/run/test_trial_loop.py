@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -16,6 +17,7 @@ from prefect_tuner import (
     Outcome,
     Params,
     SearchStrategy,
+    StopReason,
     TrainingError,
     Trial,
     TrialContext,
@@ -26,6 +28,7 @@ from prefect_tuner.errors import InternalTunerError
 from tests.flows.flow_runs import X, run_tune
 from tests.flows.objectives import QUICK_END, by_number, value
 from tests.flows.processes import assert_gone
+from tests.messages import STOPPED_BEFORE_IT_STARTED
 
 pytestmark = pytest.mark.usefixtures("prefect_server")
 
@@ -88,15 +91,14 @@ def test_an_error_while_stopping_does_not_hide_the_first(tmp_path: Path) -> None
     run = run_tune(hanging_at(0, tmp_path / "pid"), strategy=Twofold, max_concurrency=2)
     with pytest.raises(ArithmeticError, match="the surrogate is singular") as raised:
         run.state.result()
-    assert raised.value.__notes__ == [
-        "Stopping the trials then failed: LookupError('trial 0 has no metric')"
-    ]
+    (note,) = raised.value.__notes__
+    assert re.search(r"Stopping the trials.*LookupError\('trial 0 ", note)
     assert_gone(int((tmp_path / "pid").read_text()))
 
 
 def test_a_candidate_outside_of_the_space_is_reported_as_a_bug_and_never_tried() -> None:
     run = run_tune(value, strategy=Misplaced)
-    with pytest.raises(InternalTunerError, match=r"strategy Misplaced gave .* x=2.0 \(float\)"):
+    with pytest.raises(InternalTunerError, match=r"strategy Misplaced .*x=2\.0 \(float\)"):
         run.state.result()
 
 
@@ -117,7 +119,7 @@ def test_trials_that_wait_for_a_worker_are_cancelled_and_never_started() -> None
     # The one worker may have begun with the second when the loop heard of the first.
     assert (others[1].attempts, others[1].duration) == (0, None)
     assert others[1].message == (
-        "the study was stopped before the trial started: the target was reached"
+        f"{STOPPED_BEFORE_IT_STARTED}: {StopReason.TARGET_METRIC.sentence}"
     )
 
 

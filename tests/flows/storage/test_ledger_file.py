@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import resource
 import subprocess
 import sys
@@ -33,6 +34,10 @@ from tests.flows.ledgers import holder, open_ledger, run_record, state_of, study
 from tests.flows.storage.ledger_process_conformance import LedgerProcessConformance
 from tests.flows.storage.ledger_store_conformance import LedgerStoreConformance
 from tests.flows.storage.other_run import OtherRun, StoreMaker
+from tests.messages import LEDGER_WAS_CHANGED
+
+# As people read it in the file.
+RECORD_OF_A_TRIAL = '"number": 0, "params": {"x": 0.5, "kind": "a"}, "seed": 3'
 
 
 def asked(number: int) -> AskedRecord:
@@ -108,7 +113,7 @@ def test_what_was_recorded_is_read_again(ledger_file: Path) -> None:
 def test_each_record_is_a_line_that_people_can_read(ledger_file: Path) -> None:
     line = ledger_file.read_text().splitlines()[2]
     assert line.startswith('{"type": "asked", "at": "20')
-    assert '"number": 0, "params": {"x": 0.5, "kind": "a"}, "seed": 3' in line
+    assert RECORD_OF_A_TRIAL in line
 
 
 def test_only_its_owner_can_read_it(ledger_file: Path) -> None:
@@ -129,7 +134,7 @@ def test_a_torn_last_line_is_dropped_and_told(ledger_file: Path, lost: int) -> N
     ledger_file.write_bytes(text[:-lost])
     assert len(state_of(ledger_file.parent).trials) == 2
     with open_ledger(ledger_file.parent) as ledger:
-        assert "was not written to its end" in ledger.mended
+        assert re.search(r"not written to.* end", ledger.mended)
         ledger.append(asked(2))
     assert len(state_of(ledger_file.parent).trials) == 3
     assert ledger_file.read_bytes().startswith(text[: text[:-1].rfind(b"\n") + 1])
@@ -160,7 +165,7 @@ def test_damage_in_the_middle_is_an_error_that_names_the_line(
     at = text.index(damage[0], 1000)
     ledger_file.write_bytes(damaged := text[:at] + damage[1] + text[at + len(damage[0]) :])
     number = damaged[:at].count(b"\n") + 1
-    with pytest.raises(LedgerError, match=rf"small\.jsonl:{number}: the line is damaged"):
+    with pytest.raises(LedgerError, match=rf"small\.jsonl:{number}: .*damaged"):
         open_ledger(ledger_file.parent)
     assert ledger_file.read_bytes() == damaged
 
@@ -179,14 +184,14 @@ def test_records_that_contradict_each_other_are_an_error_that_names_the_line(
 ) -> None:
     with ledger_file.open("ab") as file:
         file.write(seal({"type": "asked", **asked(7).model_dump(mode="json")}))
-    with pytest.raises(LedgerError, match=r"small\.jsonl:8: trial 7 follows trial 2"):
+    with pytest.raises(LedgerError, match=r"small\.jsonl:8: .*\b7\b.*\b2\b"):
         open_ledger(ledger_file.parent)
 
 
 def test_a_trial_cannot_finish_twice(ledger_file: Path) -> None:
     with ledger_file.open("ab") as file:
         file.write(seal({"type": "finished", **finished(1).model_dump(mode="json")}))
-    with pytest.raises(LedgerError, match="trial 1 has finished already"):
+    with pytest.raises(LedgerError, match=r"trial 1 .*finished already"):
         open_ledger(ledger_file.parent)
 
 
@@ -195,7 +200,7 @@ def test_a_ledger_of_a_newer_format_is_refused_politely(tmp_path: Path, sealed: 
     record = {"type": "study", "at": utc_now(), "format": FORMAT + 1, "shape": "quite another"}
     line = seal(record) if sealed else json.dumps(record).encode() + b"\n"
     (tmp_path / "small.jsonl").write_bytes(line)
-    with pytest.raises(LedgerError, match=f"newer release .* this release reads {FORMAT}"):
+    with pytest.raises(LedgerError, match=rf"newer release .* reads {FORMAT}\b"):
         open_ledger(tmp_path)
     assert (tmp_path / "small.jsonl").read_bytes() == line
 
@@ -203,7 +208,7 @@ def test_a_ledger_of_a_newer_format_is_refused_politely(tmp_path: Path, sealed: 
 @pytest.mark.parametrize("text", ["lr,metric\n0.1,0.9\n", "lr,metric\n", "lr,metric"])
 def test_a_file_of_another_kind_is_refused_and_left_as_it_is(tmp_path: Path, text: str) -> None:
     (tmp_path / "small.jsonl").write_text(text)
-    with pytest.raises(LedgerError, match=r"small\.jsonl(:1: the line is damaged| is no ledger)"):
+    with pytest.raises(LedgerError, match=r"small\.jsonl(:1: .*damaged| .*no ledger)"):
         open_ledger(tmp_path)
     assert (tmp_path / "small.jsonl").read_text() == text
 
@@ -251,7 +256,7 @@ def test_a_full_disk_is_an_error_and_leaves_what_was_recorded(ledger_file: Path)
         env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
     )
     first, second = process.stdout.splitlines()
-    assert "small.jsonl cannot be written: File too large; what was recorded before" in first
+    assert re.search(r"small\.jsonl .*written.*too large.*recorded before", first)
     assert second == f"still: {first}"
     assert len(state_of(ledger_file.parent).trials) == 3
 
@@ -260,7 +265,7 @@ def test_nobody_else_may_write_to_it(ledger_file: Path) -> None:
     with open_ledger(ledger_file.parent) as ledger:
         with ledger_file.open("ab") as file:
             file.write(seal({"type": "best", "at": utc_now(), "number": 0, "metric": 0.25}))
-        with pytest.raises(LedgerError, match="changed or removed by somebody else"):
+        with pytest.raises(LedgerError, match=LEDGER_WAS_CHANGED):
             ledger.append(BestRecord(at=utc_now(), number=1, metric=0.25))
 
 
@@ -273,14 +278,14 @@ def test_a_ledger_that_was_removed_is_missed(ledger_file: Path) -> None:
 
 def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(LedgerError, match=r"file/small\.claim cannot be written: Not a directory"):
+    with pytest.raises(LedgerError, match=r"file/small\.claim .*written.*Not a directory"):
         open_ledger(tmp_path / "file")
 
 
 def test_a_claim_that_could_not_be_made_holds_nothing(tmp_path: Path) -> None:
     (tmp_path / "small.jsonl").mkdir()
     store = LedgerFile(tmp_path, "small")
-    with pytest.raises(LedgerError, match=r"small\.jsonl cannot be written: Is a directory"):
+    with pytest.raises(LedgerError, match=r"small\.jsonl .*written.*Is a directory"):
         store.claim(holder())
     with pytest.raises(InternalTunerError):
         store.append(b"")

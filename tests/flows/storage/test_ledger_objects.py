@@ -147,7 +147,7 @@ def test_an_append_whose_answer_was_lost_is_there_once(s3: S3Server, s3_url: str
 def test_a_bucket_that_is_missing_is_an_error(s3: S3Server) -> None:
     ledger = LedgerObjects("s3://there-is-no-such-bucket/studies", "study")
     for ask in (ledger.exists, lambda: list(ledger.read()), lambda: ledger.claim(me())):
-        with pytest.raises(LedgerError, match=r"s3://there-is-no.* cannot be .*does not exist"):
+        with pytest.raises(LedgerError, match=r"s3://there-is-no.* cannot .*not exist"):
             ask()
 
 
@@ -189,5 +189,5 @@ def test_passwords_are_not_shown() -> None:
 
 
 def test_an_unknown_protocol_is_a_mistake_of_the_input() -> None:
-    with pytest.raises(InvalidConfiguration, match="storage: Protocol not known: s4"):
+    with pytest.raises(InvalidConfiguration, match=r"storage: .*not known.* s4"):
         LedgerObjects("s4://bucket", "study")

@@ -219,7 +219,7 @@ def test_nothing_is_written_after_an_append_that_failed() -> None:
 
     connection.countdown, connection.accident = 0, refuse
     for text in (b"second\n", b"third\n"):
-        with pytest.raises(LedgerError, match=r"cannot be written: the key was withdrawn; what"):
+        with pytest.raises(LedgerError, match=r"\bwritten.* key was withdrawn"):
             ledger.append(text)
     assert [line.text for line in ledger.read()] == [b"first"]
     # A new claim knows what is there, and goes on.
@@ -238,7 +238,7 @@ def test_an_object_that_is_gone_is_an_error_and_not_a_shorter_ledger() -> None:
     ledger.release()
     (second,) = [line.where for line in ledger.read() if line.text == b"1"]
     MemoryFileSystem().rm(second)
-    with pytest.raises(LedgerError, match="append 1 of 3 is missing"):
+    with pytest.raises(LedgerError, match=r"\b1 of 3\b.* missing"):
         list(ledger.read())
 
 

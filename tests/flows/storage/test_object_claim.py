@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 import uuid
@@ -18,6 +19,8 @@ from tests.flows.faulty_filesystem import FaultyFileSystem, register
 from tests.flows.s3_storage import S3Server, claimed, elsewhere, me, start_server, texts, use
 from tests.polling import eventually
 
+NOT_RENEWED = re.compile(r"\bcould not be renewed for \d")
+
 
 def test_a_holder_elsewhere_is_watched_until_its_lease_ends(url: str) -> None:
     silent = claimed(url, elsewhere("silent"))
@@ -30,11 +33,11 @@ def test_a_holder_elsewhere_is_watched_until_its_lease_ends(url: str) -> None:
     assert taken_over.flow_run == "silent"
     ledger.append(b"after\n")
     # The one that was silent wakes up.
-    with pytest.raises(StudyConflict, match="taken over by a run"):
+    with pytest.raises(StudyConflict, match=r"\btaken over by\b"):
         silent.append(b"too late\n")
-    with pytest.raises(StudyConflict, match="taken over by a run"):
+    with pytest.raises(StudyConflict, match=r"\btaken over by\b"):
         silent.append(b"too late again\n")
-    with pytest.raises(StudyConflict, match="taken over by a run"):
+    with pytest.raises(StudyConflict, match=r"\btaken over by\b"):
         silent.renew(1.0)
     silent.release()
     assert ledger.holder() is not None
@@ -54,7 +57,7 @@ def test_a_holder_elsewhere_that_renews_its_claim_keeps_it(url: str) -> None:
     thread = threading.Thread(target=renew)
     thread.start()
     try:
-        with pytest.raises(StudyConflict, match="held by flow run 'alive'"):
+        with pytest.raises(StudyConflict, match=r"\bheld by .*'alive'"):
             LedgerObjects(url, "study", lease=20.0, renewal=0.5).claim(me())
     finally:
         ended.set()
@@ -90,8 +93,8 @@ def test_when_the_server_stays_away_the_claim_is_given_up_in_time(s3: S3Server) 
                     return str(error)
                 raise AssertionError("the claim may still be renewed")
 
-            assert "could not be renewed for" in eventually(renewals_fail, timeout=20)
-            with pytest.raises(LedgerError, match="could not be renewed for"):
+            assert NOT_RENEWED.search(eventually(renewals_fail, timeout=20))
+            with pytest.raises(LedgerError, match=NOT_RENEWED):
                 ledger.append(b"two\n")
             ledger.release()
     finally:

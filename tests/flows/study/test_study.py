@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+import re
 from typing import Any
 
 import numpy as np
@@ -135,7 +136,7 @@ def test_what_is_no_metric_makes_the_trial_invalid(metric: Any) -> None:
     told = study.tell(ask(study), metric)
     assert told.outcome is Outcome.INVALID_METRIC
     assert told.metric is None
-    assert told.message == f"the metric must be a finite number, got {metric!r}"
+    assert re.fullmatch(rf".*metric.*finite number.*{re.escape(repr(metric))}", told.message)
     assert study.best_trial is None
 
 
@@ -161,7 +162,7 @@ def test_a_trial_cannot_be_told_twice() -> None:
     study = Study(SPACE)
     trial = ask(study)
     study.tell(trial, outcome="timed_out")
-    with pytest.raises(InvalidConfiguration, match=r"trial 0 was told already.*'timed_out'"):
+    with pytest.raises(InvalidConfiguration, match=r"trial 0 .*already.*'timed_out'"):
         study.tell(trial, 1.0)
     assert study.history[0].outcome is Outcome.TIMED_OUT
 
@@ -170,7 +171,7 @@ def test_an_unknown_outcome_lists_the_known_ones() -> None:
     study = Study(SPACE)
     with pytest.raises(InvalidConfiguration) as caught:
         study.tell(ask(study), outcome="timeout")
-    assert "trial 0: outcome 'timeout' is not known, did you mean 'timed_out'?" in str(caught.value)
+    assert re.search(r"trial 0: .*'timeout'.* 'timed_out'\?", str(caught.value))
     assert study.history[0].is_running
 
 
@@ -274,7 +275,7 @@ def test_a_strategy_that_leaves_the_space_is_named(
     study = Study(SPACE, strategy=OutsideSearch)
     with pytest.raises(InternalTunerError) as caught:
         study.ask()
-    assert "strategy OutsideSearch gave a candidate that is not in the search" in str(caught.value)
+    assert re.search(r"OutsideSearch .*candidate.*not in.* search", str(caught.value))
     assert said in str(caught.value)
     assert len(study.history) == 0
 

@@ -28,8 +28,8 @@ def test_what_ends_a_study_is_told_in_words(
 
 
 def test_a_failed_trial_says_its_outcome_and_its_message() -> None:
-    late = failed(0, Outcome.TIMED_OUT, message="ran longer than its limit of 2 s")
-    assert describe_failure(late) == "timed out: ran longer than its limit of 2 s"
+    late = failed(0, Outcome.TIMED_OUT, message="took too long")
+    assert describe_failure(late) == f"timed out: {late.message}"
     assert describe_failure(failed(0, message="")) == "failed"
 
 

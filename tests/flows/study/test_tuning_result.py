@@ -102,9 +102,7 @@ def test_the_dataframe_keeps_types_where_parameters_are_missing() -> None:
 
 def test_a_missing_pandas_is_named_with_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "pandas", None)
-    with pytest.raises(
-        ImportError, match=r'needs pandas: pip install "prefect-tuner\[dataframe\]"'
-    ):
+    with pytest.raises(ImportError, match=r'pandas: pip install "prefect-tuner\[dataframe\]"'):
         result(completed(0, 0.5)).to_dataframe()
 
 

@@ -30,6 +30,7 @@ from prefect_tuner.strategies.encoding.encoding import Encoding
 from prefect_tuner.strategies.gaussian_process import candidates as gp_candidates
 from prefect_tuner.testing import metric_of
 from prefect_tuner.testing.spaces import CONDITIONAL_SPACE, CONSTRAINED_SPACE, search_spaces
+from tests.messages import MODEL_CANNOT_BE_COMPUTED
 
 TREES = SearchSpace(
     {
@@ -120,10 +121,10 @@ def test_a_thin_slice_of_a_continuous_space_is_searched() -> None:
 
 def test_constraints_that_nothing_meets_are_refused_before_a_trial() -> None:
     square = {"x": Float(0.0, 1.0), "y": Float(0.0, 1.0)}
-    with pytest.raises(InvalidConfiguration, match='"gp": none of 100,000 random candidates meets'):
+    with pytest.raises(InvalidConfiguration, match=r'"gp": none of 100,000\b.*meets'):
         Study(SearchSpace(square, constraints=["x + y > 2"]), "gp")
     few = SearchSpace({"n": Int(0, 9)}, constraints=["n > 9"])
-    with pytest.raises(InvalidConfiguration, match='"gp": none of the candidates meets'):
+    with pytest.raises(InvalidConfiguration, match=r'"gp": none of the.*meets'):
         Study(few, "gp")
 
 
@@ -272,10 +273,8 @@ def test_what_breaks_the_arithmetic_is_said_once_and_done_without(
     with caplog.at_level(logging.WARNING):
         by_density = distance(Study(space, "gp"))
     (record,) = caplog.records
-    assert record.getMessage() == (
-        "The model cannot be computed, candidates come from a ratio of densities: "
-        "SVD did not converge"
-    )
+    assert MODEL_CANNOT_BE_COMPUTED.match(record.getMessage())
+    assert record.getMessage().endswith(": SVD did not converge")
     assert by_density < distance(Study(space, "random"))
 
 

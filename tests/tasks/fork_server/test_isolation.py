@@ -11,6 +11,7 @@ import pytest
 
 from prefect_tuner import Outcome
 from prefect_tuner.tasks.process_table.process_tree import children
+from tests.messages import EACH_TRIAL_IMPORTS
 from tests.polling import eventually
 from tests.tasks.attempts import attempt, fork_server_of, launcher_for
 from tests.tasks.modules import launched, notes, run_once, write_module
@@ -100,7 +101,7 @@ def test_what_does_not_survive_a_fork_has_each_trial_import_afresh(
     assert others == []
     assert level == logging.INFO
     assert said in note
-    assert "Each trial imports the objective" in note
+    assert EACH_TRIAL_IMPORTS.search(note)
 
 
 SURVIVES = {

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import importlib
+import re
 from pathlib import Path
 from typing import NamedTuple
 
@@ -16,6 +17,14 @@ from prefect_tuner.tasks.objectives.allowed_objectives import (
 from prefect_tuner.tasks.objectives.objective import ObjectiveSpec, describe_objective
 from prefect_tuner.tasks.processes.launcher import Launcher
 from tests.tasks.attempts import attempt, launcher_for
+
+# The whole of it, as a user sees it.
+NOT_ALLOWED = (
+    "observers.0: must match one of the patterns in PREFECT_TUNER_ALLOWED_OBJECTIVES, which "
+    "limits what runs here: 'mycompany.models:*', '*.py:train'; got '../models/link.py:train' "
+    "(the file '{folder}/evil/bad.py'). Give one that matches, or ask whoever runs this "
+    "machine to add it"
+)
 
 
 def is_allowed(path: str) -> bool:
@@ -154,12 +163,7 @@ def test_what_is_refused_is_told_with_the_patterns_and_the_real_file(
     monkeypatch.setenv(ALLOWED_OBJECTIVES, "mycompany.models:*, *.py:train")
     with pytest.raises(InvalidConfiguration) as raised:
         check_allowed("../models/link.py:train", "observers.0")
-    assert str(raised.value) == (
-        "observers.0: must match one of the patterns in PREFECT_TUNER_ALLOWED_OBJECTIVES, which "
-        "limits what runs here: 'mycompany.models:*', '*.py:train'; got '../models/link.py:train' "
-        f"(the file '{folder}/evil/bad.py'). Give one that matches, or ask whoever runs this "
-        "machine to add it"
-    )
+    assert str(raised.value) == NOT_ALLOWED.format(folder=folder)
 
 
 @pytest.mark.parametrize("pattern", ["*", "mycompany.models", ":train", "mycompany.models:"])
@@ -239,9 +243,9 @@ def test_a_path_that_is_not_allowed_is_refused_before_it_is_imported(
     models: Models, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(ALLOWED_OBJECTIVES, "mycompany.models:*")
-    with pytest.raises(InvalidConfiguration, match="objective: must match one of the patterns"):
+    with pytest.raises(InvalidConfiguration, match=r"objective: must .*ALLOWED_OBJECTIVES"):
         describe_objective(f"{models.name}:train")
-    assert "must match one of the patterns" in refusal(f"{models.name}:train")
+    assert ALLOWED_OBJECTIVES in refusal(f"{models.name}:train")
     assert not models.marker.exists()
 
 
@@ -264,7 +268,7 @@ def test_what_a_module_imports_is_not_reached_by_a_wildcard(
     monkeypatch.setenv(ALLOWED_OBJECTIVES, f"{models.name}:*")
     message = refusal(f"{models.name}:{attribute}")
     assert "must be defined in" in message
-    assert "Whoever runs this machine can add it by its full name" in message
+    assert re.search(r"\badd it\b.*\bfull name\b", message)
 
 
 def test_a_prefect_task_is_defined_where_its_function_is(

@@ -3,6 +3,7 @@ from __future__ import annotations
 import functools
 import importlib.util
 import os
+import re
 import signal
 import sys
 import textwrap
@@ -388,23 +389,22 @@ def test_the_pickled_objective_is_not_shown() -> None:
 
 def test_a_missing_module_is_named() -> None:
     message = refusal("no.such.module:train")
-    assert message.startswith("objective 'no.such.module:train': importing 'no.such.module' failed")
+    assert re.match(r"objective 'no\.such\.module:train': .*'no\.such\.module' failed", message)
     assert "No module named 'no'" in message
     assert 'File "' not in message
 
 
 def test_a_missing_file_is_named_with_the_folder(tmp_path: Path) -> None:
-    assert refusal("no/such.py:train") == (
-        f"objective 'no/such.py:train': there is no file 'no/such.py' in {str(Path.cwd())!r}"
-    )
+    folder = re.escape(repr(str(Path.cwd())))
+    pattern = rf"objective 'no/such\.py:train': .*no file 'no/such\.py'.*{folder}"
+    assert re.fullmatch(pattern, refusal("no/such.py:train"))
     assert "there is no file" in refusal(f"{tmp_path}/no.py:train")
 
 
 def test_a_missing_attribute_is_told_with_those_that_are_there(write: WriteModule) -> None:
     file = write("training.py", "def train(params): return 1.0\nclass Model: pass")
-    assert refusal(f"{file}:tran") == (
-        f"objective '{file}:tran': '{file}' has no attribute 'tran', it has Model, train"
-    )
+    pattern = rf"objective '{file}:tran': '{file}' .*no attribute 'tran'.* Model, train"
+    assert re.fullmatch(pattern, refusal(f"{file}:tran"))
     assert "has no attribute 'Model.train'" in refusal(f"{file}:Model.train")
     assert len(refusal("tests.tasks.faults:nothing")) < 500
 
@@ -412,7 +412,7 @@ def test_a_missing_attribute_is_told_with_those_that_are_there(write: WriteModul
 def test_an_error_at_import_is_told_with_its_own_traceback(write: WriteModule) -> None:
     file = write("broken.py", "def compute():\n    return 1 / 0\n\nX = compute()\n")
     message = refusal(f"{file}:train")
-    assert f"importing '{file}' failed: ZeroDivisionError('division by zero')" in message
+    assert re.search(rf"'{file}' failed: ZeroDivisionError\(", message)
     assert "in compute" in message
     assert "importlib" not in message
     assert "prefect_tuner" not in message
@@ -464,7 +464,7 @@ def assert_what_it_started_is_gone(file: Path) -> None:
 def test_a_module_that_never_finishes_importing_is_given_up(write: WriteModule) -> None:
     file = write("slow.py", STARTS_PROCESSES + "\n    import time; time.sleep(1000)")
     message = refusal(f"{file}:train", load_timeout=1.0)
-    assert message == f"objective '{file}:train': loading it took longer than 1 s"
+    assert re.fullmatch(rf"objective '{file}:train': .*longer.*\b1 s", message)
     assert_what_it_started_is_gone(file)
 
 
@@ -502,6 +502,6 @@ def test_an_objective_that_cannot_be_unpickled_is_refused() -> None:
     from prefect_tuner.tasks.processes.launcher import Launcher
 
     launcher = Launcher(spec)
-    with pytest.raises(ObjectiveNotFound, match="objective 'odd': cannot be loaded in the trials"):
+    with pytest.raises(ObjectiveNotFound, match=r"objective 'odd': .*be loaded"):
         launcher.load()
     launcher.stop()

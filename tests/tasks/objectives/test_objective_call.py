@@ -132,7 +132,7 @@ def test_what_does_not_fit_is_told_before_a_trial(function: Any, told: str) -> N
 
 
 def test_the_argument_of_a_conditional_parameter_needs_a_default() -> None:
-    with pytest.raises(ObjectiveNotFound, match="its argument 'depth' needs a default"):
+    with pytest.raises(ObjectiveNotFound, match=r"'depth' needs a default"):
         objective_call(by_name, "f", list(VALUES), conditional=["depth"])
     call = objective_call(with_defaults, "f", list(VALUES), conditional=["depth"])
     assert call({"lr": 0.5}, TRIAL) == (0.5, 1)
@@ -165,6 +165,6 @@ def test_a_trial_calls_by_name_what_the_space_names() -> None:
     space = SearchSpace({"lr": [0.5], "depth": [3]})
     with launched(returns_product, space=space) as launcher:
         assert attempt(launcher, number=2, lr=0.5, depth=3).report.metric == 3.0
-    with pytest.raises(ObjectiveNotFound, match="no argument for the parameter 'width'"):  # noqa: SIM117
+    with pytest.raises(ObjectiveNotFound, match=r"no argument.* 'width'"):  # noqa: SIM117
         with launched(returns_product, space=SearchSpace({"lr": [1], "depth": [1], "width": [1]})):
             pass

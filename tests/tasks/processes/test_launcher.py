@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -18,6 +19,7 @@ from prefect_tuner.tasks.objectives.objective import describe_objective
 from prefect_tuner.tasks.process_table.process_tree import children
 from prefect_tuner.tasks.process_table.trial_memory import memory_of
 from prefect_tuner.tasks.processes.launcher import Launcher, close_launcher, open_launcher
+from tests.messages import STOPPED_BEFORE_IT_STARTED, STOPPED_WHILE_IT_RAN
 from tests.polling import eventually
 from tests.tasks.attempts import (
     BY_NAME,
@@ -57,7 +59,7 @@ def test_stopping_ends_running_trials_whatever_they_do(launcher: Launcher, name:
     for trial in trials:
         report = trial.result(LIMIT).report
         assert report.outcome is Outcome.CANCELLED
-        assert report.message == "the study was stopped while the trial ran"
+        assert report.message == STOPPED_WHILE_IT_RAN
     assert_gone(pids)
     assert time.monotonic() - started < LIMIT
 
@@ -93,7 +95,7 @@ def test_nothing_starts_after_the_stop(launcher: Launcher) -> None:
     launcher.stop()
     run = attempt(launcher, "fine")
     assert run.report.outcome is Outcome.CANCELLED
-    assert run.report.message == "the study was stopped before the trial started"
+    assert run.report.message == STOPPED_BEFORE_IT_STARTED
     assert run.report.duration is None
     with pytest.raises(TuningCancelled):
         launcher.load()
@@ -338,7 +340,7 @@ def test_a_trial_is_crashed_when_the_system_has_no_descriptors_left(
         patch.setattr(os, "pipe", exhausted)
         report = attempt(launcher, "fine").report
     assert report.outcome is Outcome.CRASHED
-    assert "could not be started: [Errno 24] Too many open files" in report.message
+    assert re.search(r"be started: \[Errno 24\]", report.message)
     assert attempt(launcher, "fine").report.metric == 1.5
 
 
@@ -394,5 +396,5 @@ def await_file(file: Path) -> None:
 def test_where_there_is_no_linux_no_process_is_started(monkeypatch: pytest.MonkeyPatch) -> None:
     launcher = Launcher(describe_objective(float))
     monkeypatch.setattr(sys, "platform", "darwin")
-    with pytest.raises(TunerError, match="run on Linux, this is darwin"):
+    with pytest.raises(TunerError, match=r"\bLinux\b.* darwin"):
         launcher.load()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import logging
 import os
+import re
 import subprocess
 import sys
 import time
@@ -333,7 +334,7 @@ def test_what_does_not_end_is_cut_off_and_named_and_the_metric_counts(
     ((level, text),) = [line for line in run.log if "cut off" in line[1]]
     assert level == logging.WARNING
     assert named in text
-    assert "0.5 s after the objective had returned" in text
+    assert re.search(r"\b0\.5 s after\b.*returned", text)
     assert "exit_grace" in text
 
 
@@ -365,9 +366,7 @@ def test_a_program_that_crashes_at_its_end_has_its_metric_and_a_warning(tmp_path
     )
     run = run_once(module)
     assert run.report.metric == 1.0
-    assert (
-        "after the objective had returned, the trial's process was killed by SIGSEGV" in run.lines
-    )
+    assert any(re.search(r"returned.* killed by SIGSEGV$", line) for line in run.lines)
 
 
 def test_an_error_of_a_handler_is_in_the_log(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import copy
 import json
 import pickle
+import re
 from itertools import product
 from typing import Any
 
@@ -263,7 +264,4 @@ def test_what_is_active_is_said_of_a_candidate_that_is_none() -> None:
     space = SearchSpace(BOOSTERS)
     params: Params = {"booster": "tree", "rate_drop": 0.25}
     (said,) = space.mistakes_in(params)
-    assert said == (
-        "got the parameters ['booster', 'rate_drop'], active with these values are "
-        "['booster', 'depth']"
-    )
+    assert re.search(r"\['booster', 'rate_drop'\].*active.*\['booster', 'depth'\]", said)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -90,9 +91,9 @@ def test_a_constraint_on_a_parameter_that_is_not_active_holds() -> None:
     )
     assert space.contains({"layers": 1, "first": 9})
     assert not space.contains({"layers": 2, "first": 4, "second": 2})
-    assert space.mistakes_in({"layers": 2, "first": 4, "second": 2}) == [
-        "{'layers': 2, 'first': 4, 'second': 2} does not meet the constraint 'first + second <= 5'"
-    ]
+    (said,) = space.mistakes_in({"layers": 2, "first": 4, "second": 2})
+    assert said.startswith("{'layers': 2, 'first': 4, 'second': 2} ")
+    assert re.search(r"not meet.* 'first \+ second <= 5'$", said)
 
 
 def test_constraints_travel_in_the_json_of_the_space() -> None:
@@ -198,10 +199,10 @@ def test_a_wrong_entry_of_constraints_is_named() -> None:
     with pytest.raises(InvalidConfiguration) as caught:
         SearchSpace({"a": [1, 2], "limits": entry})
     unknown, no_list = caught.value.mistakes
-    assert unknown == "space.limits: constraints has no argument 'names', it has expressions"
-    assert no_list.startswith("space.limits: expressions: must be a list of constraints")
+    assert re.match(r"space\.limits: .*no argument 'names'.*expressions$", unknown)
+    assert re.match(r"space\.limits: expressions: must .*list\b", no_list)
 
 
 def test_a_space_of_constraints_alone_is_empty() -> None:
-    with pytest.raises(InvalidConfiguration, match="must hold at least one parameter"):
+    with pytest.raises(InvalidConfiguration, match=r"at least one parameter"):
         SearchSpace({"constraints": {"type": "constraints", "expressions": []}})
