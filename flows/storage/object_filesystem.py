@@ -15,8 +15,8 @@ def open_filesystem(url: str) -> tuple[fsspec.AbstractFileSystem, str]:
     """The filesystem that an address names, which remembers no listings, and the path in it.
 
     Raises:
-        InvalidConfiguration: Nothing is known of such an address, or what serves it is not
-            installed.
+        InvalidConfiguration: Nothing is known of such an address, what serves it is not installed,
+            or it has to be reached to be known and cannot be.
     """
     protocol = fsspec.utils.get_protocol(url)
     options: dict[str, Any] = {}
@@ -36,6 +36,12 @@ def open_filesystem(url: str) -> tuple[fsspec.AbstractFileSystem, str]:
         ) from error
     except ValueError as error:
         raise InvalidConfiguration(f"storage: {error}") from error
+    except OSError as error:  # Some connect when they are made, as that of ftp:// does.
+        reason = error.strerror or error
+        raise InvalidConfiguration(
+            f"storage: {protocol}:// cannot be reached ({reason}); check the address, or name a "
+            "folder"
+        ) from error
     if protocol in {"s3", "s3a"}:
         filesystem.retries = 1  # Of an instance that is shared by those with these options alone.
     return filesystem, str(path).rstrip("/")

@@ -122,3 +122,8 @@ def test_a_package_that_is_missing_is_named_with_its_extra(
     command = [sys.executable, "-c", script]
     said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     assert f'pip install "prefect-tuner[{extra}]"' in said
+
+
+def test_an_address_that_cannot_be_reached_is_a_mistake_like_others() -> None:
+    with pytest.raises(InvalidConfiguration, match=r"^storage: ftp://.* cannot be reached"):
+        check_storage("ftp://localhost:1/studies")
