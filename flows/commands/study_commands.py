@@ -107,11 +107,11 @@ def delete_study(name: str, storage: str, *, yes: bool) -> int:
         LedgerError: The storage cannot be read or written.
     """
     storage = storage_or_default(storage)
-    store, slug = find_study(storage, name)
+    store, key = find_study(storage, name)
     if not yes:
         if not sys.stdin.isatty():
             raise InvalidConfiguration("--yes: is required where nobody can be asked")
-        if not _confirmed(f"Delete {_described(storage, slug)} in {store.location}?"):
+        if not _confirmed(f"Delete {_described(storage, key)} in {store.location}?"):
             _say("Nothing was deleted")
             return 1
     try:
@@ -136,11 +136,11 @@ def _read(name: str, storage: str) -> tuple[StoredStudy, StudyState]:
     return study, study.state
 
 
-def _described(storage: str, slug: str) -> str:
+def _described(storage: str, key: str) -> str:
     try:
-        study, _ = _read(slug, storage)
+        study, _ = _read(key, storage)
     except LedgerError:
-        return f"study {slug!r}, which cannot be read,"
+        return f"study {key!r}, which cannot be read,"
     return f"study {study.name!r} (trials: {trials_text(study)})"
 
 

@@ -13,8 +13,8 @@ from prefect_tuner.flows.ledger.study_state import StudyState
 from prefect_tuner.flows.storage.holder import Holder
 from prefect_tuner.flows.storage.ledger_line import unseal
 from prefect_tuner.flows.storage.ledger_store import LedgerStore
-from prefect_tuner.flows.storage.storage_address import list_slugs, open_store
-from prefect_tuner.flows.study.study_name import study_slug
+from prefect_tuner.flows.storage.storage_address import list_keys, open_store
+from prefect_tuner.flows.study.study_name import study_key
 from prefect_tuner.flows.study.tuning_result import StopReason
 from prefect_tuner.printable_text import printable_line
 from prefect_tuner.validation import unknown_name
@@ -51,14 +51,14 @@ class StoredStudy:
     """A study in a storage.
 
     Attributes:
-        slug: Its key.
+        key: Its name as it stands in names of files, and of artifacts.
         location: Its ledger.
         state: What the ledger says; None when it cannot be read.
         holder: The run that holds it.
         error: Why the ledger cannot be read; or empty.
     """
 
-    slug: str
+    key: str
     location: str
     state: StudyState | None
     holder: Holder | None = None
@@ -67,7 +67,7 @@ class StoredStudy:
     @property
     def name(self) -> str:
         """Its name; its key where the ledger cannot be read."""
-        return self.slug if self.state is None else self.state.study
+        return self.key if self.state is None else self.state.study
 
     @property
     def status(self) -> StudyStatus:
@@ -109,12 +109,12 @@ def read_studies(storage: str) -> Iterator[StoredStudy]:
         InvalidConfiguration: There is no such storage.
         LedgerError: The storage cannot be read.
     """
-    for slug in list_slugs(storage):
-        store = open_store(storage, slug)
+    for key in list_keys(storage):
+        store = open_store(storage, key)
         try:
-            study = _read(store, slug)
+            study = _read(store, key)
         except LedgerError as error:
-            study = StoredStudy(slug, store.location, None, _holder(store), str(error))
+            study = StoredStudy(key, store.location, None, _holder(store), str(error))
         if study is not None:
             yield study
 
@@ -126,8 +126,8 @@ def read_study(storage: str, name: str) -> StoredStudy:
         InvalidConfiguration: There is no such study, or no such storage.
         LedgerError: The ledger cannot be read, is damaged, or was written by a newer release.
     """
-    store, slug = find_study(storage, name)
-    study = _read(store, slug)
+    store, key = find_study(storage, name)
+    study = _read(store, key)
     if study is None:
         raise InvalidConfiguration(f"study {name!r} was deleted")
     return study
@@ -140,20 +140,20 @@ def find_study(storage: str, name: str) -> tuple[LedgerStore, str]:
         InvalidConfiguration: There is no such study, or no such storage.
         LedgerError: The storage cannot be read.
     """
-    slug = study_slug(name)
-    store = open_store(storage, slug)
+    key = study_key(name)
+    store = open_store(storage, key)
     if store.exists():
-        return store, slug
-    slugs = list_slugs(storage)
-    if name in slugs:
+        return store, key
+    keys = list_keys(storage)
+    if name in keys:
         return open_store(storage, name), name
-    names = [_recorded_name(open_store(storage, each)) or each for each in slugs]
+    names = [_recorded_name(open_store(storage, each)) or each for each in keys]
     near = difflib.get_close_matches(name, names, n=_NAMES_SHOWN, cutoff=0.0)
     more = f" and {len(names) - len(near)} more" if len(near) < len(names) else ""
     raise InvalidConfiguration(f"study {name!r} {unknown_name(name, near)}{more}")
 
 
-def _read(store: LedgerStore, slug: str) -> StoredStudy | None:
+def _read(store: LedgerStore, key: str) -> StoredStudy | None:
     """What is known of a study; None when there is none (any more)."""
     before = ""
     while True:
@@ -162,7 +162,7 @@ def _read(store: LedgerStore, slug: str) -> StoredStudy | None:
         if state is None:
             return None
         if holder is not None or state.stopped is not None or state.updated == before:
-            return StoredStudy(slug, store.location, state, holder)
+            return StoredStudy(key, store.location, state, holder)
         before = state.updated  # It is dead if nothing was written between two looks.
 
 

@@ -16,7 +16,7 @@ from prefect.artifacts import (
 from prefect_tuner.flows.observers.observer import TuningObserver
 from prefect_tuner.flows.reports.leaderboard import failure_rows, leaderboard_rows, summary_markdown
 from prefect_tuner.flows.reports.markdown_text import markdown_text
-from prefect_tuner.flows.study.study_name import study_slug
+from prefect_tuner.flows.study.study_name import study_key
 from prefect_tuner.flows.study.tuning_events import (
     Progress,
     StudyCompleted,
@@ -119,4 +119,4 @@ class ArtifactObserver(TuningObserver):
 
     def _key(self, artifact: str) -> str:
         name = self._study.study if self._study else ""
-        return f"{study_slug(name)}-{artifact}"
+        return f"{study_key(name)}-{artifact}"

@@ -9,7 +9,7 @@ from prefect.events import emit_event
 
 from prefect_tuner.flows.observers.observer import TuningObserver
 from prefect_tuner.flows.reports.leaderboard import EXTRAS_SHOWN
-from prefect_tuner.flows.study.study_name import study_slug
+from prefect_tuner.flows.study.study_name import study_key
 from prefect_tuner.flows.study.tuning_events import (
     BestImproved,
     StudyCompleted,
@@ -93,7 +93,7 @@ class EventObserver(TuningObserver):
         emit_event(
             event=f"{EVENT_PREFIX}.{name}",
             resource={
-                "prefect.resource.id": f"{EVENT_PREFIX}.{study_slug(self._study)}",
+                "prefect.resource.id": f"{EVENT_PREFIX}.{study_key(self._study)}",
                 "prefect.resource.name": self._study,
             },
             payload={"study": self._study, **payload},

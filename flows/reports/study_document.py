@@ -22,7 +22,7 @@ def study_outline(study: StoredStudy) -> dict[str, Any]:
     state = study.state
     outline: dict[str, Any] = {
         "study": study.name,
-        "key": study.slug,
+        "key": study.key,
         "ledger": study.location,
         "state": study.status.value,
         "reason": study.reason,

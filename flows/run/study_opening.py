@@ -20,7 +20,7 @@ from prefect_tuner.flows.run.study_plan import StudyPlan
 from prefect_tuner.flows.storage.holder import Holder
 from prefect_tuner.flows.storage.storage_address import open_store
 from prefect_tuner.flows.storage.utc_time import utc_now
-from prefect_tuner.flows.study.study_name import study_slug
+from prefect_tuner.flows.study.study_name import study_key
 from prefect_tuner.flows.study.tuning_result import TuningResult
 from prefect_tuner.tasks.objectives.objective_code import changed_code
 
@@ -77,7 +77,7 @@ def open_study(
     """
     recorded = f"{name}-{outermost_run[:_ID]}" if plan.fresh else name
     for candidate in _candidates(plan, recorded, holder, runs_before):
-        store = open_store(plan.storage, study_slug(candidate))
+        store = open_store(plan.storage, study_key(candidate))
         try:
             ledger = Ledger(store, holder, on_lost)
         except StudyConflict as error:
@@ -127,7 +127,7 @@ def _candidates(
 
 
 def _glance(plan: StudyPlan, name: str) -> StudyState | None:
-    return read_state(open_store(plan.storage, study_slug(name)))
+    return read_state(open_store(plan.storage, study_key(name)))
 
 
 def _check_name(state: StudyState | None, name: str, location: str) -> None:

@@ -24,7 +24,7 @@ _MOMENT = 0.5
 
 @final
 class LedgerFile(LedgerStore):
-    """A ledger in a file `<slug>.jsonl`, beside which `<slug>.claim` tells who writes to it.
+    """A ledger in a file `<key>.jsonl`, beside which `<key>.claim` tells who writes to it.
 
     The claim is a lock of the kernel's, which ends with its process, however that ends. The file
     behind it holds who has it, and with that a lease for machines that share the folder by a
@@ -32,12 +32,12 @@ class LedgerFile(LedgerStore):
 
     Args:
         folder: Where ledgers are kept. It is made, for its owner alone, where it is missing.
-        slug: The study's key, see `study_slug`.
+        key: The study's, see `study_key`.
     """
 
-    def __init__(self, folder: Path, slug: str) -> None:
-        self._path = folder / f"{slug}.jsonl"
-        self._claim_path = folder / f"{slug}.claim"
+    def __init__(self, folder: Path, key: str) -> None:
+        self._path = folder / f"{key}.jsonl"
+        self._claim_path = folder / f"{key}.claim"
         self.location = str(self._path)
         self._turn = threading.Lock()  # Renewals come from a thread of their own.
         self._claim: int | None = None

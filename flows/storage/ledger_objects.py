@@ -34,7 +34,7 @@ _PAUSE = 0.05
 
 @final
 class LedgerObjects(LedgerStore):
-    r"""A ledger in the objects below `<url>/<slug>/`.
+    r"""A ledger in the objects below `<url>/<key>/`.
 
     Each append writes one object, and then looks whether the claim still holds: two requests. An
     append that ends in an error may have been written or not, which nobody can tell once the
@@ -42,7 +42,7 @@ class LedgerObjects(LedgerStore):
 
     Args:
         url: An address that fsspec knows, such as `s3://bucket/prefix`, without credentials.
-        slug: The study's key, see `study_slug`.
+        key: The study's, see `study_key`.
         lease: Seconds after which a holder elsewhere that has not renewed its claim is dead.
         renewal: Seconds between two calls of `renew`.
 
@@ -63,10 +63,10 @@ class LedgerObjects(LedgerStore):
     """
 
     def __init__(
-        self, url: str, slug: str, *, lease: float = LEASE, renewal: float = RENEWAL
+        self, url: str, key: str, *, lease: float = LEASE, renewal: float = RENEWAL
     ) -> None:
-        self.location = f"{without_credentials(url).rstrip('/')}/{slug}"
-        self._folder = ObjectFolder(url, slug, self.location)
+        self.location = f"{without_credentials(url).rstrip('/')}/{key}"
+        self._folder = ObjectFolder(url, key, self.location)
         self._lease = lease
         self._renewal = renewal
         self._claim = ObjectClaim(self._folder, lease, renewal)

@@ -15,26 +15,26 @@ from prefect_tuner.flows.storage.object_folder import ObjectFolder
 from prefect_tuner.redaction import has_credentials, without_credentials
 
 _EXAMPLES = "such as '~/studies', 's3://bucket/studies' or 'gs://bucket/studies'"
-_SLUG = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
+_KEY = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 
 
-def open_store(storage: str, slug: str) -> LedgerStore:
+def open_store(storage: str, key: str) -> LedgerStore:
     """The ledger of one study; nothing is read or written yet.
 
     Args:
         storage: A folder, or any address that fsspec knows. Local files are appended to, in
             anything else each append is an object.
-        slug: The study's key, see `study_slug`.
+        key: The study's, see `study_key`.
 
     Raises:
         InvalidConfiguration: As `check_storage`.
     """
     check_storage(storage)
     folder = _local_folder(storage)
-    return LedgerObjects(storage, slug) if folder is None else LedgerFile(folder, slug)
+    return LedgerObjects(storage, key) if folder is None else LedgerFile(folder, key)
 
 
-def list_slugs(storage: str) -> list[str]:
+def list_keys(storage: str) -> list[str]:
     """The keys of all studies that have a ledger there, sorted.
 
     Raises:
@@ -45,15 +45,15 @@ def list_slugs(storage: str) -> list[str]:
     folder = _local_folder(storage)
     if folder is None:
         inside = ObjectFolder(storage, "", without_credentials(storage)).folders()
-        slugs = [slug for slug in inside if _SLUG.fullmatch(slug)]
+        keys = [key for key in inside if _KEY.fullmatch(key)]
     else:
         try:
-            slugs = [path.stem for path in folder.iterdir() if path.suffix == ".jsonl"]
+            keys = [path.stem for path in folder.iterdir() if path.suffix == ".jsonl"]
         except FileNotFoundError:
             return []
         except OSError as error:
             raise LedgerError(f"{folder} cannot be read: {error.strerror or error}") from error
-    return sorted(slug for slug in slugs if open_store(storage, slug).exists())
+    return sorted(key for key in keys if open_store(storage, key).exists())
 
 
 def check_storage(storage: object) -> None:

@@ -3,7 +3,7 @@
 ```
 study.ask()              -> trial, recorded as running      (None: exhausted)
 study.tell(trial, 0.93)  -> the same trial, finished        (in any order)
-study.best_trial         -> the incumbent: the best metric, or with noise the best expectation
+study.best_trial         -> the best by metric, or with noise by what is expected of it
 ```
 """
 
@@ -18,7 +18,7 @@ import numpy as np
 
 from prefect_tuner.errors import InternalTunerError, InvalidConfiguration
 from prefect_tuner.exact_value import copied, copied_params
-from prefect_tuner.flows.study.incumbent import Incumbent
+from prefect_tuner.flows.study.best_trial import BestTrial
 from prefect_tuner.flows.study.lagged_history import LaggedHistory
 from prefect_tuner.flows.study.trial_ending import told_ending, with_known_outcome
 from prefect_tuner.history import History
@@ -94,22 +94,22 @@ class Study:
         self.lag = lag
         self._lagged = None if lag is None else LaggedHistory(self.history, lag)
         self._enqueued: deque[Params] = deque()
-        self._incumbent = Incumbent(self.goal, self.strategy)
+        self._best = BestTrial(self.goal, self.strategy)
 
     @property
     def best_trial(self) -> Trial | None:
-        """The incumbent, None before the first completed trial.
+        """The trial to rely on, None before the first completed trial.
 
         It is the leader by metric, unless the strategy takes metrics for noisy: then it is the
         completed trial that the strategy expects to be best, since the best of many noisy metrics
         is mostly a lucky one.
         """
-        return self._incumbent.best(self.history)
+        return self._best.best(self.history)
 
     @property
     def leader(self) -> Trial | None:
         """The completed trial with the best metric, the one told first among equals."""
-        return self._incumbent.leader
+        return self._best.leader
 
     @property
     def best_params(self) -> Params | None:
@@ -302,7 +302,7 @@ class Study:
 
     def _finish(self, trial: Trial) -> None:
         self.history.finish(trial)
-        self._incumbent.add(trial)
+        self._best.add(trial)
         if self._lagged is None:
             self.strategy.report_result(trial)
 

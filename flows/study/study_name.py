@@ -27,7 +27,7 @@ def check_study_name(name: object) -> None:
     raise InvalidConfiguration(f"study: {rule}, got {shown(name)}")
 
 
-def study_slug(name: str) -> str:
+def study_key(name: str) -> str:
     """A key of lower-case letters, digits and dashes, different for different names.
 
     Prefect allows no other characters in an artifact's key. A name that had to be changed gets a
@@ -35,10 +35,10 @@ def study_slug(name: str) -> str:
 
     Example:
         ```python
-        from prefect_tuner.flows.study.study_name import study_slug
+        from prefect_tuner.flows.study.study_name import study_key
 
-        assert study_slug("churn-nightly") == "churn-nightly"
-        assert study_slug("Churn/nightly") != study_slug("churn.nightly")
+        assert study_key("churn-nightly") == "churn-nightly"
+        assert study_key("Churn/nightly") != study_key("churn.nightly")
         ```
     """
     readable = re.sub(r"[^a-z0-9]+", "-", name.lower())[:_LONGEST_READABLE].strip("-")

@@ -60,12 +60,12 @@ def holder(flow_run: str = "gentle-otter") -> Holder:
     return Holder.of_this_process(flow_run, "")
 
 
-def open_ledger(folder: Path, slug: str = "small") -> Ledger:
-    return Ledger(LedgerFile(folder, slug), holder())
+def open_ledger(folder: Path, key: str = "small") -> Ledger:
+    return Ledger(LedgerFile(folder, key), holder())
 
 
-def state_of(folder: Path, slug: str = "small") -> StudyState:
-    state = read_state(LedgerFile(folder, slug))
+def state_of(folder: Path, key: str = "small") -> StudyState:
+    state = read_state(LedgerFile(folder, key))
     assert state is not None
     return state
 

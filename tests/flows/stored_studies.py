@@ -20,7 +20,7 @@ from prefect_tuner.flows.run.default_storage import storage_or_default
 from prefect_tuner.flows.storage.holder import Holder
 from prefect_tuner.flows.storage.storage_address import open_store
 from prefect_tuner.flows.study.study_digest import study_digest
-from prefect_tuner.flows.study.study_name import study_slug
+from prefect_tuner.flows.study.study_name import study_key
 
 SPACE = SearchSpace({"x": {"type": "float", "low": 0.0, "high": 1.0}})
 AT = "2026-01-02T03:04:05.678+00:00"
@@ -103,7 +103,7 @@ def store_study(
         definition: What differs from the definition of `study_record`.
     """
     with Ledger(
-        open_store(storage_or_default(""), study_slug(name)), Holder.of_this_process("gentle-otter")
+        open_store(storage_or_default(""), study_key(name)), Holder.of_this_process("gentle-otter")
     ) as ledger:
         ledger.append(
             study_record(name, **definition),

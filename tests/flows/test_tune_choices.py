@@ -11,7 +11,7 @@ import pytest
 from prefect_tuner import Categorical, SearchSpace, StudyConflict
 from prefect_tuner.flows.ledger.stored_study import read_study
 from prefect_tuner.flows.run.default_storage import storage_or_default
-from prefect_tuner.flows.study.study_name import study_slug
+from prefect_tuner.flows.study.study_name import study_key
 from prefect_tuner.testing import exactly
 from prefect_tuner.testing.spaces import CHOICES_SPACE, CONDITIONAL_CHOICES_SPACE
 from tests.flows.flow_runs import artifacts, events, run_tune
@@ -52,7 +52,7 @@ def test_events_have_what_came_with_the_metric() -> None:
     run = run_tune(spoiling, {"depth": [None], "layers": [[64, 32]]}, strategy="grid", study="Told")
 
     def emitted() -> list[dict[str, Any]]:
-        found = events(f"prefect-tuner.study.{study_slug('Told')}")
+        found = events(f"prefect-tuner.study.{study_key('Told')}")
         assert len(found) == 3
         return found
 

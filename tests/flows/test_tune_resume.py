@@ -28,7 +28,7 @@ from prefect_tuner import (
 from prefect_tuner.flows.ledger.ledger import read_state
 from prefect_tuner.flows.ledger.study_state import StudyState
 from prefect_tuner.flows.run.default_storage import storage_or_default
-from prefect_tuner.flows.storage.storage_address import list_slugs, open_store
+from prefect_tuner.flows.storage.storage_address import list_keys, open_store
 from prefect_tuner.flows.study.tuning_events import TrialCompleted
 from tests.flows.dependent_strategy import DependentSearch
 from tests.messages import LEDGER_WAS_CHANGED
@@ -393,10 +393,7 @@ def test_a_fresh_study_belongs_to_the_outermost_flow_run(tmp_path: Path) -> None
     assert calls(tmp_path / "calls") == [0, 1]
     assert [(r.study, len(r.trials)) for r in pipeline()] == [("weekly", 1), ("weekly", 2)]
     assert calls(tmp_path / "calls") == [0, 0, 1, 1]
-    assert (
-        len([slug for slug in list_slugs(storage_or_default("")) if slug.startswith("weekly-")])
-        == 2
-    )
+    assert len([key for key in list_keys(storage_or_default("")) if key.startswith("weekly-")]) == 2
 
 
 def test_a_study_may_have_any_name_and_any_folder(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from prefect_tuner.flows.ledger.study_state import StudyState
 from prefect_tuner.flows.run.default_storage import storage_or_default
 from prefect_tuner.flows.storage.holder import Holder
 from prefect_tuner.flows.storage.storage_address import open_store
-from prefect_tuner.flows.study.study_name import study_slug
+from prefect_tuner.flows.study.study_name import study_key
 from tests.flows.stored_studies import (
     AT,
     LATER,
@@ -60,7 +60,7 @@ def test_a_study_that_is_held_runs_whatever_its_ledger_says() -> None:
 def test_a_study_is_found_by_its_name_and_by_its_key(name: str) -> None:
     store_study(name, completed(0, 0.5))
     assert read_study(storage_or_default(""), name).name == name
-    assert read_study(storage_or_default(""), study_slug(name)).name == name
+    assert read_study(storage_or_default(""), study_key(name)).name == name
 
 
 def test_an_unknown_name_lists_the_nearest_known_ones() -> None:

@@ -10,7 +10,7 @@ from prefect.artifacts import create_link_artifact
 from prefect.logging import get_run_logger
 
 from prefect_tuner import BestImproved, StopReason, StudyCompleted, TuningObserver
-from prefect_tuner.flows.study.study_name import study_slug
+from prefect_tuner.flows.study.study_name import study_key
 from tests.flows.flow_runs import FlowRun, artifacts, events, log_lines, run_tune
 from tests.flows.objectives import by_number
 from tests.messages import NO_TRIAL_HAS_A_METRIC
@@ -19,7 +19,7 @@ from tests.polling import eventually
 pytestmark = pytest.mark.usefixtures("prefect_server")
 
 STUDY = "Observed | study"
-SLUG = study_slug(STUDY)
+KEY = study_key(STUDY)
 
 
 class Announcer(TuningObserver):
@@ -96,16 +96,16 @@ def test_an_observer_that_raises_is_named_and_hurts_nobody(run: FlowRun) -> None
 def test_the_artifacts_are_named_after_the_study(run: FlowRun) -> None:
     ours = {key for key in artifacts(run.id) if not key.startswith("leader-")}
     assert ours == {
-        f"{SLUG}-{name}" for name in ("progress", "leaderboard", "failed-trials", "best-parameters")
+        f"{KEY}-{name}" for name in ("progress", "leaderboard", "failed-trials", "best-parameters")
     }
 
 
 def test_the_progress_is_complete_at_the_end(run: FlowRun) -> None:
-    assert float(artifacts(run.id)[f"{SLUG}-progress"]) == 100.0
+    assert float(artifacts(run.id)[f"{KEY}-progress"]) == 100.0
 
 
 def test_the_leaderboard_has_the_best_first(run: FlowRun) -> None:
-    rows = artifacts(run.id)[f"{SLUG}-leaderboard"]
+    rows = artifacts(run.id)[f"{KEY}-leaderboard"]
     assert [(row["rank"], row["trial"], row["metric"]) for row in rows] == [
         (1, 2, 0.75),
         (2, 4, 0.5),
@@ -116,7 +116,7 @@ def test_the_leaderboard_has_the_best_first(run: FlowRun) -> None:
 
 
 def test_the_failed_trials_have_a_table_of_their_own(run: FlowRun) -> None:
-    rows = artifacts(run.id)[f"{SLUG}-failed-trials"]
+    rows = artifacts(run.id)[f"{KEY}-failed-trials"]
     assert [(row["trial"], row["outcome"]) for row in rows] == [
         (3, "invalid_metric"),
         (1, "failed"),
@@ -125,7 +125,7 @@ def test_the_failed_trials_have_a_table_of_their_own(run: FlowRun) -> None:
 
 
 def test_the_best_parameters_are_there_to_read_and_to_copy(run: FlowRun) -> None:
-    markdown = artifacts(run.id)[f"{SLUG}-best-parameters"]
+    markdown = artifacts(run.id)[f"{KEY}-best-parameters"]
     assert f"Complete, since {StopReason.MAX_TRIALS.sentence} (3 trials completed, 2 failed, 5" in (
         markdown.replace("\\", "")
     )
@@ -136,7 +136,7 @@ def test_the_best_parameters_are_there_to_read_and_to_copy(run: FlowRun) -> None
 
 def test_events_tell_automations_of_the_study(run: FlowRun) -> None:
     def emitted() -> list[dict[str, Any]]:
-        found = events(f"prefect-tuner.study.{SLUG}")
+        found = events(f"prefect-tuner.study.{KEY}")
         assert len(found) == 4
         return found
 

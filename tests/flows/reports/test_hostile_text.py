@@ -15,7 +15,7 @@ from prefect_tuner import Categorical, Params, TrialContext
 from prefect_tuner.flows.commands.study_summary import interim_sentence, summary_table
 from prefect_tuner.flows.reports.leaderboard import summary_markdown
 from prefect_tuner.flows.reports.markdown_text import markdown_text
-from prefect_tuner.flows.study.study_name import study_slug
+from prefect_tuner.flows.study.study_name import study_key
 from prefect_tuner.flows.study.tuning_events import Progress
 from tests.flows.flow_runs import FlowRun, artifacts, ask_server, events, run_tune, task_runs
 from tests.flows.studies import completed
@@ -217,7 +217,7 @@ def test_hostile_texts_reach_no_terminal(hostile: HostileStudy) -> None:
 
 def test_hostile_texts_reach_no_event(hostile: HostileStudy) -> None:
     def emitted() -> list[dict[str, Any]]:
-        found = events(f"prefect-tuner.study.{study_slug(STUDY)}")
+        found = events(f"prefect-tuner.study.{study_key(STUDY)}")
         assert found[-1]["event"].endswith(".completed")
         return found
 

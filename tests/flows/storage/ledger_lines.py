@@ -22,19 +22,19 @@ def lines(*numbers: int) -> list[bytes]:
     return [line(number).removesuffix(b"\n") for number in numbers]
 
 
-def texts(make: StoreMaker, slug: str = "study") -> list[bytes]:
-    return [each.text for each in make(slug).read()]
+def texts(make: StoreMaker, key: str = "study") -> list[bytes]:
+    return [each.text for each in make(key).read()]
 
 
-def claimed(make: StoreMaker, name: str = "", slug: str = "study") -> LedgerStore:
-    store = make(slug)
+def claimed(make: StoreMaker, name: str = "", key: str = "study") -> LedgerStore:
+    store = make(key)
     store.claim(Holder.of_this_process(name))
     return store
 
 
-def written(make: StoreMaker, *numbers: int, slug: str = "study") -> None:
+def written(make: StoreMaker, *numbers: int, key: str = "study") -> None:
     """A run writes lines, one by one, and ends."""
-    store = claimed(make, slug=slug)
+    store = claimed(make, key=key)
     for number in numbers:
         store.append(line(number))
     store.release()

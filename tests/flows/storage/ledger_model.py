@@ -27,8 +27,8 @@ class LedgerModel(RuleBasedStateMachine):
     def __init__(self, make: StoreMaker) -> None:
         super().__init__()
         self.make = make
-        self.slug = uuid.uuid4().hex
-        self.runs = [make(self.slug) for _ in NAMES]
+        self.key = uuid.uuid4().hex
+        self.runs = [make(self.key) for _ in NAMES]
         self.holder: int | None = None
         self.lines: list[bytes] = []
         self.elapsed = 0.0
@@ -82,17 +82,17 @@ class LedgerModel(RuleBasedStateMachine):
     @rule(run=RUNS)
     def come_anew(self, run: int) -> None:
         if run != self.holder:
-            self.runs[run] = self.make(self.slug)
+            self.runs[run] = self.make(self.key)
 
     @invariant()
     def a_reader_sees_the_lines(self) -> None:
-        reader = self.make(self.slug)
+        reader = self.make(self.key)
         assert [line.text for line in reader.read()] == self.lines
         assert reader.exists() == bool(self.lines)
 
     @invariant()
     def a_reader_sees_who_holds_the_study(self) -> None:
-        seen = self.make(self.slug).holder()
+        seen = self.make(self.key).holder()
         assert (seen and seen.flow_run) == (None if self.holder is None else NAMES[self.holder])
         assert seen is None or seen.elapsed == self.elapsed
 

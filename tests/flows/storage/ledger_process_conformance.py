@@ -27,17 +27,17 @@ class LedgerProcessConformance:
     def test_one_of_two_processes_that_claim_at_once_wins(self, make: StoreMaker) -> None:
         with OtherRun(make, "ann") as ann, OtherRun(make, "bob") as bob:
             for number in range(self.contests):
-                slug = f"study-{number}"
-                ann.begin("claim", slug=slug)
-                bob.begin("claim", slug=slug)
+                key = f"study-{number}"
+                ann.begin("claim", key=key)
+                bob.begin("claim", key=key)
                 winners = []
                 for run in (ann, bob):
                     with suppress(StudyConflict):
                         assert run.answer() is None
                         winners.append(run)
                 assert len(winners) == 1
-                winners[0].do("append", line(number), slug=slug)
-                assert texts(make, slug) == lines(number)
+                winners[0].do("append", line(number), key=key)
+                assert texts(make, key) == lines(number)
 
     def test_readers_see_what_another_process_appends(self, make: StoreMaker) -> None:
         with OtherRun(make, "writer") as writer:

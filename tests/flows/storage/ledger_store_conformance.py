@@ -103,7 +103,7 @@ class LedgerStoreConformance(LedgerClaimConformance):
         assert texts(make) == lines(0)
 
     def test_ledgers_with_names_alike_do_not_touch(self, make: StoreMaker) -> None:
-        written(make, 0, slug="study-2")
+        written(make, 0, key="study-2")
         assert not make("study").exists()
         store = claimed(make)
         store.append(line(1))

@@ -42,9 +42,9 @@ class OtherRun:
         assert self._process.pid is not None
         return self._process.pid
 
-    def begin(self, method: str, *arguments: object, slug: str = "study") -> None:
+    def begin(self, method: str, *arguments: object, key: str = "study") -> None:
         """Have it call a method of the ledger, without waiting for that."""
-        self._pipe.send((slug, method, arguments))
+        self._pipe.send((key, method, arguments))
 
     def answer(self) -> Any:
         """What the first of its calls has returned that was not asked for yet, or raised."""
@@ -53,9 +53,9 @@ class OtherRun:
             raise answer
         return answer
 
-    def do(self, method: str, *arguments: object, slug: str = "study") -> Any:
+    def do(self, method: str, *arguments: object, key: str = "study") -> Any:
         """Have it call a method of the ledger, and wait for what that returns."""
-        self.begin(method, *arguments, slug=slug)
+        self.begin(method, *arguments, key=key)
         return self.answer()
 
     def answers_left(self) -> int:
@@ -78,10 +78,10 @@ def _serve(make: StoreMaker, name: str, pipe: Connection) -> None:
     stores: dict[str, LedgerStore] = {}
     while True:
         try:
-            slug, method, arguments = pipe.recv()
+            key, method, arguments = pipe.recv()
         except EOFError:
             return
-        store = stores.setdefault(slug, make(slug))
+        store = stores.setdefault(key, make(key))
         if method == "claim":
             arguments = (Holder.of_this_process(name),)
         try:

@@ -296,8 +296,8 @@ def test_a_claim_that_could_not_be_made_holds_nothing(tmp_path: Path) -> None:
 
 def test_the_time_that_a_killed_holder_has_spent_is_not_lost(ledger_file: Path) -> None:
     with OtherRun(partial(LedgerFile, ledger_file.parent), "the killed") as killed:
-        killed.do("claim", slug="small")
-        killed.do("renew", 42.5, slug="small")
+        killed.do("claim", key="small")
+        killed.do("renew", 42.5, key="small")
     with open_ledger(ledger_file.parent) as ledger:
         assert ledger.taken_over is not None
         assert ledger.elapsed == 42.5

@@ -52,8 +52,8 @@ class ObjectsConformance(LedgerStoreConformance):
         loser = make("study")
         loser.claim(elsewhere("loser"))
         time.sleep(0.3)  # Many of the leases that the other one goes by.
-        url, _, slug = loser.location.rpartition("/")
-        winner = LedgerObjects(url, slug, lease=0.05, renewal=0.01)
+        url, _, key = loser.location.rpartition("/")
+        winner = LedgerObjects(url, key, lease=0.05, renewal=0.01)
         winner.claim(me("winner"))
         return loser, winner
 

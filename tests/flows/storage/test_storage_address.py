@@ -15,13 +15,13 @@ from prefect_tuner.flows.storage.ledger_file import LedgerFile
 from prefect_tuner.flows.storage.ledger_objects import LedgerObjects
 from prefect_tuner.flows.storage.storage_address import (
     check_storage,
-    list_slugs,
+    list_keys,
     open_store,
 )
 
 
-def record(storage: str, slug: str) -> None:
-    store = open_store(storage, slug)
+def record(storage: str, key: str) -> None:
+    store = open_store(storage, key)
     store.claim(Holder.of_this_process())
     store.append(b"line\n")
     store.release()
@@ -48,12 +48,12 @@ def test_any_other_address_holds_objects() -> None:
 @pytest.mark.parametrize("kind", ["folder", "memory"])
 def test_the_studies_of_a_storage_are_listed(kind: str, tmp_path: Path) -> None:
     storage = str(tmp_path / "new") if kind == "folder" else f"memory://{uuid.uuid4().hex}"
-    assert list_slugs(storage) == []
+    assert list_keys(storage) == []
     record(storage, "first")
     record(storage, "a-second")
     claimed_only = open_store(storage, "third")
     claimed_only.claim(Holder.of_this_process())
-    assert list_slugs(storage) == ["a-second", "first"]
+    assert list_keys(storage) == ["a-second", "first"]
     claimed_only.release()
 
 
@@ -62,7 +62,7 @@ def test_what_is_beside_the_studies_is_not_listed() -> None:
     record(storage, "study")
     record(f"{storage}/Other Things", "study")
     record(f"{storage}/nested", "study")
-    assert list_slugs(storage) == ["study"]
+    assert list_keys(storage) == ["study"]
 
 
 @pytest.mark.parametrize("storage", ["studies", "~/x", "file:///tmp/x", "memory://x", "s3://b/x"])

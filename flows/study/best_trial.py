@@ -11,7 +11,7 @@ from prefect_tuner.trial import Trial
 
 
 @final
-class Incumbent:
+class BestTrial:
     """Keeps the best of the trials that it is shown.
 
     Args:
