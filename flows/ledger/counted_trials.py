@@ -62,23 +62,27 @@ def ahead_of_the_stop(trial: Trial) -> Trial:
 
 def best_counted(state: StudyState) -> Trial | None:
     """The best trial among those that count."""
+    return _best_of(counted_trials(state), state)
+
+
+def _best_of(counted: list[Trial], state: StudyState) -> Trial | None:
     stopped = state.stopped
     if stopped is not None and stopped.best is not None:
         return state.trials[stopped.best]
-    counts = {trial.number for trial in counted_trials(state) if trial.metric is not None}
-    finished = (state.trials[number] for number in state.finished if number in counts)
-    return state.definition.goal.best(finished)
+    return state.definition.goal.best(counted[number] for number in state.finished)
 
 
 def recorded_result(state: StudyState) -> TuningResult | None:
     """The result of a study that is complete; None when it is not."""
     stopped = state.stopped
-    best = best_counted(state)
-    if stopped is None or stopped.ending != "completed" or best is None:
+    if stopped is None or stopped.ending != "completed":
         return None
     if stopped.reason not in {each.value for each in StopReason}:
         return None
     trials = counted_trials(state)
+    best = _best_of(trials, state)
+    if best is None:
+        return None
     return TuningResult(
         study=state.study,
         direction=state.definition.direction,

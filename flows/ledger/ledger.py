@@ -16,8 +16,7 @@ from prefect_tuner.errors import LedgerError, StudyConflict
 from prefect_tuner.flows.ledger.ledger_records import FORMAT, RECORDS, Record
 from prefect_tuner.flows.ledger.study_state import StudyState
 from prefect_tuner.flows.ledger.uninterrupted import UninterruptedCalls
-from prefect_tuner.flows.storage import holder as claims
-from prefect_tuner.flows.storage.holder import Holder
+from prefect_tuner.flows.storage.holder import RENEWAL, Holder
 from prefect_tuner.flows.storage.ledger_line import seal, unseal
 from prefect_tuner.flows.storage.ledger_store import LedgerLine, LedgerStore
 
@@ -144,11 +143,11 @@ class Ledger:
         """Give the claim back."""
         self._closed.set()
         self._writing.close()
-        self._renewing.join(claims.RENEWAL)
+        self._renewing.join(RENEWAL)
         self.store.release()
 
     def _renew(self) -> None:
-        while not self._closed.wait(claims.RENEWAL):
+        while not self._closed.wait(RENEWAL):
             try:
                 self.store.renew(self.elapsed)
             except (LedgerError, StudyConflict) as error:

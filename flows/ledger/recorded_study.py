@@ -109,7 +109,7 @@ class RecordedStudy:
             self._progress,
             elapsed=self._ledger.elapsed,
             asked=len(self.study.history) - len(self.state.known),
-            running=len(self.study.history.running),
+            running=self.study.history.running_count,
             alike_failures=self._alike.count,
         )
 

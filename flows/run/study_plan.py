@@ -14,6 +14,7 @@ from prefect_tuner.flows.ledger.initial_trials import parse_initial_trials, spli
 from prefect_tuner.flows.ledger.ledger_records import InitialTrial, StudyDefinition
 from prefect_tuner.flows.observers.observer import TuningObserver
 from prefect_tuner.flows.run.study_parameters import (
+    DEFAULT_CONFIG,
     NO_OPTIONS,
     OnCodeChange,
     OnConflict,
@@ -144,7 +145,9 @@ def _place(mistake: str) -> int:
 def _study(right: Mapping[str, Any], spec: StrategySpec) -> Study:
     """The study; what is wrong with strategy, direction and seed is for it to say."""
     direction: Any = right.get("direction")
-    return Study(right.get("space", {}), spec, direction, right.get("seed", 0))
+    config = right.get("config", DEFAULT_CONFIG)  # Where it is wrong, the study is not run.
+    lag = config.lag or config.max_concurrency if config.reproducible else None
+    return Study(right.get("space", {}), spec, direction, right.get("seed", 0), lag)
 
 
 def _initial_trials(right: Mapping[str, Any]) -> list[InitialTrial]:
@@ -160,14 +163,14 @@ def _plan(
     observers: list[TuningObserver],
     initial: list[InitialTrial],
 ) -> StudyPlan:
-    config, parsed = parameters.config, parse_strategy(spec)
-    plan = StudyPlan(
+    parsed = parse_strategy(spec)
+    return StudyPlan(
         given=dict(given),
         name=parameters.study,
         objective=parameters.objective,
         study=study,
         strategy=parsed.shown_name,
-        config=config,
+        config=parameters.config,
         observers=observers,
         observer_paths=[each for each in parameters.observers if isinstance(each, str)],
         storage=parameters.storage,
@@ -181,12 +184,12 @@ def _plan(
             strategy=parsed.recorded,
             direction=study.direction,
             seed=study.seed,
+            lag=study.lag,
             initial_trials=initial,
             initial_sources=split_sources(parameters.initial_trials)[1],
         ),
         spec=spec,
     )
-    return plan.with_lag(config.lag or config.max_concurrency) if config.reproducible else plan
 
 
 def _strategy_spec(strategy: Any, options: Mapping[str, Any]) -> StrategySpec:

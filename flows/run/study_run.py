@@ -91,19 +91,21 @@ def run_study(plan: StudyPlan, name: str) -> TuningResult:
             )
             cancellation.tell(launcher.stop)
             stopped_before = loop.resume()
+            stored = None if stopped_before is None else opened.result
             if stopped_before is not None:
-                logger.info("%s", _told_complete(opened, stopped_before))
+                told = stopped_before if stored is None else stored.stop_reason
+                logger.info("%s", _told_complete(opened, told))
             else:
                 if opened.continuation:
                     logger.info("%s", opened.continuation)
                 launcher.load()
                 for level, note in launcher.notes:
                     logger.log(level, "%s", note)
-            if stopped_before is None or opened.result is None:
+            if stored is None:
                 opened.recorded.begin()
             cancellation.tell(loop.interrupt)
             claim_lost.tell(loop.interrupt)
-            return _observed_run(opened, objective.name, loop, observers, stopped_before)
+            return _observed_run(opened, objective.name, loop, observers, stopped_before, stored)
         finally:
             close_launcher(objective)
             # Observers may take their time to hear the rest: nobody has to wait for them.
@@ -171,6 +173,7 @@ def _observed_run(
     loop: TrialLoop,
     observers: ObserverThreads,
     stopped_before: StopReason | None,
+    stored: TuningResult | None,
 ) -> TuningResult:
     """The study from the event that it starts to the event that it has ended."""
     plan, study = opened.plan, opened.plan.study
@@ -187,10 +190,7 @@ def _observed_run(
                 reason=study.strategy.reason(plan.budget),
             )
         )
-        result = opened.result if stopped_before is not None else None
-        if result is None:
-            reason = loop.run() if stopped_before is None else stopped_before
-            result = _completed(opened, reason)
+        result = stored or _completed(opened, stopped_before or loop.run())
         result = result.model_copy(update={"study": opened.name})
     except BaseException as error:
         cancelled = is_cancellation(error)

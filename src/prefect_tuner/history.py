@@ -60,6 +60,11 @@ class History(Sequence[Trial]):
         return list(self._running.values())
 
     @property
+    def running_count(self) -> int:
+        """How many those are, in constant time."""
+        return len(self._running)
+
+    @property
     def completed(self) -> list[Trial]:
         """The trials that have a metric."""
         return [trial for trial in self._trials if trial.outcome is Outcome.COMPLETED]

@@ -158,8 +158,7 @@ class _Trial:
         """Run the objective and tell how it ended."""
         ending = self._ending()
         duration = None if self._started is None else time.monotonic() - self._started
-        attempt = self._order.request.attempt
-        return replace(ending, duration=duration, attempts=attempt)
+        return replace(ending, duration=duration)
 
     def end_program(self) -> None:
         """Do what a program does after its last line."""

@@ -17,6 +17,7 @@ from prefect_tuner import (
     LedgerError,
     ObjectiveNotFound,
     Params,
+    StopReason,
     StudyConflict,
     TrainingError,
     TrialContext,
@@ -75,6 +76,17 @@ def test_a_complete_study_returns_its_result_and_runs_nothing(tmp_path: Path) ->
     assert again == first
     assert again.digest == state().digest
     assert calls(tmp_path / "calls") == [0, 1, 2, 3]
+
+
+def test_a_smaller_budget_leaves_a_complete_study_as_it_is_and_says_why_it_had_stopped(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    train = counted(tmp_path / "calls")
+    first = run(train, 20, patience=2, reproducible=True)
+    assert first.stop_reason is StopReason.PATIENCE
+    assert run(train, 1, patience=2, reproducible=True) == first
+    assert f"is complete already, since {StopReason.PATIENCE.sentence}" in caplog.text
+    assert len(calls(tmp_path / "calls")) == len(first.trials)
 
 
 def test_a_complete_study_needs_its_objective_no_more(tmp_path: Path) -> None:

@@ -23,6 +23,7 @@ def test_a_trial_changes_once_from_running_to_finished() -> None:
     history.finish(finished)
     assert history.completed == [finished]
     assert [trial.number for trial in history.running] == [1]
+    assert history.running_count == 1
     with pytest.raises(InternalTunerError, match="trial 0"):
         history.finish(finished)
     with pytest.raises(InternalTunerError, match="trial 1"):

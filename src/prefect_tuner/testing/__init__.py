@@ -14,26 +14,16 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from prefect_tuner.testing.conformance import StrategyConformance as StrategyConformance
+    from prefect_tuner.testing.conformance import exactly as exactly
+    from prefect_tuner.testing.conformance import metric_of as metric_of
+    from prefect_tuner.testing.conformance import run_trials as run_trials
     from prefect_tuner.testing.conformance import strategy_of as strategy_of
-    from prefect_tuner.testing.trials import exactly as exactly
-    from prefect_tuner.testing.trials import metric_of as metric_of
-    from prefect_tuner.testing.trials import run_trials as run_trials
 
-# Imported when first used: a process that only runs trials needs neither pytest nor hypothesis.
-_HOMES = {
-    "StrategyConformance": "prefect_tuner.testing.conformance",
-    "exactly": "prefect_tuner.testing.trials",
-    "metric_of": "prefect_tuner.testing.trials",
-    "run_trials": "prefect_tuner.testing.trials",
-    "strategy_of": "prefect_tuner.testing.conformance",
-}
-
-__all__ = sorted(_HOMES)  # noqa: PLE0605
+__all__ = ["StrategyConformance", "exactly", "metric_of", "run_trials", "strategy_of"]
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
+    # Imported when first used: a process that only runs trials needs neither pytest nor hypothesis.
+    if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(import_module(_HOMES[name]), name)
-    globals()[name] = value
-    return value
+    return getattr(import_module("prefect_tuner.testing.conformance"), name)
