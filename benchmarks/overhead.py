@@ -25,7 +25,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from statistics import median, quantiles
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 BARE = "bare Prefect task"
 LIGHT = "trial, module without imports"
@@ -70,28 +70,36 @@ def measure(folder: Path, trials: int, pause: float) -> Measured:
     from prefect import flow, task
     from prefect.task_runners import ProcessPoolTaskRunner, ThreadPoolTaskRunner
 
-    from prefect_tuner.tasks.objectives.objective import ObjectiveSpec, describe_objective
-    from prefect_tuner.tasks.processes.launcher import close_launcher
-    from prefect_tuner.tasks.trial_task import RetryPolicy, TrialRequest, submit_trial, trial_task
+    from prefect_tuner.tasks.engine import EngineStudy
+    from prefect_tuner.tasks.engines.local import LocalEngine
+    from prefect_tuner.tasks.objectives.objective import describe_objective
+    from prefect_tuner.tasks.processes.isolation import LaunchSettings
+    from prefect_tuner.tasks.workers.trial_request import RetryPolicy, TrialRequest
     from prefect_tuner.trial import TrialLimits
 
     bare = task(nothing)
-    trial = trial_task(RetryPolicy())
 
-    def run_trial(objective: ObjectiveSpec) -> None:
-        request = TrialRequest("overhead", 0, {"x": 1}, 0, objective, TrialLimits(600.0))
-        report: Any = submit_trial(trial, request).result(raise_on_failure=False)
-        if report.metric != 1.0:
-            raise RuntimeError(f"the trial did not complete: {report}")
+    def engine_for(path: str) -> LocalEngine:
+        objective = describe_objective(path)
+        study = EngineStudy("overhead", objective, LaunchSettings(), RetryPolicy(), lambda *_: None)
+        return LocalEngine(study)
+
+    def run_trial(engine: LocalEngine) -> None:
+        objective, limits = engine.study.objective, TrialLimits(600.0)
+        engine.start(TrialRequest("overhead", 0, {"x": 1}, 0, objective, limits))
+        arrival = engine.next_arrival(600.0)
+        ending = None if arrival is None else arrival.answer.ending
+        if ending is None or ending.metric != 1.0:
+            raise RuntimeError(f"the trial did not complete: {ending}")
 
     @flow(task_runner=ThreadPoolTaskRunner(max_workers=4))  # type: ignore[arg-type] # Never
     def overhead() -> Measured:
-        objectives = {kind: describe_objective(path) for kind, path in paths.items()}
+        engines = {kind: engine_for(path) for kind, path in paths.items()}
         with ProcessPoolTaskRunner(max_workers=1) as pool:
             calls: dict[str, Callable[[], object]] = {
                 BARE: lambda: bare.submit().result(),
-                LIGHT: lambda: run_trial(objectives[LIGHT]),
-                HEAVY: lambda: run_trial(objectives[HEAVY]),
+                LIGHT: lambda: run_trial(engines[LIGHT]),
+                HEAVY: lambda: run_trial(engines[HEAVY]),
                 POOLED: lambda: pool.submit(bare, parameters={}).result(),
             }
             try:
@@ -104,8 +112,8 @@ def measure(folder: Path, trials: int, pause: float) -> Measured:
                         time.sleep(pause)
                         measured[kind].append(seconds(call))
             finally:
-                for objective in objectives.values():
-                    close_launcher(objective)
+                for engine in engines.values():
+                    engine.close()
         return Measured(measured, first)
 
     paths = {}

@@ -3,29 +3,31 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any, cast
+from typing import Any, TypeAlias, cast
 
 from prefect import Task, task
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State, StateDetails, StateType
 from prefect.context import TaskRunContext
-from prefect.futures import PrefectFuture
 from prefect.logging import get_logger, get_run_logger
 from prefect.runtime import task_run
 from prefect.utilities.annotations import quote
 
 from prefect_tuner.ending import Ending
-from prefect_tuner.hyper_value import Params
+from prefect_tuner.errors import EngineError, ObjectiveNotFound, TunerError
 from prefect_tuner.tasks.messages.attempt_request import AttemptRequest
-from prefect_tuner.tasks.objectives.objective import ObjectiveSpec
 from prefect_tuner.tasks.processes.attempt import run_attempt
-from prefect_tuner.tasks.processes.isolation import LaunchSettings
-from prefect_tuner.tasks.processes.launcher import open_launcher
 from prefect_tuner.tasks.trial_process.run_context import describe_run_context
-from prefect_tuner.trial import Outcome, TrialLimits, describe_params
+from prefect_tuner.tasks.workers.trial_host import current_host
+from prefect_tuner.tasks.workers.trial_request import RetryPolicy, TrialAnswer, TrialRequest
+from prefect_tuner.tasks.workers.worker_host import worker_host
+from prefect_tuner.trial import Outcome, describe_params
+
+TrialTask: TypeAlias = Task[[Mapping[str, Any]], State[dict[str, Any]]]
+"""Takes the message of a request, and gives that of an answer."""
 
 _STATES = {
     Outcome.COMPLETED: (StateType.COMPLETED, "Completed"),
@@ -37,51 +39,6 @@ _STATES = {
 them, with the outcome in the message."""
 
 
-@dataclass(frozen=True)
-class RetryPolicy:
-    """Which trials are tried again.
-
-    Attributes:
-        retries: How many times at the most.
-        delay: Seconds to wait before each further attempt.
-        outcomes: The outcomes after which a trial is tried again.
-    """
-
-    retries: int = 0
-    delay: float = 0.0
-    outcomes: frozenset[Outcome] = frozenset({Outcome.CRASHED, Outcome.FAILED})
-
-
-@dataclass(frozen=True)
-class TrialRequest:
-    """All that a task run needs to run one trial.
-
-    Attributes:
-        study: The study's name.
-        number: The trial's place in the study.
-        params: The values to try.
-        seed: The trial's own seed.
-        objective: What to call.
-        limits: What the trial may take.
-        retry: Whether to try again.
-        launch: How its process is started.
-        more: How many further trials may follow in this run of the study; None where that is not
-            known.
-        on_retry: Told of an attempt that failed before the next one begins.
-    """
-
-    study: str
-    number: int
-    params: Params
-    seed: int
-    objective: ObjectiveSpec
-    limits: TrialLimits
-    retry: RetryPolicy = RetryPolicy()
-    launch: LaunchSettings = field(default_factory=LaunchSettings)
-    more: int | None = None
-    on_retry: Callable[[Ending], None] | None = field(default=None, repr=False)
-
-
 class TrialAttemptFailed(Exception):
     """An attempt at a trial failed, and another follows."""
 
@@ -90,80 +47,80 @@ def _another_attempt_follows(_task: object, _run: object, state: State[Any]) -> 
     return isinstance(state.data, TrialAttemptFailed)
 
 
-@task(
-    name="trial",
-    task_run_name="{request.study}-{request.number}",
-    cache_policy=NO_CACHE,
-    persist_result=False,
-    retry_condition_fn=_another_attempt_follows,
-)
-def run_trial(request: TrialRequest) -> State[Ending]:
+def supervise_trial(request: Mapping[str, Any]) -> State[dict[str, Any]]:
     """Run one attempt at a trial and turn its outcome into the state of the task run.
 
-    Retries are Prefect's own, set by `trial_task`: an attempt that is to be followed by another
-    raises, the last one returns its state.
+    Retries in the same task run are Prefect's own, set by `trial_task`: an attempt that is to be
+    followed by another raises, the last one returns its state.
 
     Args:
-        request: The trial.
+        request: The message of a `TrialRequest`.
 
     Returns:
         A state of a type and name that go with the outcome, a message with the reason, and the
-        ending as data.
+        message of a `TrialAnswer` as data.
 
     Raises:
-        TrialAttemptFailed: The attempt failed and is to be retried.
+        TrialAttemptFailed: The attempt failed and the same task run makes another.
     """
     log = _trial_log()
-    attempt = task_run.run_count or 1
-    launcher = open_launcher(request.objective, request.launch)
-    described = describe_params(request.params)
-    if attempt > 1:
-        log(logging.INFO, f"Attempt {attempt} follows in {request.retry.delay:g} s")
-        # Waited here rather than in Prefect's engine, which no cancellation can wake.
-        launcher.stopped.wait(request.retry.delay)
-    ending = run_attempt(
-        launcher,
-        AttemptRequest(
-            request.study, request.number, request.params, request.seed, attempt, request.more
-        ),
-        request.limits,
-        log,
-        opening=f"Trial {request.number} started with {described}",
-        run_context=describe_run_context,
-    )
+    host = current_host() or worker_host()
+    try:
+        asked = TrialRequest.from_message(request)
+        asked = replace(asked, attempt=asked.attempt + (task_run.run_count or 1) - 1)
+        admitted = host.admit(asked, log)
+    except (EngineError, ObjectiveNotFound) as error:
+        return _refused(error)
+    described = describe_params(asked.params)
+    if isinstance(admitted, Ending):
+        ending = admitted
+    else:
+        ending = run_attempt(
+            admitted,
+            AttemptRequest(
+                asked.study, asked.number, asked.params, asked.seed, asked.attempt, asked.more
+            ),
+            asked.limits,
+            log,
+            opening=f"Trial {asked.number} started with {described}",
+            run_context=describe_run_context,
+        )
+        host.ended(asked, ending)
     message = describe_ending(ending)
     if ending.traceback:
         log(logging.ERROR, ending.traceback.rstrip().replace("\n", "\n  "))
     # What came of it is not logged here: Prefect does so, from the exception or the state.
-    if attempt <= request.retry.retries and ending.outcome in request.retry.outcomes:
-        if request.on_retry is not None:
-            request.on_retry(ending)
+    if asked.retry.tries_again(ending) and host.goes_on(asked, ending):
         raise TrialAttemptFailed(message)
     kind, name = _STATES.get(ending.outcome, (StateType.FAILED, "Failed"))
-    return _state(kind, name, f"{message} with {described}", ending)
+    return _state(kind, name, f"{message} with {described}", TrialAnswer(ending))
 
 
-def trial_task(retry: RetryPolicy) -> Task[[TrialRequest], State[Ending]]:
+run_trial: TrialTask = task(
+    name="trial",
+    task_run_name="{request[label]}",
+    cache_policy=NO_CACHE,
+    persist_result=False,
+    retry_condition_fn=_another_attempt_follows,
+)(supervise_trial)
+"""A trial as a task. Its function has another name, by which other processes find it."""
+
+
+def trial_task(retry: RetryPolicy) -> TrialTask:
     """The task `run_trial` with as many retries as the policy asks for."""
     # One more than ever happens: Prefect logs a state returned after the last one at length, with
     # the whole ending in it, and the trial has told its reason already.
-    # The delay is waited for above; Prefect's setting for all tasks is none of a trial's.
+    # The delay is waited for by the host; Prefect's setting for all tasks is none of a trial's.
     return run_trial.with_options(retries=retry.retries + 1, retry_delay_seconds=0)
 
 
-def submit_trial(
-    task: Task[[TrialRequest], State[Ending]], request: TrialRequest
-) -> PrefectFuture[State[Ending]]:
-    """Submit a trial to the flow's task runner.
+def quoted(request: TrialRequest) -> dict[str, Any]:
+    """A request as a task takes it.
 
-    Args:
-        task: What `trial_task` gave.
-        request: The trial.
+    Prefect looks for futures and states in all that a task is given, however deep. There are none
+    here, and a trial is not to pay for it.
     """
-    # Prefect looks for futures and states in all that a task is given, however deep. There are none
-    # here, and a trial is not to pay for it.
-    untraversed = cast("TrialRequest", quote(request))
-    return task.submit(untraversed)
+    return cast("dict[str, Any]", quote(request.to_message()))
 
 
 def describe_ending(ending: Ending) -> str:
@@ -179,12 +136,17 @@ def describe_ending(ending: Ending) -> str:
     return text + (f", attempt {ending.attempts}" if ending.attempts > 1 else "")
 
 
-def _state(kind: StateType, name: str, message: str, ending: Ending) -> State[Ending]:
+def _refused(error: TunerError) -> State[dict[str, Any]]:
+    answer = TrialAnswer.refused(error)
+    return _state(StateType.FAILED, "Failed", f"not run: {answer.refusal}", answer)
+
+
+def _state(kind: StateType, name: str, message: str, answer: TrialAnswer) -> State[dict[str, Any]]:
     return State(
         type=kind,
         name=name,
         message=message,
-        data=ending,
+        data=answer.to_message(),
         state_details=StateDetails(),
         timestamp=datetime.now(UTC),
     )

@@ -47,13 +47,16 @@ MAY_IMPORT = {
     "tasks.fork_server": "tasks.source_code tasks.messages tasks.objectives tasks.process_table "
     "tasks.trial_process",
     "tasks.processes": "tasks.messages tasks.objectives tasks.process_table",
-    "tasks": "tasks.messages tasks.objectives tasks.processes tasks.trial_process",
+    "tasks.workers": "tasks.objectives tasks.processes",
+    "tasks": "tasks.messages tasks.objectives tasks.processes tasks.trial_process tasks.workers",
+    "tasks.engines": "tasks tasks.processes tasks.workers",
     "flows.study": "search_space strategies",
     "flows.storage": "tasks.process_table",
     "flows.ledger": "search_space strategies flows.storage flows.study",
     "flows.reports": "search_space strategies strategies.optuna_bridge flows.ledger flows.study",
     "flows.observers": "search_space strategies flows.reports flows.study",
     "flows.run": "search_space strategies tasks tasks.source_code tasks.objectives tasks.processes "
+    "tasks.workers tasks.engines "
     "flows.ledger flows.observers flows.storage flows.study",
     "flows": "strategies tasks.objectives flows.observers flows.run flows.study",
     "flows.commands": "strategies tasks.objectives tasks.processes flows flows.ledger "

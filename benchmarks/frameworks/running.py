@@ -24,6 +24,7 @@ from prefect_tuner.tasks.objectives.objective import describe_objective
 from prefect_tuner.tasks.processes.attempt import run_attempt
 from prefect_tuner.tasks.processes.isolation import Isolation
 from prefect_tuner.tasks.processes.launcher import Launcher
+from prefect_tuner.tasks.processes.thread_limits import with_threads
 from prefect_tuner.trial import TrialLimits
 
 FOLDER = Path(__file__).with_name("programs")
@@ -142,7 +143,7 @@ def run_in_trials(
     with _kept_in() as folder:
         environment = {"KEPT_IN": str(folder)} | ({"WARM_IMPORT": "1"} if imports == "warm" else {})
         spec = describe_objective(f"{program.file}:train")
-        launcher = Launcher(spec, launch_settings(config, environment))
+        launcher = Launcher(spec, with_threads(launch_settings(config), environment))
         reports: list[Ending] = []
         seconds: list[float] = []
         try:

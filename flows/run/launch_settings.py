@@ -2,22 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from types import MappingProxyType
-
 from prefect_tuner.flows.study.tuner_config import TunerConfig
 from prefect_tuner.tasks.processes.isolation import LaunchSettings
-from prefect_tuner.tasks.processes.thread_limits import thread_limit
 
 
-def launch_settings(
-    config: TunerConfig, environment: Mapping[str, str] = MappingProxyType({})
-) -> LaunchSettings:
+def launch_settings(config: TunerConfig) -> LaunchSettings:
     """How the trials of a study are started.
-
-    Args:
-        config: The study's configuration.
-        environment: Further variables of the trials.
 
     Example:
         ```python
@@ -28,12 +18,10 @@ def launch_settings(
         assert settings.devices == ("0", "1")
         ```
     """
-    limit = thread_limit(config.threads_per_trial, config.max_concurrency)
     return LaunchSettings(
         isolation=config.isolation,
         concurrency=config.max_concurrency,
         devices=tuple(config.devices),
         device_variable=config.device_variable,
-        environment={**limit.environment, **environment},
-        note=limit.reason,
+        threads=config.threads_per_trial,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections import Counter
 from collections.abc import Iterator
@@ -16,8 +17,8 @@ from prefect.events.worker import EventsWorker
 from prefect.exceptions import TerminationSignal
 from prefect.logging import get_run_logger
 from prefect.logging.handlers import APILogWorker
+from prefect.logging.loggers import LoggingAdapter
 from prefect.runtime import flow_run
-from prefect.settings import get_current_settings
 
 from prefect_tuner.errors import TrainingError
 from prefect_tuner.flows.ledger.counted_trials import recorded_result
@@ -43,8 +44,11 @@ from prefect_tuner.flows.study.tuning_events import (
     is_cancellation,
 )
 from prefect_tuner.flows.study.tuning_result import StopReason, TuningResult
-from prefect_tuner.tasks.objectives.objective import describe_objective
-from prefect_tuner.tasks.processes.launcher import close_launcher, open_launcher
+from prefect_tuner.tasks.engine import EngineStudy
+from prefect_tuner.tasks.engines.local import LocalEngine
+from prefect_tuner.tasks.objectives.objective import ObjectiveSpec, describe_objective
+from prefect_tuner.tasks.workers.trial_request import RetryPolicy
+from prefect_tuner.trial import Outcome
 
 DELIVERY_TIMEOUT = 5.0
 """Seconds for the last log lines and events of a process that is being terminated."""
@@ -78,18 +82,16 @@ def run_study(plan: StudyPlan, name: str) -> TuningResult:
     with opened.ledger, _delivered_when_terminated(), observing as observers:
         for level, note in opened.notes:
             logger.log(level, "%s", note)
-        launcher = open_launcher(objective, launch_settings(plan.config, _prefect_environment()))
+        engine = LocalEngine(_engine_study(plan, opened.name, objective, logger))
         try:
             loop = TrialLoop(
-                name=opened.name,
                 study=opened.recorded,
-                objective=objective,
-                launcher=launcher,
+                engine=engine,
                 config=plan.config,
                 budget=opened.plan.budget,
                 notify=observers.notify,
             )
-            cancellation.tell(launcher.stop)
+            cancellation.tell(engine.stop)
             stopped_before = loop.resume()
             stored = None if stopped_before is None else opened.result
             if stopped_before is not None:
@@ -98,8 +100,7 @@ def run_study(plan: StudyPlan, name: str) -> TuningResult:
             else:
                 if opened.continuation:
                     logger.info("%s", opened.continuation)
-                launcher.load()
-                for level, note in launcher.notes:
+                for level, note in engine.prepare():
                     logger.log(level, "%s", note)
             if stored is None:
                 opened.recorded.begin()
@@ -107,7 +108,7 @@ def run_study(plan: StudyPlan, name: str) -> TuningResult:
             claim_lost.tell(loop.interrupt)
             return _observed_run(opened, objective.name, loop, observers, stopped_before, stored)
         finally:
-            close_launcher(objective)
+            engine.close()
             # Observers may take their time to hear the rest: nobody has to wait for them.
             opened.ledger.close()
 
@@ -142,11 +143,18 @@ def _runs_before() -> list[tuple[str, str]]:
     return [(run.name, str(run.id)) for run in runs if str(run.id) != flow_run.id]
 
 
-def _prefect_environment() -> dict[str, str]:
-    """Variables with which Prefect, in another process, has this one's settings and server."""
-    settings = get_current_settings().to_environment_variables(exclude_unset=True)
-    with get_client(sync_client=True) as client:  # Of this flow run: the server is there.
-        return {**settings, "PREFECT_API_URL": str(client.api_url).rstrip("/")}
+def _engine_study(
+    plan: StudyPlan, name: str, objective: ObjectiveSpec, logger: logging.Logger | LoggingAdapter
+) -> EngineStudy:
+    config = plan.config
+    outcomes = frozenset(map(Outcome, config.retry_outcomes))
+    return EngineStudy(
+        name=name,
+        objective=objective,
+        launch=launch_settings(config),
+        retry=RetryPolicy(config.retries, config.retry_delay, outcomes),
+        log=lambda level, text: logger.log(level, "%s", text),
+    )
 
 
 @contextmanager

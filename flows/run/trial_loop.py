@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import queue
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
-from functools import partial
 
 from prefect.exceptions import Pause
 
 from prefect_tuner.ending import Ending
 from prefect_tuner.errors import (
+    EngineError,
     LedgerError,
+    ObjectiveNotFound,
     StudyConflict,
     TrainingError,
     TrialTimeout,
@@ -21,12 +20,6 @@ from prefect_tuner.errors import (
 )
 from prefect_tuner.flows.ledger.recorded_study import RecordedStudy, Told
 from prefect_tuner.flows.run.cancellation import describe_error
-from prefect_tuner.flows.run.trial_future import (
-    TrialFuture,
-    ending_of,
-    ending_of_suspended,
-    release_results,
-)
 from prefect_tuner.flows.study.stop_rules import stop_reason
 from prefect_tuner.flows.study.tuner_config import TunerConfig
 from prefect_tuner.flows.study.tuning_events import (
@@ -40,33 +33,20 @@ from prefect_tuner.flows.study.tuning_events import (
 )
 from prefect_tuner.flows.study.tuning_result import StopReason
 from prefect_tuner.strategies.strategy import Budget
-from prefect_tuner.tasks.objectives.objective import ObjectiveSpec
-from prefect_tuner.tasks.processes.launcher import Launcher
-from prefect_tuner.tasks.trial_task import RetryPolicy, TrialRequest, submit_trial, trial_task
+from prefect_tuner.tasks.engine import Arrival, Engine
+from prefect_tuner.tasks.workers.trial_request import TrialRequest
 from prefect_tuner.trial import Outcome, Trial, TrialLimits
 
 ARRIVAL_WAIT = 0.5
 """Seconds until the loop looks up from waiting for a trial's end."""
-
-STOP_TIMEOUT = 4.0
-"""Seconds that stopped trials may take to end; their processes are killed well before."""
-
-
-@dataclass(frozen=True)
-class _Interruption:
-    """Somebody asked the loop to stop."""
-
-    reason: str
 
 
 class TrialLoop:
     """Keeps up to `max_concurrency` trials in flight until a stop rule says otherwise.
 
     Args:
-        name: The study's name.
         study: Gives the trials to run, and is told how they ended.
-        objective: What the trials call.
-        launcher: Holds the processes of the trials.
+        engine: Runs the trials.
         config: Budget, limits and stop rules.
         budget: What the strategy plans for.
         notify: Is told of every event, and returns at once.
@@ -75,33 +55,25 @@ class TrialLoop:
     def __init__(
         self,
         *,
-        name: str,
         study: RecordedStudy,
-        objective: ObjectiveSpec,
-        launcher: Launcher,
+        engine: Engine,
         config: TunerConfig,
         budget: Budget,
         notify: Callable[[TuningEvent], None],
     ) -> None:
-        self._name = name
         self._study = study
-        self._objective = objective
-        self._launcher = launcher
+        self._engine = engine
         self._config = config
         self._budget = budget
         self._notify = notify
-        self._retry = RetryPolicy(
-            config.retries, config.retry_delay, frozenset(map(Outcome, config.retry_outcomes))
-        )
         memory = config.trial_memory_mb
         self._limits = TrialLimits(
             config.trial_timeout,
             None if memory is None else int(memory * 1e6),
             config.exit_grace,
         )
-        self._task = trial_task(self._retry)
-        self._in_flight: dict[int, TrialFuture] = {}
-        self._arrivals: queue.SimpleQueue[int | _Interruption] = queue.SimpleQueue()
+        self._in_flight: dict[int, TrialRequest] = {}
+        self._interrupted: str | None = None
         self._exhausted = False
 
     @property
@@ -111,7 +83,8 @@ class TrialLoop:
 
     def interrupt(self, reason: str) -> None:
         """Have `run` stop the trials and raise `TuningCancelled`; may be called by any thread."""
-        self._arrivals.put(_Interruption(reason))
+        self._interrupted = reason
+        self._engine.wake()
 
     def resume(self) -> StopReason | None:
         """Take in what an earlier run has left.
@@ -201,22 +174,21 @@ class TrialLoop:
 
     def _start(self, trial: Trial) -> None:
         self._study.start(trial)
+        about = self._engine.study
         request = TrialRequest(
-            study=self._name,
+            study=about.name,
             number=trial.number,
             params=trial.params,
             seed=trial.seed,
-            objective=self._objective,
+            objective=about.objective,
             limits=self._limits,
-            retry=self._retry,
-            launch=self._launcher.settings,
+            retry=about.retry,
+            launch=about.launch,
             more=self._study.left_to_ask(self._config.max_trials),
-            on_retry=partial(self._study.retry, trial.number),
         )
-        future = submit_trial(self._task, request)
-        self._in_flight[trial.number] = future
+        self._in_flight[trial.number] = request
+        self._engine.start(request)
         self._notify(TrialStarted(trial, self.progress))
-        future.add_done_callback(lambda _: self._arrivals.put(trial.number))
 
     def _take_arrival(self, timeout: float | None) -> None:
         """Wait for the next trial to end, but not for long.
@@ -224,16 +196,14 @@ class TrialLoop:
         A thread that waits in the interpreter does not hear of the flow's own time limit, which
         Prefect raises in it.
         """
-        try:
-            arrival = self._arrivals.get(
-                timeout=ARRIVAL_WAIT if timeout is None else min(ARRIVAL_WAIT, timeout)
-            )
-        except queue.Empty:
-            return
-        if isinstance(arrival, _Interruption):
+        arrival = self._engine.next_arrival(
+            ARRIVAL_WAIT if timeout is None else min(ARRIVAL_WAIT, timeout)
+        )
+        if arrival is not None:
+            self._finish(arrival)
+        if self._interrupted is not None:
             self._study.check_ledger()
-            raise TuningCancelled(arrival.reason)
-        self._finish(arrival)
+            raise TuningCancelled(self._interrupted)
 
     def _hear(self, told: Told) -> None:
         """Have everybody told of a trial, and end the study if it is to end with it."""
@@ -251,16 +221,23 @@ class TrialLoop:
         if told.improved:
             self._notify(BestImproved(told.trial, told.previous, self.progress))
 
-    def _finish(self, number: int) -> None:
-        """Take a trial out of flight, and write down what came of it."""
-        future = self._in_flight.pop(number)
-        release_results()
-        try:
-            ending = ending_of(future)
-        except Pause:  # The flow run is to be suspended, but the trial has ended.
-            self._study.finish(number, ending_of_suspended(future))
-            raise
-        self._study.finish(number, ending)
+    def _finish(self, arrival: Arrival) -> None:
+        """Write down what came of an attempt, and take the trial out of flight or try it again."""
+        request = self._in_flight.get(arrival.number)
+        if request is None or arrival.attempt not in (None, request.attempt):
+            return  # It was given up already.
+        ending = arrival.answer.ending
+        if ending is None:
+            raise arrival.answer.error
+        if request.retry.tries_again(ending) and arrival.pause is None:
+            self._study.retry(request.number, ending)
+            self._in_flight[request.number] = request.again()
+            self._engine.start(request.again())
+            return
+        del self._in_flight[request.number]
+        self._study.finish(request.number, ending)
+        if arrival.pause is not None:
+            raise arrival.pause
 
     def _stop_trials(self, reason: str, *, counting: bool) -> None:
         """Stop what still runs and tell the study of it.
@@ -270,31 +247,29 @@ class TrialLoop:
             counting: Whether the results count that came in since.
         """
         if self._in_flight or self._study.not_ended():
-            self._launcher.stop(reason)
+            self._engine.stop(reason)
         self._await_stopped()
         for number in list(self._in_flight):  # Their task runs hang.
-            message = self._launcher.describe_stop("and did not hear of the trial's end")
+            message = self._engine.describe_stop("and did not hear of the trial's end")
             del self._in_flight[number]
             self._study.finish(number, Ending(Outcome.CANCELLED, message))
         for trial in self._study.not_ended():
-            message = self._launcher.describe_stop("before the trial started")
+            message = self._engine.describe_stop("before the trial started")
             self._study.finish(trial.number, Ending(Outcome.CANCELLED, message, attempts=0))
         for told in self._study.tell_rest(counting=counting):
             self._notify_of(told)
 
     def _await_stopped(self) -> None:
-        """Take in what is stopped, until all is or `STOP_TIMEOUT` is over."""
+        """Take in what is stopped, until all is or the engine's time for it is over."""
         failure: LedgerError | StudyConflict | None = None
-        deadline = time.monotonic() + STOP_TIMEOUT
+        deadline = time.monotonic() + self._engine.stop_timeout
         while self._in_flight and (left := deadline - time.monotonic()) > 0:
             try:
-                arrival = self._arrivals.get(timeout=left)
-                if not isinstance(arrival, _Interruption):
+                arrival = self._engine.next_arrival(left)
+                if arrival is not None:
                     self._finish(arrival)
-            except queue.Empty:
-                break
-            except Pause:
-                continue  # It was said before.
+            except (Pause, EngineError, ObjectiveNotFound):
+                continue  # It was said before, or comes too late to matter.
             except (LedgerError, StudyConflict) as error:
                 failure = error  # The other trials are to end nevertheless.
         if failure is not None:

@@ -73,3 +73,22 @@ class Ending:
             traceback=printable(data["traceback"]),
             attempts=data["attempts"],
         )
+
+
+def describe_stop(reason: str, when: str = "") -> str:
+    """That a study was stopped, and why.
+
+    Args:
+        reason: Half a sentence; or empty.
+        when: Seen from a trial, such as `"while the trial ran"`.
+
+    Example:
+        ```python
+        from prefect_tuner.ending import describe_stop
+
+        told = describe_stop("the budget is spent", "while the trial ran")
+        assert told == "the study was stopped while the trial ran: the budget is spent"
+        ```
+    """
+    stopped = f"the study was stopped {when}".rstrip()
+    return f"{stopped}: {reason}" if reason else stopped

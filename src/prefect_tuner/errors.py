@@ -8,6 +8,7 @@ TunerError
 │   └── TrialTimeout       allow more time, or make the objective faster (also a TimeoutError)
 ├── StudyConflict          wait for the other run, or say what is to become of the old study
 ├── LedgerError            see to the ledger's disk or store; what was recorded stays
+├── EngineError            see to the cluster that runs the trials, or to its workers
 ├── TuningCancelled        nothing: somebody asked for it
 └── InternalTunerError     report a bug
 ```
@@ -53,6 +54,10 @@ class InvalidConfiguration(TunerError, ValueError):
 
 class ObjectiveNotFound(TunerError):
     """The objective cannot be imported, unpickled or called."""
+
+
+class EngineError(TunerError):
+    """What runs the trials cannot be reached, or a worker of it cannot run them."""
 
 
 class TrainingError(TunerError):

@@ -39,7 +39,7 @@ def run_attempt(
         pipes = launcher.start(request, measures_memory=limits.memory is not None)
     except TuningCancelled:
         again = "started" if request.attempt == 1 else "was tried again"
-        message = launcher.describe_stop(f"before the trial {again}")
+        message = launcher.why_stopped(request.number, f"before the trial {again}") or ""
         return Ending(Outcome.CANCELLED, message, attempts=request.attempt - 1)
     except (ObjectiveNotFound, OSError) as error:
         # It was loaded once, so this is no mistake in the configuration.
@@ -47,7 +47,7 @@ def run_attempt(
         return Ending(Outcome.CRASHED, message, attempts=request.attempt)
     try:
         relay = LogRelay(log, opening)
-        supervision = Supervision(launcher, pipes, limits, relay, run_context)
+        supervision = Supervision(launcher, pipes, request.number, limits, relay, run_context)
         supervision.wait_for_end()
     except BaseException:
         launcher.send_signal(pipes.trial, signal.SIGKILL)  # Nobody else would end it.

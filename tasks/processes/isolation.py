@@ -21,6 +21,8 @@ class LaunchSettings:
         concurrency: How many run at the same time.
         devices: Names of devices, shared out among these.
         device_variable: The environment variable that names a trial's device.
+        threads: How many the numeric libraries of a trial start; None where that is for the place
+            where it runs to say.
         environment: Variables of all trials, set before the objective is loaded.
         note: What the log says of them, a sentence; or empty.
     """
@@ -29,6 +31,7 @@ class LaunchSettings:
     concurrency: int = 1
     devices: tuple[str, ...] = ()
     device_variable: str = "CUDA_VISIBLE_DEVICES"
+    threads: int | None = None
     environment: Mapping[str, str] = field(default_factory=dict)
     note: str = ""
 

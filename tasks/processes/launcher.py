@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
+from prefect_tuner.ending import describe_stop
 from prefect_tuner.errors import TuningCancelled
 from prefect_tuner.tasks.messages.attempt_request import AttemptRequest, StartOrder
 from prefect_tuner.tasks.messages.wire import ConnectionClosed
@@ -93,6 +94,8 @@ class Launcher:
         self._idle = threading.Condition(self._lock)
         self._servers: set[ForkServerProcess] = set()
         self._running: dict[str, ForkServerProcess] = {}
+        self._trials: dict[str, int] = {}
+        self._stopped_trials: dict[int, str] = {}
         self._shared: ForkServerProcess | None = None
 
     @property
@@ -124,7 +127,7 @@ class Launcher:
             The pipes, which the caller gives back by `finish`.
 
         Raises:
-            TuningCancelled: `stop` was called.
+            TuningCancelled: `stop` was called, or `stop_trial` for this one.
             ObjectiveNotFound: The objective could not be loaded again in a new process.
             OSError: The system has no more processes or file descriptors.
         """
@@ -145,11 +148,13 @@ class Launcher:
                 pairs.append(os.pipe())  # noqa: PERF401 - what is open is closed if one fails
             with self._lock:
                 self._check_not_stopped()
+                self._check_is_to_run(request.number)
                 command = {"do": "start", "order": order.to_json()}
                 # A server that is gone closes the pipes, which tells the supervisor.
                 with suppress(ConnectionClosed):
                     server.send(command, [theirs for _, theirs in pairs])
                 self._running[order.trial] = server
+                self._trials[order.trial] = request.number
         except BaseException:
             for ours, _ in pairs:
                 os.close(ours)
@@ -175,7 +180,35 @@ class Launcher:
         self._slots.release(pipes.slot, pipes.status)
         with self._lock:
             del self._running[pipes.trial]
+            del self._trials[pipes.trial]
             self._idle.notify_all()
+
+    def stop_trial(self, number: int, reason: str) -> None:
+        """Stop one trial, SIGTERM first and SIGKILL after the grace, and do not start it again.
+
+        Args:
+            number: Its place in the study.
+            reason: Why, in half a sentence.
+        """
+        with self._lock:
+            self._stopped_trials.setdefault(number, reason)
+            names = [name for name, each in self._trials.items() if each == number]
+        for name in names:
+            self.send_signal(name, signal.SIGTERM)
+            later = threading.Timer(TERMINATION_GRACE, self._kill, [name])
+            later.daemon = True
+            later.start()
+
+    def why_stopped(self, number: int, when: str) -> str | None:
+        """Why a trial was stopped, alone or with all; None where it was not.
+
+        Args:
+            number: Its place in the study.
+            when: Seen from the trial, such as `"while it ran"`.
+        """
+        if number in self._stopped_trials:
+            return f"the trial was stopped: {self._stopped_trials[number]}"
+        return self.describe_stop(when) if self.stopped.is_set() else None
 
     def stop(self, reason: str = "") -> None:
         """Stop all trials, SIGTERM first and SIGKILL after the grace, and start no more.
@@ -206,8 +239,11 @@ class Launcher:
         Args:
             when: Seen from a trial, such as `"while the trial ran"`.
         """
-        stopped = f"the study was stopped {when}".rstrip()
-        return f"{stopped}: {self.stop_reason}" if self.stop_reason else stopped
+        return describe_stop(self.stop_reason, when)
+
+    def _kill(self, trial: str) -> None:
+        with suppress(KeyError):  # It has ended in time.
+            self.send_signal(trial, signal.SIGKILL)
 
     def _send(self, trial: str, command: dict[str, Any]) -> None:
         with self._lock, suppress(ConnectionClosed):
@@ -272,6 +308,10 @@ class Launcher:
             self._servers.discard(server)
         server.close()
 
+    def _check_is_to_run(self, number: int) -> None:
+        if number in self._stopped_trials:
+            raise TuningCancelled(f"the trial was stopped: {self._stopped_trials[number]}")
+
     def _check_not_stopped(self) -> None:
         if self.stopped.is_set():
             raise TuningCancelled(self.describe_stop())
@@ -281,34 +321,3 @@ def _connected() -> tuple[int, int]:
     """The descriptors of two ends that both read and write."""
     ours, theirs = socket.socketpair()
     return ours.detach(), theirs.detach()
-
-
-_launchers: dict[str, Launcher] = {}
-_closed: set[str] = set()
-_launchers_lock = threading.Lock()
-
-
-def open_launcher(objective: ObjectiveSpec, settings: LaunchSettings | None = None) -> Launcher:
-    """The launcher of this process for an objective, made when first asked for.
-
-    The flow opens it before the first trial. Trials find the same one by the objective's key; a
-    task runner that runs them in other processes makes one in each. One that was closed stays
-    stopped: a trial that comes late, to be tried again, is cancelled.
-    """
-    with _launchers_lock:
-        if objective.key in _closed:
-            launcher = Launcher(objective)
-            launcher.stop()
-            return launcher
-        if objective.key not in _launchers:
-            _launchers[objective.key] = Launcher(objective, settings)
-        return _launchers[objective.key]
-
-
-def close_launcher(objective: ObjectiveSpec) -> None:
-    """Stop the objective's trials in this process, for good."""
-    with _launchers_lock:
-        _closed.add(objective.key)
-        launcher = _launchers.pop(objective.key, None)
-    if launcher is not None:
-        launcher.stop()

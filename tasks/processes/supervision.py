@@ -37,6 +37,7 @@ class Supervision:
     Args:
         launcher: Has started the process, and sends it signals.
         pipes: To the process.
+        number: The trial's place in the study.
         limits: What it may take.
         relay: Takes its output.
         run_context: Gives its run context, where it asks for that.
@@ -46,12 +47,14 @@ class Supervision:
         self,
         launcher: Launcher,
         pipes: TrialPipes,
+        number: int,
         limits: TrialLimits,
         relay: LogRelay,
         run_context: Callable[[], bytes] | None = None,
     ) -> None:
         self._launcher = launcher
         self._pipes = pipes
+        self._number = number
         self._limits = limits
         self._relay = relay
         self._run_context = run_context
@@ -98,9 +101,9 @@ class Supervision:
         if self._ending is not None:
             return self._ending
         duration = self._elapsed()
-        if self._launcher.stopped.is_set():
-            message = self._launcher.describe_stop("while the trial ran")
-            return Ending(Outcome.CANCELLED, message, duration=duration)
+        stopped = self._launcher.why_stopped(self._number, "while the trial ran")
+        if stopped is not None:
+            return Ending(Outcome.CANCELLED, stopped, duration=duration)
         return Ending(Outcome.CRASHED, self._crash_message(), duration=duration)
 
     def _announce(self) -> float:

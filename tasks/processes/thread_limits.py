@@ -9,8 +9,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from types import MappingProxyType
+
+from prefect_tuner.tasks.processes.isolation import LaunchSettings
 
 COMMON = "OMP_NUM_THREADS"
 """What OpenMP reads, and with it scikit-learn, LightGBM, XGBoost and PyTorch."""
@@ -121,3 +124,25 @@ def _quota() -> float | None:
 
 def _plural(count: int, noun: str) -> str:
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
+def with_threads(
+    launch: LaunchSettings, environment: Mapping[str, str] = MappingProxyType({})
+) -> LaunchSettings:
+    """How trials are started on this machine, whose processors they share.
+
+    Args:
+        launch: How they are started anywhere.
+        environment: Further variables of theirs.
+
+    Example:
+        ```python
+        from prefect_tuner.tasks.processes.isolation import LaunchSettings
+        from prefect_tuner.tasks.processes.thread_limits import with_threads
+
+        here = with_threads(LaunchSettings(threads=2), {"GREETING": "hello"})
+        assert here.environment["GREETING"] == "hello"
+        ```
+    """
+    limit = thread_limit(launch.threads, launch.concurrency)
+    return replace(launch, environment={**limit.environment, **environment}, note=limit.reason)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import logging
 import re
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -13,24 +15,25 @@ import pytest
 from prefect import flow
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import (
+    FlowRunFilter,
+    FlowRunFilterId,
     LogFilter,
     LogFilterTaskRunId,
     TaskRunFilter,
-    TaskRunFilterId,
+    TaskRunFilterName,
 )
 from prefect.client.schemas.objects import Log, TaskRun
+from prefect.runtime import flow_run
 
 from prefect_tuner import Outcome, Params
 from prefect_tuner.ending import Ending
+from prefect_tuner.tasks.engine import EngineStudy
+from prefect_tuner.tasks.engines.local import LocalEngine
 from prefect_tuner.tasks.objectives.objective import describe_objective
 from prefect_tuner.tasks.process_table.process_tree import descendants
-from prefect_tuner.tasks.processes.launcher import close_launcher, open_launcher
-from prefect_tuner.tasks.trial_task import (
-    RetryPolicy,
-    TrialRequest,
-    describe_ending,
-    trial_task,
-)
+from prefect_tuner.tasks.processes.isolation import LaunchSettings
+from prefect_tuner.tasks.trial_task import describe_ending
+from prefect_tuner.tasks.workers.trial_request import RetryPolicy, TrialRequest
 from prefect_tuner.trial import TrialLimits
 from tests.polling import eventually
 from tests.prefect_server import PrefectServer
@@ -45,15 +48,17 @@ class Run:
     """One trial as a task run."""
 
     report: Ending
-    id: UUID
+    flow_run: str
+    name: str
 
     def task_run(self) -> TaskRun:
         """The task run at the server, once its final state has arrived there."""
-        only = TaskRunFilter(id=TaskRunFilterId(any_=[self.id]))
+        of_flow = FlowRunFilter(id=FlowRunFilterId(any_=[UUID(self.flow_run)]))
+        only = TaskRunFilter(name=TaskRunFilterName(any_=[self.name]))
 
         def final() -> TaskRun:
             with get_client(sync_client=True) as client:
-                found = client.read_task_runs(task_run_filter=only)
+                found = client.read_task_runs(flow_run_filter=of_flow, task_run_filter=only)
             assert found
             assert found[0].state is not None
             assert found[0].state.is_final()
@@ -63,7 +68,7 @@ class Run:
 
     def logs(self, *beginnings: str) -> list[Log]:
         """The task run's log at the server, once lines that begin so have arrived there."""
-        only = LogFilter(task_run_id=LogFilterTaskRunId(any_=[self.id]))
+        only = LogFilter(task_run_id=LogFilterTaskRunId(any_=[self.task_run().id]))
 
         def arrived() -> list[Log]:
             with get_client(sync_client=True) as client:
@@ -84,36 +89,53 @@ class Trials:
     retry: RetryPolicy = field(default_factory=RetryPolicy)
 
     def run(self, *trials: Params, **limits: Any) -> list[Run]:
-        spec = describe_objective(self.objective)
-
         @flow(name="trials")
         def run_all() -> list[Run]:
-            submit = trial_task(self.retry).submit
-            futures = [
-                submit(
-                    TrialRequest(
-                        study="churn",
-                        number=number,
-                        params=params,
-                        seed=17,
-                        objective=spec,
-                        limits=TrialLimits(**{"timeout": 60.0, **limits}),
-                        retry=self.retry,
-                    )
-                )
-                for number, params in enumerate(trials)
-            ]
-            runs = []
-            for future in futures:
-                report: Any = future.result(raise_on_failure=False)
-                assert isinstance(report, Ending)
-                runs.append(Run(report, future.task_run_id))
-            return runs
+            with self.engine() as engine:
+                for number, params in enumerate(trials):
+                    engine.start(self.request(engine, number, params, **limits))
+                return self.ended(engine, len(trials))
 
+        return run_all()
+
+    @contextmanager
+    def engine(self) -> Iterator[LocalEngine]:
+        """Inside a flow run, what runs its trials."""
+        spec = describe_objective(self.objective)
+        study = EngineStudy("churn", spec, LaunchSettings(), self.retry, lambda *_: None)
+        engine = LocalEngine(study)
         try:
-            return run_all()
+            yield engine
         finally:
-            close_launcher(spec)
+            engine.close()
+
+    def request(
+        self, engine: LocalEngine, number: int, params: Params, **limits: Any
+    ) -> TrialRequest:
+        return TrialRequest(
+            study="churn",
+            number=number,
+            params=params,
+            seed=17,
+            objective=engine.study.objective,
+            limits=TrialLimits(**{"timeout": 60.0, **limits}),
+            retry=self.retry,
+        )
+
+    def ended(self, engine: LocalEngine, count: int) -> list[Run]:
+        """All trials in their order, once they have ended, those tried again that are to be."""
+        ends: dict[int, Ending] = {}
+        while len(ends) < count:
+            arrival = engine.next_arrival(60.0)
+            assert arrival is not None
+            assert arrival.answer.ending is not None
+            if self.retry.tries_again(arrival.answer.ending):
+                again = self.request(engine, arrival.number, {})
+                engine.start(replace(again, attempt=arrival.answer.ending.attempts + 1))
+            else:
+                ends[arrival.number] = arrival.answer.ending
+        this = str(flow_run.id)
+        return [Run(ends[number], this, f"churn-{number}") for number in range(count)]
 
 
 OUTCOMES: dict[str, tuple[str, str, str, str]] = {
@@ -280,24 +302,23 @@ def test_a_retry_waits_for_its_delay(prefect_server: PrefectServer, notes: Notes
 def test_a_trial_that_waits_for_its_retry_is_cancelled_at_once(
     prefect_server: PrefectServer, notes: Notes
 ) -> None:
-    spec = describe_objective(RETRIED)
-    retry = RetryPolicy(retries=1, delay=1000)
+    trials = Trials(RETRIED, RetryPolicy(retries=1, delay=1000))
 
     @flow(name="stopped while it waits")
-    def run() -> tuple[Ending, UUID]:
-        request = TrialRequest(
-            "churn", 0, notes.params("raise 1.0"), 0, spec, TrialLimits(60.0), retry
-        )
-        open_launcher(spec)
-        future = trial_task(retry).submit(request)
-        await_attempts(notes, 1)
-        close_launcher(spec)
-        report: Any = future.result(raise_on_failure=False)
-        return report, future.task_run_id
+    def run() -> list[Run]:
+        with trials.engine() as engine:
+            request = trials.request(engine, 0, notes.params("raise 1.0"))
+            engine.start(request)
+            first = engine.next_arrival(60.0)
+            assert first is not None
+            assert first.attempt == 1
+            engine.start(request.again())
+            engine.stop()
+            return trials.ended(engine, 1)
 
-    report, task_run_id = run()
-    assert (report.outcome, report.attempts) == (Outcome.CANCELLED, 1)
-    state = Run(report, task_run_id).task_run().state
+    (stopped,) = run()
+    assert (stopped.report.outcome, stopped.report.attempts) == (Outcome.CANCELLED, 1)
+    state = stopped.task_run().state
     assert state is not None
     assert (state.type.value, state.name) == ("CANCELLED", "Cancelled")
     assert len(notes.attempts()) == 1
@@ -314,20 +335,19 @@ def await_attempts(notes: Notes, count: int) -> None:
 def test_stopped_trials_are_cancelled_with_the_reason(
     prefect_server: PrefectServer, notes: Notes
 ) -> None:
-    spec = describe_objective(RETRIED)
-    retry = RetryPolicy(retries=3)
+    trials = Trials(RETRIED, RetryPolicy(retries=3))
 
     @flow(name="stopped")
     def run() -> list[Run]:
-        launcher = open_launcher(spec)
-        request = TrialRequest("churn", 0, notes.params("hang"), 0, spec, TrialLimits(60.0), retry)
-        futures = [trial_task(retry).submit(request) for _ in range(2)]
-        await_attempts(notes, 2)
-        pids = descendants(fork_server_of(launcher))
-        launcher.stop("the budget is spent")
-        reports: list[Any] = [future.result(raise_on_failure=False) for future in futures]
-        assert_gone(pids)
-        return [Run(r, f.task_run_id) for r, f in zip(reports, futures, strict=True)]
+        with trials.engine() as engine:
+            for number in range(2):
+                engine.start(trials.request(engine, number, notes.params("hang")))
+            await_attempts(notes, 2)
+            pids = descendants(fork_server_of(engine.launcher))
+            engine.stop("the budget is spent")
+            ended = trials.ended(engine, 2)
+            assert_gone(pids)
+            return ended
 
     for stopped in run():
         assert (stopped.report.outcome, stopped.report.attempts) == (Outcome.CANCELLED, 1)
@@ -336,7 +356,27 @@ def test_stopped_trials_are_cancelled_with_the_reason(
         assert (state.type.value, state.name) == ("CANCELLED", "Cancelled")
         reason = "cancelled: the study was stopped while the trial ran: the budget is spent ("
         assert (state.message or "").startswith(reason)
-    close_launcher(spec)
+
+
+def test_one_trial_is_stopped_and_the_others_go_on(
+    prefect_server: PrefectServer, notes: Notes, tmp_path: Path
+) -> None:
+    trials = Trials(RETRIED)
+    others = Notes(tmp_path / "others")
+
+    @flow(name="one stopped")
+    def run() -> list[Run]:
+        with trials.engine() as engine:
+            engine.start(trials.request(engine, 0, notes.params("hang")))
+            engine.start(trials.request(engine, 1, others.params("hang"), timeout=2.0))
+            await_attempts(notes, 1)
+            engine.stop_trial(0, "it is not promising")
+            return trials.ended(engine, 2)
+
+    stopped, other = run()
+    assert stopped.report.outcome is Outcome.CANCELLED
+    assert stopped.report.message == "the trial was stopped: it is not promising"
+    assert other.report.outcome is Outcome.TIMED_OUT
 
 
 @pytest.mark.parametrize(

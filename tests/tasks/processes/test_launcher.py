@@ -18,7 +18,7 @@ from prefect_tuner.errors import TunerError, TuningCancelled
 from prefect_tuner.tasks.objectives.objective import describe_objective
 from prefect_tuner.tasks.process_table.process_tree import children
 from prefect_tuner.tasks.process_table.trial_memory import memory_of
-from prefect_tuner.tasks.processes.launcher import Launcher, close_launcher, open_launcher
+from prefect_tuner.tasks.processes.launcher import Launcher
 from tests.messages import STOPPED_BEFORE_IT_STARTED, STOPPED_WHILE_IT_RAN
 from tests.polling import eventually
 from tests.tasks.attempts import (
@@ -352,25 +352,6 @@ def test_processes_forked_ahead_may_die(launcher: Launcher) -> None:
     assert_gone(spares)
     for _ in range(3):
         assert attempt(launcher, "fine").report.metric == 1.5
-
-
-def test_trials_of_a_process_share_a_launcher_until_it_is_closed() -> None:
-    spec = describe_objective(BY_NAME)
-    launcher = open_launcher(spec)
-    assert open_launcher(spec) is launcher
-    assert open_launcher(describe_objective(BY_NAME)) is not launcher
-    assert attempt(launcher, "fine").report.metric == 1.5
-    close_launcher(spec)
-    close_launcher(spec)
-    assert attempt(launcher, "fine").report.outcome is Outcome.CANCELLED
-
-
-def test_a_launcher_that_is_asked_for_after_it_was_closed_starts_nothing() -> None:
-    spec = describe_objective(BY_NAME)
-    close_launcher(spec)
-    late = open_launcher(spec)
-    assert late.stopped.is_set()
-    assert attempt(late, "fine").report.outcome is Outcome.CANCELLED
 
 
 def slow_module(folder: Path) -> Path:

@@ -14,6 +14,7 @@ from prefect_tuner.tasks.processes.thread_limits import (
     VARIABLES,
     available_processors,
     thread_limit,
+    with_threads,
 )
 from tests.tasks.attempts import Attempt, attempt
 from tests.tasks.modules import launched, write_module
@@ -87,7 +88,9 @@ def test_the_libraries_start_no_more_threads(tmp_path: Path) -> None:
         """,
     )
     config = TunerConfig(threads_per_trial=1, max_concurrency=2)
-    with launched(module, environment=launch_settings(config).environment) as launcher:
+    with launched(
+        module, environment=with_threads(launch_settings(config)).environment
+    ) as launcher:
         run: Attempt = attempt(launcher)
     assert run.report.metric == 1.0
     assert set(run.report.extra.values()) == {1.0}

@@ -1,0 +1,150 @@
+"""The port through which a study's trials reach whatever runs them."""
+
+from __future__ import annotations
+
+import queue
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from prefect.exceptions import Pause
+
+from prefect_tuner.ending import describe_stop
+from prefect_tuner.tasks.objectives.objective import ObjectiveSpec
+from prefect_tuner.tasks.processes.isolation import LaunchSettings
+from prefect_tuner.tasks.workers.trial_request import RetryPolicy, TrialAnswer, TrialRequest
+
+
+@dataclass(frozen=True)
+class EngineStudy:
+    """What an engine is told of the study whose trials it runs.
+
+    Attributes:
+        name: The study's name.
+        objective: What the trials call.
+        launch: How their processes are started, and how many run at the same time.
+        retry: Which trials are tried again.
+        log: Takes a level of Python's logging, and a line for the log of the study.
+    """
+
+    name: str
+    objective: ObjectiveSpec
+    launch: LaunchSettings
+    retry: RetryPolicy
+    log: Callable[[int, str], None]
+
+
+@dataclass(frozen=True)
+class Arrival:
+    """An attempt has ended.
+
+    Attributes:
+        number: The trial's place in the study.
+        answer: What came of it.
+        attempt: Which attempt it was; None for whichever was asked for last.
+        pause: What Prefect has raised since the flow run is to be suspended.
+    """
+
+    number: int
+    answer: TrialAnswer
+    attempt: int | None = None
+    pause: Pause | None = None
+
+
+class Engine(ABC):
+    """Runs attempts at the trials of one run of a study.
+
+    Contract:
+    - `prepare` comes first and once, `close` last, whatever happened. No attempt runs after it.
+    - Each `start` is followed by one arrival, also after `stop`: then it is cancelled.
+    - An attempt is run once at the most: what the engine underneath runs again is refused, and has
+      crashed.
+    - Whether another attempt follows is for the study to say, by another `start`.
+    - `wake` and `stop` may come from any thread, and at any time after `prepare` has begun; all
+      else from the study's own.
+
+    Args:
+        study: What it needs to know of the study.
+    """
+
+    stop_timeout: float = 4.0
+    """Seconds that stopped trials may take to end."""
+
+    def __init__(self, study: EngineStudy) -> None:
+        self.study = study
+        self.stop_reason = ""
+        self._arrivals: queue.SimpleQueue[Callable[[], Arrival] | None] = queue.SimpleQueue()
+
+    @abstractmethod
+    def prepare(self) -> list[tuple[int, str]]:
+        """Make ready to run trials.
+
+        Returns:
+            What the user should know: a level of Python's logging, and a sentence.
+
+        Raises:
+            ObjectiveNotFound: The objective cannot be loaded where trials run.
+            EngineError: What runs the trials cannot be reached, or cannot run them.
+            TuningCancelled: `stop` was called meanwhile.
+        """
+
+    @abstractmethod
+    def start(self, request: TrialRequest) -> None:
+        """Have an attempt run, now or as soon as there is a place."""
+
+    @abstractmethod
+    def stop_trial(self, number: int, reason: str) -> None:
+        """Stop one trial.
+
+        Args:
+            number: Its place in the study.
+            reason: Why, in half a sentence.
+        """
+
+    def stop(self, reason: str = "") -> None:
+        """Stop all trials, and start no more.
+
+        Args:
+            reason: Why, in half a sentence. The first one counts.
+        """
+        self.stop_reason = self.stop_reason or reason
+        self._stop_all()
+
+    def next_arrival(self, timeout: float) -> Arrival | None:
+        """Wait for an attempt to end.
+
+        Args:
+            timeout: Seconds.
+
+        Returns:
+            The next one that has ended; None where none has in time, or `wake` was called.
+        """
+        try:
+            arrived = self._arrivals.get(timeout=timeout)
+        except queue.Empty:
+            return None
+        return None if arrived is None else arrived()
+
+    def wake(self) -> None:
+        """Have `next_arrival` return at once."""
+        self._arrivals.put(None)
+
+    def close(self) -> None:
+        """Let go of everything. Trials that still run are stopped."""
+        self.stop()
+
+    def describe_stop(self, when: str = "") -> str:
+        """That the study was stopped, and why.
+
+        Args:
+            when: Seen from a trial, such as `"while the trial ran"`.
+        """
+        return describe_stop(self.stop_reason, when)
+
+    @abstractmethod
+    def _stop_all(self) -> None:
+        """Stop what runs, for `stop_reason`; may be called more than once."""
+
+    def _arrive(self, arrived: Callable[[], Arrival]) -> None:
+        """Hand an arrival over, which is read by the thread that asks for it."""
+        self._arrivals.put(arrived)

@@ -1,0 +1,65 @@
+"""The task runs of trials as Prefect hands them out, and what can be read from them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import Any, TypeAlias
+
+from prefect.client.schemas.objects import State
+from prefect.context import FlowRunContext
+from prefect.exceptions import Pause
+from prefect.futures import PrefectFuture
+
+from prefect_tuner.ending import Ending
+from prefect_tuner.tasks.engine import Arrival
+from prefect_tuner.tasks.workers.trial_request import TrialAnswer
+from prefect_tuner.trial import Outcome
+
+TrialFuture: TypeAlias = PrefectFuture[State[dict[str, Any]]]
+"""A trial that was submitted."""
+
+
+def arrival_of(number: int, attempt: int | None, future: TrialFuture) -> Arrival:
+    """What came of a trial whose task run has ended, even where the supervisor itself failed."""
+    _release_results()
+    try:
+        return Arrival(number, answer_of(future), attempt)
+    except Pause as pause:  # The flow run is to be suspended, but the trial has ended.
+        return Arrival(number, _answer_of_suspended(future), attempt, pause)
+
+
+def answer_of(future: TrialFuture) -> TrialAnswer:
+    """What a task run says.
+
+    Raises:
+        Pause: The flow run is to be suspended.
+    """
+    try:
+        result: object = future.result(raise_on_failure=False)
+    except Exception as error:  # noqa: BLE001 - a task runner may raise instead of answering
+        result = error
+    if isinstance(result, Mapping) and "ending" in result:
+        return TrialAnswer.from_message(result)
+    message = f"the task run ended without a report: {result!r}"
+    return TrialAnswer(Ending(Outcome.CRASHED, message))
+
+
+def _answer_of_suspended(future: TrialFuture) -> TrialAnswer:
+    """The same, where Prefect's futures raise, since the flow run is to be suspended."""
+    with suppress(Exception):  # The task run was suspended itself: it has no final state.
+        result: object = future.state.result(raise_on_failure=False)
+        if isinstance(result, Mapping):
+            return TrialAnswer.from_message(result)
+    message = "the flow run was suspended while the trial ran"
+    return TrialAnswer(Ending(Outcome.CANCELLED, message))
+
+
+def _release_results() -> None:
+    """Let go of finished trials, which Prefect keeps to link task runs by their results.
+
+    No task run uses a trial's result, and a study's memory should not grow with its trials.
+    """
+    context = FlowRunContext.get()
+    if context is not None:
+        context.run_results.clear()

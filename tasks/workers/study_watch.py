@@ -1,0 +1,123 @@
+"""A worker's watch over a study: it has the processes of its trials, and stops them in time."""
+
+from __future__ import annotations
+
+import contextvars
+import logging
+import threading
+import time
+from contextlib import suppress
+
+from prefect_tuner.tasks.objectives.objective import ObjectiveSpec
+from prefect_tuner.tasks.processes.isolation import LaunchSettings
+from prefect_tuner.tasks.processes.launcher import Launcher
+from prefect_tuner.tasks.workers.study_mailbox import Signals, StudyMailbox
+from prefect_tuner.tasks.workers.worker_paths import found_here
+
+LOOK = 3.0
+"""Seconds between two looks at what the study says."""
+
+SILENCE = 20.0
+"""Seconds without a sign of life after which a study counts as gone. Only looks that the server
+has answered count: while it is away, trials go on."""
+
+_LOGGER = logging.getLogger(__name__)
+
+
+class StudyWatch:
+    """What a worker's process has of one run of a study.
+
+    Args:
+        flow_run: The id of the study's flow run.
+        run: The name of the run.
+
+    Attributes:
+        mailbox: To the study.
+    """
+
+    def __init__(self, flow_run: str, run: str) -> None:
+        self.mailbox = StudyMailbox(flow_run, run)
+        self._lock = threading.Lock()
+        self._launcher: Launcher | None = None
+        self._stopped: str | None = None
+        self._stopped_trials: dict[int, str] = {}
+        self._thread: threading.Thread | None = None
+
+    def open(self) -> None:
+        """Look once, and then time and again in a thread of its own."""
+        self.mailbox.open()
+        self._heed(self.mailbox.signals())
+        if self.is_over:
+            return
+        context = contextvars.copy_context()  # Prefect's settings are in there.
+        self._thread = threading.Thread(
+            target=lambda: context.run(self._watch), name="study-watch", daemon=True
+        )
+        self._thread.start()
+
+    @property
+    def is_over(self) -> bool:
+        """Whether all trials were told to stop, and none may start."""
+        return self._stopped is not None
+
+    def launcher(self, objective: ObjectiveSpec, settings: LaunchSettings) -> Launcher:
+        """What starts the study's trials in this process."""
+        with self._lock:
+            if self._launcher is None:
+                self._launcher = Launcher(found_here(objective), settings)
+                if self._stopped is not None:
+                    self._launcher.stop(self._stopped)
+            return self._launcher
+
+    def _watch(self) -> None:
+        heard, since = "", time.monotonic()
+        while not self.is_over:
+            time.sleep(LOOK)
+            try:
+                signals = self.mailbox.signals()
+            except Exception as error:  # noqa: BLE001 - the server may be away for a while
+                _LOGGER.debug("The study's flow run cannot be read: %r", error)
+                since = time.monotonic()
+                continue
+            if signals.beat != heard:
+                heard, since = signals.beat, time.monotonic()
+            self._heed(signals)
+            if time.monotonic() - since > SILENCE:
+                self._stop(f"its flow run has not been heard of for {SILENCE:g} s")
+        with suppress(Exception):
+            self.mailbox.close()
+
+    def _heed(self, signals: Signals) -> None:
+        if signals.stop is not None:
+            self._stop(signals.stop)
+            return
+        for number, reason in signals.stopped_trials.items():
+            if self._launcher is not None and number not in self._stopped_trials:
+                self._stopped_trials[number] = reason
+                self._launcher.stop_trial(number, reason)
+
+    def _stop(self, reason: str) -> None:
+        with self._lock:
+            self._stopped = reason
+            launcher = self._launcher
+        if launcher is not None:
+            launcher.stop(reason)
+
+
+_watches: dict[str, StudyWatch] = {}
+_watches_lock = threading.Lock()
+
+
+def watch_over(flow_run: str, run: str) -> StudyWatch:
+    """This process's watch over a run of a study, begun when first asked for.
+
+    One that is over is begun anew: it looks again.
+    """
+    with _watches_lock:
+        for name in [name for name, watch in _watches.items() if watch.is_over]:
+            del _watches[name]
+        if run not in _watches:
+            watch = StudyWatch(flow_run, run)
+            watch.open()
+            _watches[run] = watch
+        return _watches[run]

@@ -1,0 +1,109 @@
+"""The host of trials on a worker: in another process than that of their study."""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+from dataclasses import replace
+from typing import final
+
+from prefect.settings import get_current_settings
+
+from prefect_tuner.ending import Ending
+from prefect_tuner.errors import EngineError, ObjectiveNotFound, TuningCancelled
+from prefect_tuner.tasks.processes.isolation import LaunchSettings
+from prefect_tuner.tasks.processes.launcher import Launcher
+from prefect_tuner.tasks.processes.thread_limits import thread_limit
+from prefect_tuner.tasks.workers.prefect_environment import prefect_environment
+from prefect_tuner.tasks.workers.study_watch import StudyWatch, watch_over
+from prefect_tuner.tasks.workers.trial_host import Log, TrialHost
+from prefect_tuner.tasks.workers.trial_request import TrialAnswer, TrialRequest
+from prefect_tuner.trial import Outcome
+
+
+def lost(worker: str) -> str:
+    """That an attempt has no end since what ran it is gone, for its message."""
+    return f"its worker was lost: {worker}" if worker else "its worker was lost"
+
+
+def this_worker() -> str:
+    """What this process is called in messages.
+
+    Example:
+        ```python
+        from prefect_tuner.tasks.workers.worker_host import this_worker
+
+        assert "process" in this_worker()
+        ```
+    """
+    return f"process {os.getpid()} on {socket.gethostname()}"
+
+
+@final
+class WorkerHost(TrialHost):
+    """Admits attempts that nobody has begun, while their study goes on."""
+
+    def admit(self, request: TrialRequest, log: Log) -> Launcher | Ending:
+        """See `TrialHost`."""
+        watch = _watch(request)
+        before = watch.mailbox.claim(request.name, this_worker())
+        if before is not None:
+            return self._begun_before(watch, request, before)
+        launcher = watch.launcher(request.objective, _settings(request))
+        if watch.is_over:
+            return _cancelled(request, launcher.describe_stop("before the trial started"))
+        try:
+            launcher.load()
+        except ObjectiveNotFound as error:
+            raise ObjectiveNotFound(f"{this_worker()} cannot run trials: {error}") from error
+        except TuningCancelled:
+            return _cancelled(request, launcher.describe_stop("before the trial started"))
+        while launcher.notes:
+            log(*launcher.notes.pop(0))
+        if request.attempt > 1:
+            log(logging.INFO, f"Attempt {request.attempt} follows in {request.retry.delay:g} s")
+            launcher.stopped.wait(request.retry.delay)
+        return launcher
+
+    def ended(self, request: TrialRequest, ending: Ending) -> None:
+        """Keep the end where the study finds it, whatever becomes of this worker."""
+        answer = TrialAnswer(replace(ending, traceback="")).to_message()
+        _watch(request).mailbox.record_answer(request.name, answer)
+
+    def _begun_before(self, watch: StudyWatch, request: TrialRequest, worker: str) -> Ending:
+        answer = watch.mailbox.answer(request.name)
+        ending = None if answer is None else TrialAnswer.from_message(answer).ending
+        if ending is not None:
+            return ending
+        return Ending(Outcome.CRASHED, lost(worker), attempts=request.attempt)
+
+
+def _watch(request: TrialRequest) -> StudyWatch:
+    try:
+        return watch_over(request.flow_run, request.run)
+    except Exception as error:
+        server = get_current_settings().api.url
+        raise EngineError(
+            f"{this_worker()} cannot run trials: it does not reach the Prefect API at {server}: "
+            f"{error!r}"
+        ) from error
+
+
+def _settings(request: TrialRequest) -> LaunchSettings:
+    """How trials are started here: threads as the worker's environment has them, if not asked."""
+    threads, launch = request.launch.threads, request.launch
+    limit = {} if threads is None else thread_limit(threads, launch.concurrency).environment
+    return replace(launch, environment={**limit, **prefect_environment()})
+
+
+def _cancelled(request: TrialRequest, message: str) -> Ending:
+    return Ending(Outcome.CANCELLED, message, attempts=request.attempt - 1)
+
+
+_HOST = WorkerHost()
+
+
+def worker_host() -> TrialHost:
+    """The host of all trials that run in this process for a study elsewhere."""
+    return _HOST
