@@ -61,6 +61,12 @@ class TuneFlow(Flow[P, R]):
                     flow, *args, return_state=return_state, wait_for=wait_for, **kwargs
                 )
 
+        def with_options(self, **options: Any) -> TuneFlow[P, R]:
+            """The same flow with other options; see `prefect.Flow`."""
+            flow = copy.copy(self)
+            vars(flow).update(vars(super().with_options(**options)))
+            return flow
+
     def serialize_parameters(self, parameters: dict[str, Any]) -> dict[str, Any]:
         """The parameters as Prefect stores them."""
         return super().serialize_parameters(stored_parameters(parameters))

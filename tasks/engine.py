@@ -43,12 +43,14 @@ class Arrival:
         answer: What came of it.
         attempt: Which attempt it was; None for whichever was asked for last.
         pause: What Prefect has raised since the flow run is to be suspended.
+        failure: What there was in the place of an answer, where the task run gave none.
     """
 
     number: int
     answer: TrialAnswer
     attempt: int | None = None
     pause: Pause | None = None
+    failure: object | None = None
 
 
 class Engine(ABC):

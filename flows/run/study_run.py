@@ -45,7 +45,7 @@ from prefect_tuner.flows.study.tuning_events import (
 )
 from prefect_tuner.flows.study.tuning_result import StopReason, TuningResult
 from prefect_tuner.tasks.engine import EngineStudy
-from prefect_tuner.tasks.engines.local import LocalEngine
+from prefect_tuner.tasks.engines.engine_choice import engine_for
 from prefect_tuner.tasks.objectives.objective import ObjectiveSpec, describe_objective
 from prefect_tuner.tasks.workers.trial_request import RetryPolicy
 from prefect_tuner.trial import Outcome
@@ -82,8 +82,7 @@ def run_study(plan: StudyPlan, name: str) -> TuningResult:
     with opened.ledger, _delivered_when_terminated(), observing as observers:
         for level, note in opened.notes:
             logger.log(level, "%s", note)
-        engine = LocalEngine(_engine_study(plan, opened.name, objective, logger))
-        try:
+        with engine_for(_engine_study(plan, opened.name, objective, logger)) as engine:
             loop = TrialLoop(
                 study=opened.recorded,
                 engine=engine,
@@ -106,11 +105,10 @@ def run_study(plan: StudyPlan, name: str) -> TuningResult:
                 opened.recorded.begin()
             cancellation.tell(loop.interrupt)
             claim_lost.tell(loop.interrupt)
-            return _observed_run(opened, objective.name, loop, observers, stopped_before, stored)
-        finally:
-            engine.close()
-            # Observers may take their time to hear the rest: nobody has to wait for them.
-            opened.ledger.close()
+            result = _observed_run(opened, objective.name, loop, observers, stopped_before, stored)
+        # Observers may take their time to hear the rest: nobody has to wait for them.
+        opened.ledger.close()
+        return result
 
 
 def _told_complete(opened: OpenStudy, reason: StopReason) -> str:

@@ -228,6 +228,7 @@ class TrialLoop:
             return  # It was given up already.
         ending = arrival.answer.ending
         if ending is None:
+            del self._in_flight[request.number]
             raise arrival.answer.error
         if request.retry.tries_again(ending) and arrival.pause is None:
             self._study.retry(request.number, ending)

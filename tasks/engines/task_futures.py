@@ -24,25 +24,15 @@ def arrival_of(number: int, attempt: int | None, future: TrialFuture) -> Arrival
     """What came of a trial whose task run has ended, even where the supervisor itself failed."""
     _release_results()
     try:
-        return Arrival(number, answer_of(future), attempt)
+        result: object = future.result(raise_on_failure=False)
     except Pause as pause:  # The flow run is to be suspended, but the trial has ended.
         return Arrival(number, _answer_of_suspended(future), attempt, pause)
-
-
-def answer_of(future: TrialFuture) -> TrialAnswer:
-    """What a task run says.
-
-    Raises:
-        Pause: The flow run is to be suspended.
-    """
-    try:
-        result: object = future.result(raise_on_failure=False)
     except Exception as error:  # noqa: BLE001 - a task runner may raise instead of answering
         result = error
     if isinstance(result, Mapping) and "ending" in result:
-        return TrialAnswer.from_message(result)
+        return Arrival(number, TrialAnswer.from_message(result), attempt)
     message = f"the task run ended without a report: {result!r}"
-    return TrialAnswer(Ending(Outcome.CRASHED, message))
+    return Arrival(number, TrialAnswer(Ending(Outcome.CRASHED, message)), attempt, failure=result)
 
 
 def _answer_of_suspended(future: TrialFuture) -> TrialAnswer:

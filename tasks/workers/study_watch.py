@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextvars
 import logging
+import multiprocessing
+import os
 import threading
 import time
 from contextlib import suppress
@@ -84,6 +86,7 @@ class StudyWatch:
             self._heed(signals)
             if time.monotonic() - since > SILENCE:
                 self._stop(f"its flow run has not been heard of for {SILENCE:g} s")
+                _end_with_parent()
         with suppress(Exception):
             self.mailbox.close()
 
@@ -102,6 +105,16 @@ class StudyWatch:
             launcher = self._launcher
         if launcher is not None:
             launcher.stop(reason)
+
+
+def _end_with_parent() -> None:
+    """End this process, where the one that has started it to work for it is gone.
+
+    The processes of Python's pools wait for work for ever then.
+    """
+    parent = multiprocessing.parent_process()
+    if parent is not None and not parent.is_alive():
+        os._exit(1)
 
 
 _watches: dict[str, StudyWatch] = {}

@@ -21,6 +21,9 @@ from prefect_tuner.tasks.workers.trial_host import Log, TrialHost
 from prefect_tuner.tasks.workers.trial_request import TrialAnswer, TrialRequest
 from prefect_tuner.trial import Outcome
 
+THE_STUDY = "the study"
+"""Who takes an attempt that is not to begin."""
+
 
 def lost(worker: str) -> str:
     """That an attempt has no end since what ran it is gone, for its message."""
@@ -76,6 +79,8 @@ class WorkerHost(TrialHost):
         ending = None if answer is None else TrialAnswer.from_message(answer).ending
         if ending is not None:
             return ending
+        if worker == THE_STUDY:
+            return _cancelled(request, "the study was stopped before the trial started")
         return Ending(Outcome.CRASHED, lost(worker), attempts=request.attempt)
 
 

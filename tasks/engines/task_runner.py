@@ -1,0 +1,232 @@
+"""Trials in other processes, where a Prefect task runner puts them."""
+
+from __future__ import annotations
+
+import threading
+import uuid
+from collections.abc import Callable
+from concurrent.futures import BrokenExecutor
+from contextlib import suppress
+from dataclasses import replace
+from pickle import PickleError
+from typing import Any
+
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.objects import State
+from prefect.context import FlowRunContext
+from prefect.states import Crashed
+from prefect.task_runners import TaskRunner
+
+from prefect_tuner.ending import Ending
+from prefect_tuner.errors import EngineError, TuningCancelled
+from prefect_tuner.printable_text import shortened
+from prefect_tuner.redaction import shown_error
+from prefect_tuner.tasks.engine import Arrival, Engine, EngineStudy
+from prefect_tuner.tasks.engines.study_beat import StudyBeat
+from prefect_tuner.tasks.engines.task_futures import TrialFuture, arrival_of
+from prefect_tuner.tasks.trial_task import trial_task
+from prefect_tuner.tasks.workers.study_mailbox import StudyMailbox
+from prefect_tuner.tasks.workers.trial_request import RetryPolicy, TrialAnswer, TrialRequest
+from prefect_tuner.tasks.workers.worker_host import THE_STUDY, lost
+from prefect_tuner.tasks.workers.worker_paths import travelling
+from prefect_tuner.trial import Outcome
+
+
+class TaskRunnerEngine(Engine):
+    """Submits each attempt at a trial to a task runner, as a task run of its own.
+
+    It needs nothing of the runner but futures. The workers hear of the study through the Prefect
+    API (see `StudyMailbox`): whichever has an attempt stops it when it is told to, or when the
+    study is gone. Subclasses know how their cluster is reached, and when a worker of it is lost.
+
+    Args:
+        study: What it needs to know of the study.
+        runner: Started, and exited by whoever has started it.
+    """
+
+    stop_timeout = 12.0
+
+    def __init__(self, study: EngineStudy, runner: TaskRunner[Any]) -> None:
+        super().__init__(study)
+        self.runner = runner
+        self._objective = travelling(study.objective)
+        self._stopped = False
+        self._run = uuid.uuid4().hex[:12]
+        self._task = trial_task(RetryPolicy())
+        self._lock = threading.Lock()
+        self._out: dict[str, tuple[TrialRequest, TrialFuture]] = {}
+        self._flow_run = ""
+        self._mailbox: StudyMailbox | None = None
+        self._beat: StudyBeat | None = None
+
+    def prepare(self) -> list[tuple[int, str]]:
+        """See `Engine`."""
+        context = FlowRunContext.get()
+        if context is None or context.flow_run is None:
+            raise EngineError("trials that run elsewhere need a flow run of Prefect")
+        self._flow_run = str(context.flow_run.id)
+        self._mailbox = StudyMailbox(self._flow_run, self._run)
+        self._mailbox.open()
+        self._beat = StudyBeat(self._mailbox, self._look)
+        self._beat.start()
+        if self._stopped:
+            raise TuningCancelled(self.describe_stop())
+        return []
+
+    def start(self, request: TrialRequest) -> None:
+        """See `Engine`."""
+        if self._stopped:
+            again = "started" if request.attempt == 1 else "was tried again"
+            message = self.describe_stop(f"before the trial {again}")
+            ending = Ending(Outcome.CANCELLED, message, attempts=request.attempt - 1)
+            self._arrive_with(request, TrialAnswer(ending))
+            return
+        request = replace(
+            request, objective=self._objective, flow_run=self._flow_run, run=self._run
+        )
+        try:
+            future = self._submit(request)
+        except Exception as error:
+            raise EngineError(
+                f"trial {request.number} cannot be submitted: {shown_error(error)}"
+            ) from error
+        with self._lock:
+            self._out[request.name] = (request, future)
+        future.add_done_callback(lambda ended: self._take(request, ended))
+
+    def stop_trial(self, number: int, reason: str) -> None:
+        """See `Engine`."""
+        self._say(lambda mailbox: mailbox.stop_trial(number, reason))
+
+    def close(self) -> None:
+        """See `Engine`."""
+        self.stop()
+        if self._beat is not None:
+            self._beat.close()
+        if self._mailbox is not None:
+            with suppress(Exception):
+                self._mailbox.close()
+
+    def _stop_all(self) -> None:
+        with self._lock:
+            if self._stopped:
+                return
+            self._stopped = True
+        self._say(lambda mailbox: mailbox.stop(self.stop_reason))
+        self._say(self._take_back)
+
+    def _take_back(self, mailbox: StudyMailbox) -> None:
+        """Have what still waits for a worker not begin."""
+        for request, future in self._underway():
+            if mailbox.claim(request.name, THE_STUDY) is None and self._is_out(request):
+                message = self.describe_stop("before the trial started")
+                ending = Ending(Outcome.CANCELLED, message, attempts=request.attempt - 1)
+                self._arrive_with(request, TrialAnswer(ending))
+                with suppress(Exception):  # Where it begins nevertheless, it is refused.
+                    self._cancel(future)
+
+    def _say(self, message: Callable[[StudyMailbox], None]) -> None:
+        mailbox, beat = self._mailbox, self._beat
+        if mailbox is not None and beat is not None:
+            beat.say(lambda: message(mailbox))
+
+    def _underway(self) -> list[tuple[TrialRequest, TrialFuture]]:
+        """The attempts that are submitted and of which no end is known."""
+        with self._lock:
+            return list(self._out.values())
+
+    def _is_out(self, request: TrialRequest) -> bool:
+        """Whether an attempt was still underway; it is not any more."""
+        with self._lock:
+            return self._out.pop(request.name, None) is not None
+
+    def _take(self, request: TrialRequest, future: TrialFuture) -> None:
+        """Take note that a future is done, from whatever thread says so."""
+        if self._is_out(request):
+            self._arrive(lambda: self._arrival(request, future))
+
+    def _arrival(self, request: TrialRequest, future: TrialFuture) -> Arrival:
+        arrival = arrival_of(request.number, request.attempt, future)
+        if arrival.failure is None:
+            return arrival
+        return replace(arrival, answer=self._unreported(request, future, arrival.failure))
+
+    def _unreported(
+        self, request: TrialRequest, future: TrialFuture, failure: object
+    ) -> TrialAnswer:
+        """What is known of an attempt whose task run gives no answer."""
+        if isinstance(failure, ImportError | AttributeError | PickleError):
+            return TrialAnswer(
+                None,
+                "a worker cannot run trials: it cannot read what it is to do "
+                f"({shown_error(failure)}). It needs the same prefect-tuner and Prefect as the "
+                "study, and the packages of the objective",
+            )
+        answer, worker = None, None
+        if self._mailbox is not None:
+            with suppress(Exception):
+                answer = self._mailbox.answer(request.name)
+                worker = self._mailbox.claimed_by(request.name)
+        if answer is not None:
+            return TrialAnswer.from_message(answer)
+        message = lost(worker or "")
+        if failure is not None and not self._tells_of_a_loss(failure):
+            message = f"the task run ended without a report: {shortened(repr(failure), 500)}"
+        ending = Ending(Outcome.CRASHED, message, attempts=request.attempt)
+        self._tell_crashed(future, ending)
+        return TrialAnswer(ending)
+
+    def _give_up(self, request: TrialRequest, future: TrialFuture) -> None:
+        """End an attempt whose worker is gone for good."""
+        if self._is_out(request):
+            answer = self._unreported(request, future, None)
+            self._arrive_with(request, answer)
+
+    def _give_up_all(self, reason: str) -> None:
+        """End everything, since what runs the trials is gone.
+
+        Args:
+            reason: Why, a sentence.
+        """
+        refused: list[TrialRequest] = []
+        for request, _ in self._underway():
+            if not self._is_out(request):
+                continue
+            answer = None
+            with suppress(Exception):
+                answer = self._mailbox.answer(request.name) if self._mailbox else None
+            if answer is None:
+                refused.append(request)
+            else:
+                self._arrive_with(request, TrialAnswer.from_message(answer))
+        for request in refused:  # After all that is known, since the study ends with the first.
+            self._arrive_with(request, TrialAnswer(None, reason))
+
+    def _tell_crashed(self, future: TrialFuture, ending: Ending) -> None:
+        """Have Prefect know of the end of a task run that its worker could not tell."""
+        state: State[Any] = Crashed(message=f"{ending.outcome.value}: {ending.message}")
+        with suppress(Exception), get_client(sync_client=True) as client:
+            client.set_task_run_state(future.task_run_id, state, force=True)
+
+    def _arrive_with(self, request: TrialRequest, answer: TrialAnswer) -> None:
+        arrival = Arrival(request.number, answer, request.attempt)
+        self._arrive(lambda: arrival)
+
+    def _tells_of_a_loss(self, failure: object) -> bool:
+        """Whether what came in the place of an answer says that the worker is gone."""
+        return isinstance(failure, BrokenExecutor)
+
+    def _look(self) -> None:
+        """Look whether workers are gone; called every few seconds."""
+
+    def _submit(self, request: TrialRequest) -> TrialFuture:
+        """Hand an attempt to the task runner."""
+        future: TrialFuture = self.runner.submit(
+            self._task, parameters={"request": request.to_message()}
+        )
+        return future
+
+    def _cancel(self, future: TrialFuture) -> None:
+        """Have an attempt not begin that waits for a worker."""
+        wrapped: Any = future
+        wrapped.wrapped_future.cancel()
