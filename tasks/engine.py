@@ -5,14 +5,26 @@ from __future__ import annotations
 import queue
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from typing import Any, ClassVar
 
 from prefect.exceptions import Pause
+from pydantic import BaseModel, ConfigDict
 
 from prefect_tuner.ending import describe_stop
 from prefect_tuner.tasks.objectives.objective import ObjectiveSpec
 from prefect_tuner.tasks.processes.isolation import LaunchSettings
 from prefect_tuner.tasks.workers.trial_request import RetryPolicy, TrialAnswer, TrialRequest
+
+
+class EngineOptions(BaseModel):
+    """The options of an engine that has none; those of others are fields of a subclass.
+
+    They come from the form of a deployment, from YAML or from code, as plain JSON data.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 @dataclass(frozen=True)
@@ -69,6 +81,9 @@ class Engine(ABC):
         study: What it needs to know of the study.
     """
 
+    Options: ClassVar[type[EngineOptions]] = EngineOptions
+    """What the engine takes."""
+
     stop_timeout: float = 4.0
     """Seconds that stopped trials may take to end."""
 
@@ -76,6 +91,32 @@ class Engine(ABC):
         self.study = study
         self.stop_reason = ""
         self._arrivals: queue.SimpleQueue[Callable[[], Arrival] | None] = queue.SimpleQueue()
+
+    @classmethod
+    @abstractmethod
+    def opened(cls, study: EngineStudy, options: Any) -> AbstractContextManager[Engine]:
+        """An engine with whatever it needs, for a `with` block; the end of that closes both.
+
+        Args:
+            study: What it needs to know of the study.
+            options: Validated, an instance of `Options`.
+
+        Raises:
+            EngineError: What runs the trials cannot be reached or started.
+        """
+
+    @classmethod
+    def on_runner(cls, study: EngineStudy, runner: object) -> Engine | None:  # noqa: ARG003
+        """An engine on a task runner of Prefect that the flow has brought along.
+
+        Args:
+            study: What it needs to know of the study.
+            runner: Started, and exited by the flow.
+
+        Returns:
+            None where that is no task runner of this engine's kind.
+        """
+        return None
 
     @abstractmethod
     def prepare(self) -> list[tuple[int, str]]:

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from prefect.context import FlowRunContext
-from prefect.task_runners import ProcessPoolTaskRunner, ThreadPoolTaskRunner
 
 from prefect_tuner.tasks.engine import Engine, EngineStudy
 from prefect_tuner.tasks.engines.local import LocalEngine
@@ -32,8 +31,8 @@ def _of_the_flow(study: EngineStudy) -> Engine:
     """Whatever runs trials where the flow's own task runner puts them."""
     context = FlowRunContext.get()
     runner = None if context is None else context.task_runner
-    if runner is None or isinstance(runner, ThreadPoolTaskRunner):
-        return LocalEngine(study)
-    if isinstance(runner, ProcessPoolTaskRunner):
-        return ProcessPoolEngine(study, runner)
-    return TaskRunnerEngine(study, runner)
+    for kind in (LocalEngine, ProcessPoolEngine, TaskRunnerEngine):
+        engine = kind.on_runner(study, runner)
+        if engine is not None:
+            return engine
+    return LocalEngine(study)

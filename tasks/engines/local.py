@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from functools import partial
-from typing import final
+from typing import Self, final
+
+from prefect.task_runners import ThreadPoolTaskRunner
 
 from prefect_tuner.ending import Ending
-from prefect_tuner.tasks.engine import Arrival, Engine, EngineStudy
+from prefect_tuner.tasks.engine import Arrival, Engine, EngineOptions, EngineStudy
 from prefect_tuner.tasks.engines.task_futures import arrival_of
 from prefect_tuner.tasks.processes.launcher import Launcher
 from prefect_tuner.tasks.processes.thread_limits import with_threads
@@ -37,6 +41,18 @@ class LocalEngine(Engine):
         self._task = trial_task(study.retry)
         self._host = _LocalHost(self)
         self._retried: dict[int, threading.Event] = {}
+
+    @classmethod
+    @contextmanager
+    def opened(cls, study: EngineStudy, options: EngineOptions) -> Iterator[Self]:  # noqa: ARG003
+        """See `Engine`."""
+        with closing(cls(study)) as engine:
+            yield engine
+
+    @classmethod
+    def on_runner(cls, study: EngineStudy, runner: object) -> Self | None:
+        """See `Engine`."""
+        return cls(study) if isinstance(runner, ThreadPoolTaskRunner) else None
 
     def prepare(self) -> list[tuple[int, str]]:
         """See `Engine`."""

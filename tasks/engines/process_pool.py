@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
-from typing import final
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
+from typing import Self, final
 
 from prefect.task_runners import ProcessPoolTaskRunner
 
-from prefect_tuner.tasks.engine import Arrival, EngineStudy
+from prefect_tuner.tasks.engine import Arrival, EngineOptions, EngineStudy
 from prefect_tuner.tasks.engines.task_futures import TrialFuture
 from prefect_tuner.tasks.engines.task_runner import TaskRunnerEngine
 from prefect_tuner.tasks.workers.trial_request import TrialRequest
@@ -34,6 +35,18 @@ class ProcessPoolEngine(TaskRunnerEngine):
         self._free: list[ProcessPoolTaskRunner] = []
         self._busy: dict[str, ProcessPoolTaskRunner] = {}
         self._waiting: list[TrialRequest] = []
+
+    @classmethod
+    @contextmanager
+    def opened(cls, study: EngineStudy, options: EngineOptions) -> Iterator[Self]:  # noqa: ARG003
+        """See `Engine`."""
+        with closing(cls(study, ProcessPoolTaskRunner(study.launch.concurrency))) as engine:
+            yield engine
+
+    @classmethod
+    def on_runner(cls, study: EngineStudy, runner: object) -> Self | None:
+        """See `Engine`."""
+        return cls(study, runner) if isinstance(runner, ProcessPoolTaskRunner) else None
 
     def start(self, request: TrialRequest) -> None:
         """See `Engine`."""

@@ -6,7 +6,7 @@ import threading
 import uuid
 from collections.abc import Callable
 from concurrent.futures import BrokenExecutor
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from dataclasses import replace
 from pickle import PickleError
 from typing import Any
@@ -58,6 +58,16 @@ class TaskRunnerEngine(Engine):
         self._flow_run = ""
         self._mailbox: StudyMailbox | None = None
         self._beat: StudyBeat | None = None
+
+    @classmethod
+    def opened(cls, study: EngineStudy, options: Any) -> AbstractContextManager[Engine]:
+        """There is no such engine by name: it needs the flow's own task runner."""
+        raise NotImplementedError
+
+    @classmethod
+    def on_runner(cls, study: EngineStudy, runner: object) -> Engine | None:
+        """See `Engine`: any task runner will do."""
+        return cls(study, runner) if isinstance(runner, TaskRunner) else None
 
     def prepare(self) -> list[tuple[int, str]]:
         """See `Engine`."""
