@@ -61,7 +61,8 @@ MAY_IMPORT = {
     "flows": "strategies tasks.objectives flows.observers flows.run flows.study",
     "flows.commands": "strategies tasks.objectives tasks.processes flows flows.ledger "
     "flows.observers flows.reports flows.run flows.storage flows.study",
-    "testing": "search_space strategies flows.study",
+    "testing": "search_space strategies tasks tasks.objectives tasks.processes tasks.workers "
+    "flows.study",
 }
 """The rooms from the lowest to the highest, with what each may import beside the vocabulary."""
 

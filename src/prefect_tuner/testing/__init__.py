@@ -1,10 +1,10 @@
-"""The test suite that every strategy passes, for strategies of your own.
+"""The test suites that every strategy and every engine pass, for those of your own.
 
 Needs pytest and hypothesis: `pip install "prefect-tuner[testing]"`.
 
-Room: the conformance suite, and the spaces and trials that it tries strategies on.
-May import: the vocabulary, the study, strategies, pytest, hypothesis.
-In comes a strategy's spec; out come tests.
+Room: the conformance suites, and the spaces and trials that they try strategies and engines on.
+May import: the vocabulary, the study, strategies, engines, pytest, hypothesis.
+In comes a strategy's spec, or an engine; out come tests.
 """
 
 from __future__ import annotations
@@ -18,12 +18,21 @@ if TYPE_CHECKING:
     from prefect_tuner.testing.conformance import metric_of as metric_of
     from prefect_tuner.testing.conformance import run_trials as run_trials
     from prefect_tuner.testing.conformance import strategy_of as strategy_of
+    from prefect_tuner.testing.engine_conformance import EngineConformance as EngineConformance
 
-__all__ = ["StrategyConformance", "exactly", "metric_of", "run_trials", "strategy_of"]
+__all__ = [
+    "EngineConformance",
+    "StrategyConformance",
+    "exactly",
+    "metric_of",
+    "run_trials",
+    "strategy_of",
+]
 
 
 def __getattr__(name: str) -> Any:
     # Imported when first used: a process that only runs trials needs neither pytest nor hypothesis.
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module("prefect_tuner.testing.conformance"), name)
+    room = "engine_conformance" if name == "EngineConformance" else "conformance"
+    return getattr(import_module(f"prefect_tuner.testing.{room}"), name)

@@ -1,0 +1,18 @@
+"""Trials in the processes of a pool keep the contract of engines."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+
+import pytest
+
+from prefect_tuner.tasks.engine import Engine, EngineOptions, EngineStudy
+from prefect_tuner.tasks.engines.process_pool import ProcessPoolEngine
+from prefect_tuner.testing import EngineConformance
+
+
+@pytest.mark.usefixtures("prefect_server")
+class TestProcessPoolEngine(EngineConformance):
+    @classmethod
+    def engine(cls, study: EngineStudy) -> AbstractContextManager[Engine]:
+        return ProcessPoolEngine.opened(study, EngineOptions())
