@@ -6,7 +6,6 @@ import contextvars
 import logging
 import threading
 from collections.abc import Callable
-from contextlib import suppress
 
 from prefect_tuner.tasks.workers.study_mailbox import StudyMailbox
 
@@ -23,12 +22,10 @@ class StudyBeat:
 
     Args:
         mailbox: From the study to its workers.
-        look: Is called at each beat, for what else is to be looked at now and then.
     """
 
-    def __init__(self, mailbox: StudyMailbox, look: Callable[[], None]) -> None:
+    def __init__(self, mailbox: StudyMailbox) -> None:
         self._mailbox = mailbox
-        self._look = look
         self._woken = threading.Event()
         self._lock = threading.Lock()
         self._to_say: list[Callable[[], None]] = []
@@ -70,9 +67,6 @@ class StudyBeat:
             self._woken.wait(_AGAIN if self._to_say else BEAT)
             self._woken.clear()
             self._speak()
-            if not self._closing:
-                with suppress(Exception):  # It looks again.
-                    self._look()
 
     def _speak(self) -> None:
         try:

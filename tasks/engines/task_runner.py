@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextvars
 import threading
 import uuid
 from collections.abc import Callable
@@ -31,6 +32,9 @@ from prefect_tuner.tasks.workers.worker_host import THE_STUDY, lost
 from prefect_tuner.tasks.workers.worker_paths import travelling
 from prefect_tuner.trial import Outcome
 
+LOOK = 5.0
+"""Seconds between two looks whether workers are gone."""
+
 
 class TaskRunnerEngine(Engine):
     """Submits each attempt at a trial to a task runner, as a task run of its own.
@@ -51,6 +55,7 @@ class TaskRunnerEngine(Engine):
         self.runner = runner
         self._objective = travelling(study.objective)
         self._stopped = False
+        self._closed = threading.Event()
         self._run = uuid.uuid4().hex[:12]
         self._task = trial_task(RetryPolicy())
         self._lock = threading.Lock()
@@ -77,8 +82,14 @@ class TaskRunnerEngine(Engine):
         self._flow_run = str(context.flow_run.id)
         self._mailbox = StudyMailbox(self._flow_run, self._run)
         self._mailbox.open()
-        self._beat = StudyBeat(self._mailbox, self._look)
+        self._beat = StudyBeat(self._mailbox)
         self._beat.start()
+        context_of_looks = contextvars.copy_context()
+        threading.Thread(
+            target=lambda: context_of_looks.run(self._look_time_and_again),
+            name="cluster-look",
+            daemon=True,
+        ).start()
         if self._stopped:
             raise TuningCancelled(self.describe_stop())
         return []
@@ -111,6 +122,7 @@ class TaskRunnerEngine(Engine):
     def close(self) -> None:
         """See `Engine`."""
         self.stop()
+        self._closed.set()
         if self._beat is not None:
             self._beat.close()
         if self._mailbox is not None:
@@ -172,14 +184,10 @@ class TaskRunnerEngine(Engine):
                 f"({shown_error(failure)}). It needs the same prefect-tuner and Prefect as the "
                 "study, and the packages of the objective",
             )
-        answer, worker = None, None
-        if self._mailbox is not None:
-            with suppress(Exception):
-                answer = self._mailbox.answer(request.name)
-                worker = self._mailbox.claimed_by(request.name)
+        answer = self._recorded(request)
         if answer is not None:
             return TrialAnswer.from_message(answer)
-        message = lost(worker or "")
+        message = lost(self._claimed_by(request) or "")
         if failure is not None and not self._tells_of_a_loss(failure):
             message = f"the task run ended without a report: {shortened(repr(failure), 500)}"
         ending = Ending(Outcome.CRASHED, message, attempts=request.attempt)
@@ -202,15 +210,25 @@ class TaskRunnerEngine(Engine):
         for request, _ in self._underway():
             if not self._is_out(request):
                 continue
-            answer = None
-            with suppress(Exception):
-                answer = self._mailbox.answer(request.name) if self._mailbox else None
+            answer = self._recorded(request)
             if answer is None:
                 refused.append(request)
             else:
                 self._arrive_with(request, TrialAnswer.from_message(answer))
         for request in refused:  # After all that is known, since the study ends with the first.
             self._arrive_with(request, TrialAnswer(None, reason))
+
+    def _recorded(self, request: TrialRequest) -> dict[str, Any] | None:
+        """The answer that a worker has left for an attempt, if it has and can be asked for."""
+        with suppress(Exception):
+            return self._mailbox.answer(request.name) if self._mailbox else None
+        return None
+
+    def _claimed_by(self, request: TrialRequest) -> str | None:
+        """Which worker has begun an attempt, if one has and that can be asked for."""
+        with suppress(Exception):
+            return self._mailbox.claimed_by(request.name) if self._mailbox else None
+        return None
 
     def _tell_crashed(self, future: TrialFuture, ending: Ending) -> None:
         """Have Prefect know of the end of a task run that its worker could not tell."""
@@ -225,6 +243,11 @@ class TaskRunnerEngine(Engine):
     def _tells_of_a_loss(self, failure: object) -> bool:
         """Whether what came in the place of an answer says that the worker is gone."""
         return isinstance(failure, BrokenExecutor)
+
+    def _look_time_and_again(self) -> None:
+        while not self._closed.wait(LOOK):
+            with suppress(Exception):  # It looks again.
+                self._look()
 
     def _look(self) -> None:
         """Look whether workers are gone; called every few seconds."""

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
-import socket
 from dataclasses import replace
 from typing import final
 
@@ -19,6 +17,7 @@ from prefect_tuner.tasks.workers.prefect_environment import prefect_environment
 from prefect_tuner.tasks.workers.study_watch import StudyWatch, watch_over
 from prefect_tuner.tasks.workers.trial_host import Log, TrialHost
 from prefect_tuner.tasks.workers.trial_request import TrialAnswer, TrialRequest
+from prefect_tuner.tasks.workers.worker_name import this_worker
 from prefect_tuner.trial import Outcome
 
 THE_STUDY = "the study"
@@ -28,19 +27,6 @@ THE_STUDY = "the study"
 def lost(worker: str) -> str:
     """That an attempt has no end since what ran it is gone, for its message."""
     return f"its worker was lost: {worker}" if worker else "its worker was lost"
-
-
-def this_worker() -> str:
-    """What this process is called in messages.
-
-    Example:
-        ```python
-        from prefect_tuner.tasks.workers.worker_host import this_worker
-
-        assert "process" in this_worker()
-        ```
-    """
-    return f"process {os.getpid()} on {socket.gethostname()}"
 
 
 @final
