@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import socket
+import time
 from urllib.parse import urlsplit
 
 from prefect_tuner.errors import EngineError
 
 ANSWER_TIMEOUT = 10.0
 """Seconds that a connection may take."""
+
+_AGAIN = 0.5
 
 
 def check_answers(what: str, address: str) -> None:
@@ -28,10 +31,16 @@ def check_answers(what: str, address: str) -> None:
         return
     if host is None or port is None:
         return
-    try:
-        socket.create_connection((host, port), timeout=ANSWER_TIMEOUT).close()
-    except OSError as error:
-        raise EngineError(
-            f"{what} should be at {address}, and nothing answers there (tried to connect to "
-            f"{host}, port {port}, for up to {ANSWER_TIMEOUT:g} s: {error})"
-        ) from error
+    deadline = time.monotonic() + ANSWER_TIMEOUT
+    while True:
+        left = deadline - time.monotonic()
+        try:
+            socket.create_connection((host, port), timeout=max(left, _AGAIN)).close()
+            return
+        except OSError as error:
+            if left <= _AGAIN:
+                raise EngineError(
+                    f"{what} should be at {address}, and nothing answers there (tried to connect "
+                    f"to {host}, port {port}, for {ANSWER_TIMEOUT:g} s: {error})"
+                ) from error
+        time.sleep(_AGAIN)  # It may be about to start.

@@ -23,6 +23,7 @@ from prefect_tuner.errors import EngineError, TuningCancelled
 from prefect_tuner.printable_text import shortened
 from prefect_tuner.redaction import shown_error
 from prefect_tuner.tasks.engine import Arrival, Engine, EngineStudy
+from prefect_tuner.tasks.engines.flow_context import light_flow_context
 from prefect_tuner.tasks.engines.study_beat import StudyBeat
 from prefect_tuner.tasks.engines.task_futures import TrialFuture, arrival_of
 from prefect_tuner.tasks.trial_task import trial_task
@@ -106,7 +107,8 @@ class TaskRunnerEngine(Engine):
             request, objective=self._objective, flow_run=self._flow_run, run=self._run
         )
         try:
-            future = self._submit(request)
+            with light_flow_context():
+                future = self._submit(request)
         except Exception as error:
             raise EngineError(
                 f"trial {request.number} cannot be submitted: {shown_error(error)}"

@@ -9,6 +9,7 @@ import pytest
 from prefect_tuner.tasks.engine import Engine, EngineOptions, EngineStudy
 from prefect_tuner.tasks.engines.process_pool import ProcessPoolEngine
 from prefect_tuner.testing import EngineConformance
+from tests.tasks.engines.studies import StudiesOnEngine
 
 
 @pytest.mark.usefixtures("prefect_server")
@@ -16,3 +17,8 @@ class TestProcessPoolEngine(EngineConformance):
     @classmethod
     def engine(cls, study: EngineStudy) -> AbstractContextManager[Engine]:
         return ProcessPoolEngine.opened(study, EngineOptions())
+
+
+@pytest.mark.usefixtures("prefect_server")
+class TestStudiesOnProcesses(StudiesOnEngine):
+    name = "processes"

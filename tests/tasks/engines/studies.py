@@ -1,0 +1,93 @@
+"""What a study keeps on every engine, for the tests of each to inherit."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any, ClassVar
+
+import pytest
+
+from prefect_tuner import Float, ObjectiveNotFound, Outcome, TunerConfig, TuningResult, tune
+from prefect_tuner.flows.ledger.ledger import read_state
+from prefect_tuner.flows.storage.ledger_file import LedgerFile
+from prefect_tuner.testing.engine_conformance import assert_gone, noted_by
+from tests.polling import eventually
+from tests.tasks.engines.study_program import OBJECTIVE, runner_of
+
+KINDS = ["completes", "raises first", "exits"]
+
+
+def quadratic(params: dict[str, Any]) -> float:
+    return float(-((params["x"] - 2.0) ** 2) - abs(params["y"]))
+
+
+class StudiesOnEngine:
+    """Attributes:
+    name: The engine's.
+    address: Of its cluster.
+    """
+
+    name: ClassVar[str] = "local"
+    address: ClassVar[str] = ""
+
+    def run(self, objective: Any, space: Any, **options: Any) -> TuningResult:
+        flow = tune.with_options(task_runner=runner_of(self.name, self.address))
+        result: TuningResult = flow(objective, space, **options)
+        return result
+
+    def test_the_same_study_comes_of_it_as_without(self, tmp_path: Path) -> None:
+        given: dict[str, Any] = {
+            "space": {"x": Float(0.0, 4.0), "y": Float(-1.0, 1.0)},
+            "strategy": "gp",
+            "config": TunerConfig(max_trials=8, max_concurrency=2, reproducible=True),
+        }
+        here = tune(quadratic, storage=str(tmp_path / "here"), **given)
+        there = self.run(quadratic, storage=str(tmp_path / "there"), **given)
+        assert there.digest == here.digest
+        assert there.best_params == here.best_params
+
+    def test_retries_are_counted_in_the_ledger(self, tmp_path: Path) -> None:
+        result = self.run(
+            OBJECTIVE,
+            {"kind": KINDS},
+            strategy="grid",
+            study="retried",
+            storage=str(tmp_path),
+            config=TunerConfig(max_trials=3, max_concurrency=2, retries=1),
+        )
+        state = read_state(LedgerFile(tmp_path, "retried"))
+        assert state is not None
+        assert [trial.outcome for trial in result.trials] == [
+            Outcome.COMPLETED,
+            Outcome.COMPLETED,
+            Outcome.CRASHED,
+        ]
+        assert [trial.attempts for trial in result.trials] == [1, 2, 2]
+        assert [trial.attempts for trial in state.trials] == [1, 2, 2]
+
+    def test_an_objective_that_workers_do_not_find_ends_the_study_at_once(
+        self, tmp_path: Path
+    ) -> None:
+        with pytest.raises(ObjectiveNotFound) as told:
+            self.run(
+                "nowhere_to_be_found:train", {"x": [1, 2]}, study="lost", storage=str(tmp_path)
+            )
+        assert "process" in str(told.value)
+        assert "nowhere_to_be_found" in str(told.value)
+
+    @pytest.mark.parametrize(("number", "seconds"), [(signal.SIGINT, 12), (signal.SIGKILL, 35)])
+    def test_trials_end_with_the_program_that_tunes(
+        self, tmp_path: Path, number: signal.Signals, seconds: float
+    ) -> None:
+        command = [sys.executable, "-m", "tests.tasks.engines.study_program"]
+        with subprocess.Popen([*command, self.name, self.address, str(tmp_path)]) as program:
+            try:
+                noted_by(tmp_path / "notes", 2)
+                program.send_signal(number)
+                eventually(lambda: assert_gone(tmp_path / "notes"), timeout=seconds)
+                program.wait(30)
+            finally:
+                program.kill()

@@ -1,0 +1,40 @@
+"""Trials on Ray keep the contract of engines, and survive the loss of a worker."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
+from typing import ClassVar
+
+import pytest
+
+from prefect_tuner.tasks.engine import Engine, EngineStudy
+from prefect_tuner.tasks.engines.ray import RayEngine, RayOptions
+from prefect_tuner.testing import EngineConformance
+from tests.tasks.engines.ray_cluster import RayCluster
+from tests.tasks.engines.studies import StudiesOnEngine
+
+pytestmark = [pytest.mark.usefixtures("prefect_server"), pytest.mark.slow]
+
+
+class OnRay(EngineConformance):
+    address: ClassVar[str] = ""
+
+    @classmethod
+    def engine(cls, study: EngineStudy) -> AbstractContextManager[Engine]:
+        return RayEngine.opened(study, RayOptions(address=cls.address))
+
+
+@pytest.fixture(scope="module", autouse=True)
+def cluster() -> Iterator[RayCluster]:
+    with RayCluster() as started:
+        OnRay.address = TestStudiesOnRay.address = started.address
+        yield started
+
+
+class TestRayEngine(OnRay):
+    pass
+
+
+class TestStudiesOnRay(StudiesOnEngine):
+    name = "ray"
