@@ -26,7 +26,7 @@ def light_flow_context() -> Iterator[None]:
     if context is None or context.flow is None:
         yield
         return
-    runner: ThreadPoolTaskRunner[Any] = ThreadPoolTaskRunner(max_workers=1)
+    runner: Any = ThreadPoolTaskRunner(max_workers=1)
     flow = Flow(_stand_in, name=context.flow.name, task_runner=runner)
     with context.model_copy(update={"flow": flow, "parameters": {}}):
         yield

@@ -12,6 +12,7 @@ from prefect_tuner.errors import EngineError, ObjectiveNotFound, TunerError
 from prefect_tuner.hyper_value import Params
 from prefect_tuner.tasks.objectives.objective import ObjectiveSpec
 from prefect_tuner.tasks.processes.isolation import LaunchSettings
+from prefect_tuner.tasks.workers.worker_name import this_worker
 from prefect_tuner.trial import Outcome, TrialLimits
 
 MESSAGE_VERSION = 1
@@ -123,8 +124,8 @@ class TrialRequest:
         data.pop("label", None)
         if version != MESSAGE_VERSION or package != __version__:
             raise EngineError(
-                f"has prefect-tuner {__version__}, and the study runs with {package}: install "
-                f"prefect-tuner {package} on all workers"
+                f"{this_worker()} cannot run trials: it has prefect-tuner {__version__}, and the "
+                f"study runs with {package}"
             )
         retry = data["retry"]
         outcomes = frozenset(Outcome(outcome) for outcome in retry["outcomes"])
