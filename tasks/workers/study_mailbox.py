@@ -9,18 +9,24 @@ made once: who comes second is told so.
 from __future__ import annotations
 
 import json
+import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
+import httpx
 from prefect.client.orchestration import get_client
 from prefect.exceptions import PrefectHTTPStatusError
 
 _LABEL = "prefect-tuner"
 _CONFLICT = 409
 _NOT_FOUND = 404
+_SERVER_ERROR = 500
+_AGAIN = 1.0
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -36,6 +42,26 @@ class Signals:
     beat: str = ""
     stop: str | None = None
     stopped_trials: Mapping[int, str] = field(default_factory=dict)
+
+
+def with_patience(call: Callable[[], T], seconds: float) -> T:
+    """What a call to the API gives, made again while the server is away.
+
+    Args:
+        call: Makes it.
+        seconds: For how long; then its error is raised.
+    """
+    deadline = time.monotonic() + seconds
+    while True:
+        try:
+            return call()
+        except PrefectHTTPStatusError as error:
+            if error.response.status_code < _SERVER_ERROR or time.monotonic() > deadline:
+                raise
+        except (httpx.TransportError, OSError):
+            if time.monotonic() > deadline:
+                raise
+        time.sleep(_AGAIN)
 
 
 class StudyMailbox:
@@ -96,19 +122,21 @@ class StudyMailbox:
         }
         return Signals(beat, stop, trials)
 
-    def claim(self, attempt: str, worker: str) -> str | None:
+    def claim(self, attempt: str, worker: str, patience: float = 0.0) -> str | None:
         """Take an attempt, which nobody can take again.
 
         Args:
             attempt: Its name.
             worker: Who takes it.
+            patience: Seconds for which a server that is away is waited for.
 
         Returns:
             Who has taken it before; None where nobody had.
         """
         token = uuid.uuid4().hex
+        value = {"worker": worker, "token": token}
         try:
-            self._create(f"started-{attempt}", {"worker": worker, "token": token})
+            with_patience(lambda: self._create(f"started-{attempt}", value), patience)
         except PrefectHTTPStatusError as error:
             if error.response.status_code != _CONFLICT:
                 raise
@@ -122,10 +150,10 @@ class StudyMailbox:
         claim = self._read(f"started-{attempt}")
         return None if claim is None else str(claim["worker"])
 
-    def record_answer(self, attempt: str, answer: Mapping[str, Any]) -> None:
+    def record_answer(self, attempt: str, answer: Mapping[str, Any], patience: float = 0.0) -> None:
         """Keep what came of an attempt, for whoever starts it again or misses its answer."""
         try:
-            self._create(f"ended-{attempt}", answer)
+            with_patience(lambda: self._create(f"ended-{attempt}", answer), patience)
         except PrefectHTTPStatusError as error:
             if error.response.status_code != _CONFLICT:
                 raise

@@ -13,7 +13,7 @@ from contextlib import suppress
 from prefect_tuner.tasks.objectives.objective import ObjectiveSpec
 from prefect_tuner.tasks.processes.isolation import LaunchSettings
 from prefect_tuner.tasks.processes.launcher import Launcher
-from prefect_tuner.tasks.workers.study_mailbox import Signals, StudyMailbox
+from prefect_tuner.tasks.workers.study_mailbox import Signals, StudyMailbox, with_patience
 from prefect_tuner.tasks.workers.worker_paths import found_here
 
 LOOK = 3.0
@@ -22,6 +22,9 @@ LOOK = 3.0
 SILENCE = 20.0
 """Seconds without a sign of life after which a study counts as gone. Only looks that the server
 has answered count: while it is away, trials go on."""
+
+FIRST_CONTACT = 30.0
+"""Seconds for the first look; a worker that does not reach the server then never may."""
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -48,7 +51,7 @@ class StudyWatch:
     def open(self) -> None:
         """Look once, and then time and again in a thread of its own."""
         self.mailbox.open()
-        self._heed(self.mailbox.signals())
+        self._heed(with_patience(self.mailbox.signals, FIRST_CONTACT))
         if self.is_over:
             return
         context = contextvars.copy_context()  # Prefect's settings are in there.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from contextlib import suppress
 from dataclasses import replace
 from typing import final
 
@@ -20,6 +21,12 @@ from prefect_tuner.tasks.workers.trial_request import TrialAnswer, TrialRequest
 from prefect_tuner.tasks.workers.worker_name import this_worker
 from prefect_tuner.trial import Outcome
 
+OUTAGE = 600.0
+"""Seconds for which an attempt waits for a server that is away."""
+
+LAST_WORDS = 5.0
+"""The same for what is kept of an attempt that has ended."""
+
 THE_STUDY = "the study"
 """Who takes an attempt that is not to begin."""
 
@@ -36,7 +43,7 @@ class WorkerHost(TrialHost):
     def admit(self, request: TrialRequest, log: Log) -> Launcher | Ending:
         """See `TrialHost`."""
         watch = _watch(request)
-        before = watch.mailbox.claim(request.name, this_worker())
+        before = watch.mailbox.claim(request.name, this_worker(), OUTAGE)
         if before is not None:
             return self._begun_before(watch, request, before)
         launcher = watch.launcher(request.objective, _settings(request))
@@ -58,7 +65,8 @@ class WorkerHost(TrialHost):
     def ended(self, request: TrialRequest, ending: Ending) -> None:
         """Keep the end where the study finds it, whatever becomes of this worker."""
         answer = TrialAnswer(replace(ending, traceback="")).to_message()
-        _watch(request).mailbox.record_answer(request.name, answer)
+        with suppress(Exception):  # The study gets it by the task run as well.
+            _watch(request).mailbox.record_answer(request.name, answer, LAST_WORDS)
 
     def _begun_before(self, watch: StudyWatch, request: TrialRequest, worker: str) -> Ending:
         answer = watch.mailbox.answer(request.name)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import sys
 import time
 from collections.abc import Callable
@@ -47,6 +48,10 @@ def _raise_first(trial: TrialContext) -> float:
     return float(trial.attempt)
 
 
+def _interrupt(_: TrialContext) -> float:
+    raise KeyboardInterrupt
+
+
 def _exit(_: TrialContext) -> float:
     os._exit(7)
 
@@ -62,6 +67,15 @@ def _hang(_: TrialContext) -> float:
         time.sleep(1000)
 
 
+def _leave_a_process(_: TrialContext) -> float:
+    subprocess.Popen([sys.executable, "-c", "import time; time.sleep(1000)"])
+    os.abort()
+
+
+def _raise_what_cannot_be_pickled(_: TrialContext) -> float:
+    raise type("Local", (Exception,), {"held": lambda: None})("of a local class")
+
+
 def _take_memory(_: TrialContext) -> float:
     taken = bytearray(os.urandom(1)) * 400_000_000
     time.sleep(1000)
@@ -74,7 +88,11 @@ KINDS: dict[str, Callable[[TrialContext], Any]] = {
     "floods": _flood,
     "raises": _raise,
     "raises first": _raise_first,
+    "raises what cannot be pickled": _raise_what_cannot_be_pickled,
+    "is interrupted": _interrupt,
+    "calls sys.exit": lambda _: sys.exit(3),
     "exits": _exit,
+    "leaves a process": _leave_a_process,
     "is killed": _kill,
     "hangs": _hang,
     "takes memory": _take_memory,
