@@ -56,6 +56,8 @@ class Chaos:
         concurrency: How many run at a time.
     """
 
+    targets: tuple[str, ...] = TARGETS
+
     def __init__(
         self, server: PrefectServer, folder: Path, *, seed: int, trials: int, concurrency: int
     ) -> None:
@@ -95,8 +97,8 @@ class Chaos:
 
     def _turn(self, number: int) -> list[str]:
         """Whose turn it is, and who comes in the place of one that is not there."""
-        if number % len(TARGETS) == 0:
-            self._block = self._random.sample(TARGETS, len(TARGETS))
+        if number % len(self.targets) == 0:
+            self._block = self._random.sample(self.targets, len(self.targets))
         return self._block
 
     def _kill_one(self, threshold: float, block: list[str]) -> None:
@@ -197,12 +199,15 @@ class Chaos:
         with (self._folder / "log").open("ab") as log:
             self._program = subprocess.Popen(
                 [sys.executable, *map(str, command)],
-                env=self._environment,
+                env=self._environment_of(study),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
             )
         self.report.starts += study == STUDY
+
+    def _environment_of(self, study: str) -> dict[str, str]:  # noqa: ARG002 - elsewhere it matters
+        return self._environment
 
     def _finish(self) -> str:
         """Let the study come to its end, and return the digest of its result."""
@@ -250,20 +255,30 @@ class Chaos:
         assert {trial.outcome for trial in state.trials} == {Outcome.COMPLETED}
         assert state.stopped is not None
         assert state.stopped.ending == "completed"
-        report.retried = Counter(_numbers_of(self._last, "retried"))
+        report.retried = Counter(numbers_of(self._last, "retried"))
         report.calls = calls_by_number(self._folder, STUDY)
         assert sorted(report.calls) == everyone
         assert max(map(len, report.in_flight), default=0) <= self._concurrency
         killed = Counter(number for numbers in report.in_flight for number in numbers)
-        begun = Counter(_numbers_of(self._last, "attempt"))
-        hits = report.kills["trial"] + report.kills["fork server"] * self._concurrency
-        assert report.retried.total() <= hits
+        begun = Counter(numbers_of(self._last, "attempt"))
+        assert report.retried.total() <= self._hits()
+        interrupted = self._interrupted()
         for number in everyone:
             # What was written down as begun, and no more than that, was called.
             assert report.calls[number] <= begun[number]
-            assert begun[number] <= 1 + killed[number] + report.retried[number], number
+            excused = killed[number] + report.retried[number] + interrupted[number]
+            assert begun[number] <= 1 + excused, number
         digest, undisturbed = report.digest
         assert digest == undisturbed == state.digest
+
+    def _hits(self) -> int:
+        """How many attempts the kills may have ended, that the study tries again."""
+        kills = self.report.kills
+        return kills["trial"] + kills["fork server"] * self._concurrency
+
+    def _interrupted(self) -> Counter[int]:
+        """How often trials were stopped by a run that ended by itself."""
+        return Counter()
 
     def _log(self) -> str:
         return (self._folder / "log").read_text(errors="replace")
@@ -276,7 +291,7 @@ class Chaos:
             self._starting.join()
 
 
-def _numbers_of(ledger: bytes, kind: str) -> list[int]:
+def numbers_of(ledger: bytes, kind: str) -> list[int]:
     lines = map(json.loads, ledger.splitlines())
     return [line["number"] for line in lines if line["type"] == kind]
 

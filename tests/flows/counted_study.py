@@ -96,6 +96,9 @@ def calls_by_number(folder: Path, study: str) -> dict[int, int]:
 if __name__ == "__main__":
     from prefect_tuner import tune  # Here, as it loads Prefect, which the trials need not.
 
+    # Another test's: on a Dask cluster.
+    address = os.environ.get("COUNTED_STUDY_ON_DASK", "")
+    where: dict[str, Any] = {"engine": "dask", "engine_options": {"address": address}} if address else {}
     result = tune(
         train,
         counted_space(Path(sys.argv[1]), float(([*sys.argv, "0.3"])[5])),
@@ -109,5 +112,6 @@ if __name__ == "__main__":
             retries=RETRIES,
             retry_outcomes=["crashed"],
         ),
+        **where,
     )
     sys.stdout.write(f"\ndigest {result.digest}\n")
