@@ -24,8 +24,10 @@ help: ## Say what can be made
 	@echo 'make TARGET, or make TARGET PYTHON=python3.12, where TARGET is one of'
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1\t\2/p' Makefile | expand -t 14
 
-tune: $(INSTALLED) ## Tune a real model on real data
-	@$(RUN) prefect_tuner.flows.commands.command_line run deployments/digits.yaml
+# ENGINE=dask has trials run on a local Dask cluster, with a worker for each trial at a time.
+tune: $(INSTALLED) ## Tune a real model on real data (ENGINE=dask: on a Dask cluster)
+	@$(RUN) prefect_tuner.flows.commands.command_line run deployments/digits.yaml \
+	  $(if $(ENGINE),--engine "$(ENGINE)")
 
 test: $(INSTALLED) ## Run the whole test suite
 	@$(RUN) pytest --numprocesses 3 --dist loadscope --no-loadscope-reorder

@@ -1,9 +1,15 @@
 """The flow `tune`: hyperparameter tuning as a Prefect flow, each trial a task run."""
 
 from prefect_tuner.example import SPACE
+from prefect_tuner.flows.run.plug_in_parameters import (
+    NO_OPTIONS,
+    EngineOptionsParameter,
+    EngineParameter,
+    StrategyOptionsParameter,
+    StrategyParameter,
+)
 from prefect_tuner.flows.run.study_parameters import (
     DEFAULT_CONFIG,
-    NO_OPTIONS,
     ConfigParameter,
     FreshParameter,
     InitialTrialsParameter,
@@ -11,11 +17,9 @@ from prefect_tuner.flows.run.study_parameters import (
     ObserversParameter,
     OnCodeChange,
     OnConflict,
-    OptionsParameter,
     SeedParameter,
     SpaceParameter,
     StorageParameter,
-    StrategyParameter,
     StudyNameParameter,
 )
 from prefect_tuner.flows.run.study_plan import plan_study
@@ -23,6 +27,7 @@ from prefect_tuner.flows.run.study_run import run_study
 from prefect_tuner.flows.study.tuning_result import TuningResult
 from prefect_tuner.flows.tune_flow import leave_import_path, tune_flow
 from prefect_tuner.strategies.factory import DEFAULT_STRATEGY
+from prefect_tuner.tasks.engines.engine_registry import DEFAULT_ENGINE
 from prefect_tuner.trial import Direction
 
 if __name__ != "prefect_tuner.flows.tune":
@@ -34,7 +39,7 @@ def tune(
     objective: ObjectiveParameter = "prefect_tuner.example:train",
     space: SpaceParameter = SPACE,
     strategy: StrategyParameter = DEFAULT_STRATEGY,
-    strategy_options: OptionsParameter = NO_OPTIONS,
+    strategy_options: StrategyOptionsParameter = NO_OPTIONS,
     direction: Direction = "maximize",
     seed: SeedParameter = 0,
     study: StudyNameParameter = "",
@@ -45,6 +50,8 @@ def tune(
     initial_trials: InitialTrialsParameter = (),
     fresh: FreshParameter = False,
     on_code_change: OnCodeChange = "continue",
+    engine: EngineParameter = DEFAULT_ENGINE,
+    engine_options: EngineOptionsParameter = NO_OPTIONS,
 ) -> TuningResult:
     """Find the parameters with the best metric.
 
@@ -79,6 +86,10 @@ def tune(
         on_code_change: What to do when the code of the objective is not what it was in the study's
             last run: "continue" with a warning that names what has changed, "error", or "new",
             which goes on as name-2, name-3, ….
+        engine: Where trials run: "local" is wherever the flow's own task runner puts them, which is
+            this machine unless it is told otherwise. Any run of a study may choose another.
+        engine_options: Options of the engine, such as {"address": "tcp://scheduler:8786"} for
+            "dask". No secrets: they are kept in Prefect's database.
 
     Returns:
         The best parameters and their metric, all trials, and why the study stopped.
@@ -86,6 +97,7 @@ def tune(
     Raises:
         InvalidConfiguration: Lists all the mistakes; no trial was started.
         ObjectiveNotFound: The objective cannot be loaded; no trial was started.
+        EngineError: What runs the trials cannot be reached, or cannot run them.
         StudyConflict: The name belongs to another study, or to a run that is still at it, or the
             code of the objective has changed and `on_code_change` is "error".
         LedgerError: The study's ledger cannot be read or written; what it holds stays.

@@ -152,9 +152,10 @@ def leave_import_path(file: str) -> None:
 
 
 def _digest_of(parameters: dict[str, Any]) -> str:
-    """Equal for equal studies; who is told of one makes no difference to it."""
+    """Equal for equal studies; who is told of one and where it runs make no difference to it."""
     described = stored_parameters(parameters)
-    described.pop("observers", None)
+    for name in ("observers", "engine", "engine_options"):
+        described.pop(name, None)
     objective = parameters.get("objective")
     described["objective.code"] = objective_code(objective)
     described["objective.state"] = bound_state(objective)

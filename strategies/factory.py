@@ -13,23 +13,20 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
-from importlib import import_module
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
 from pydantic import ValidationError
 
 from prefect_tuner.errors import InvalidConfiguration
 from prefect_tuner.goal import Goal
+from prefect_tuner.plug_ins import Registry, subclass_mistake
 from prefect_tuner.redaction import redacted, shown
 from prefect_tuner.search_space.space import SearchSpace
 from prefect_tuner.strategies.strategy import NamedStrategy, ParsedStrategy, SearchStrategy
 from prefect_tuner.trial import Direction
-from prefect_tuner.validation import field_mistakes, unknown_name
-
-if TYPE_CHECKING:
-    from importlib.metadata import EntryPoint, EntryPoints
+from prefect_tuner.validation import field_mistakes
 
 StrategySpec: TypeAlias = str | Mapping[str, Any] | type[SearchStrategy]
 """A strategy's name, a mapping with its `name` and options, or a subclass of `SearchStrategy`."""
@@ -134,7 +131,7 @@ def parse_strategy(spec: StrategySpec) -> ParsedStrategy:
     """
     read = read_strategy(spec)
     named, label = read.named, _label(read.named)
-    strategy = strategy_class(named) if isinstance(named, str) else _checked(named, label, "it")
+    strategy = strategy_class(named) if isinstance(named, str) else _checked(named)
     try:
         options = strategy.Options.model_validate(read.given)
     except ValidationError as error:
@@ -192,18 +189,8 @@ def strategy_class(name: str) -> type[SearchStrategy]:
     Raises:
         InvalidConfiguration: The name is not known, or its plug-in cannot be loaded.
     """
-    if name in _BUILT_IN:
-        module, _, attribute = _BUILT_IN[name].partition(":")
-        return _checked(getattr(import_module(module), attribute), _label(name), "it")
-    plug_ins = {(_distribution(p), p.value): p for p in _plug_ins().select(name=name)}
-    if not plug_ins:
-        raise InvalidConfiguration(f"strategy: {name!r} {unknown_name(name, strategy_names())}")
-    if len(plug_ins) > 1:
-        sources = " and ".join(sorted(distribution for distribution, _ in plug_ins))
-        raise InvalidConfiguration(
-            f"{_label(name)}: is registered more than once, by {sources}; keep only one installed"
-        )
-    return _load(next(iter(plug_ins.values())))
+    found: type[SearchStrategy] = _REGISTRY.load(name)
+    return found
 
 
 def missing_package(strategy: type[SearchStrategy]) -> str:
@@ -215,7 +202,7 @@ def missing_package(strategy: type[SearchStrategy]) -> str:
 
 def strategy_names() -> list[str]:
     """The names of all strategies, built in and installed, sorted. Imports none of them."""
-    return sorted({*_BUILT_IN, *_plug_ins().names})
+    return _REGISTRY.names()
 
 
 def _refusal(strategy: type[SearchStrategy], space: SearchSpace) -> str:
@@ -249,44 +236,23 @@ def _members(given: object) -> Iterator[NamedStrategy]:
             yield read_strategy(spec)
 
 
-def _plug_ins() -> EntryPoints:
-    # Costs more to import than all of this package, and a built-in strategy does without.
-    from importlib.metadata import entry_points
-
-    return entry_points(group=ENTRY_POINT_GROUP)
-
-
-def _load(plug_in: EntryPoint) -> type[SearchStrategy]:
-    source = f"the plug-in {plug_in.value!r} of {_distribution(plug_in)}"
-    # Whatever a third party's module raises at import is for its user to see, with its name.
-    try:
-        loaded = plug_in.load()
-    except Exception as error:
-        raise InvalidConfiguration(
-            f"{_label(plug_in.name)}: {source} cannot be loaded: {type(error).__name__}: {error}"
-        ) from error
-    return _checked(loaded, _label(plug_in.name), source)
-
-
-def _checked(candidate: Any, label: str, source: str) -> type[SearchStrategy]:
-    if not (isinstance(candidate, type) and issubclass(candidate, SearchStrategy)):
-        raise InvalidConfiguration(
-            f"{label}: {source} must be a subclass of SearchStrategy, got {shown(candidate)}"
-        )
-    if inspect.isabstract(candidate):
-        missing = ", ".join(sorted(candidate.__abstractmethods__))
-        raise InvalidConfiguration(f"{label}: {source} must define {missing}")
+def _mistake(candidate: Any) -> str:
+    """What is wrong with a candidate for a strategy; empty where nothing is."""
+    if mistake := subclass_mistake(candidate, SearchStrategy):
+        return mistake
     for method, arguments in _TAKE_THE_BUDGET.items():
         try:
             inspect.signature(getattr(candidate, method)).bind("self", *arguments)
         except TypeError:
-            taken = f"{method}({', '.join(arguments)})"
-            raise InvalidConfiguration(f"{label}: {source} must define {taken}") from None
+            return f"must define {method}({', '.join(arguments)})"
+    return ""
+
+
+def _checked(candidate: type[SearchStrategy]) -> type[SearchStrategy]:
+    """A class that was handed over as it is."""
+    if mistake := _mistake(candidate):
+        raise InvalidConfiguration(f"{_label(candidate)}: it {mistake}")
     return candidate
-
-
-def _distribution(plug_in: EntryPoint) -> str:
-    return f"{plug_in.dist.name} {plug_in.dist.version}" if plug_in.dist else "an unknown package"
 
 
 def _label(name: str | type) -> str:
@@ -297,3 +263,12 @@ def _whole_seed(seed: object) -> int:
     if isinstance(seed, int | np.integer) and not isinstance(seed, bool) and seed >= 0:
         return int(seed)
     raise InvalidConfiguration(f"seed: must be a whole number of at least 0, got {shown(seed)}")
+
+
+_REGISTRY = Registry(
+    parameter="strategy",
+    group=ENTRY_POINT_GROUP,
+    built_in=_BUILT_IN,
+    check=_mistake,
+    told=lambda name, what: f"{_label(name)}: {what}",
+)

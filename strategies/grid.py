@@ -16,9 +16,8 @@ from typing import Annotated, ClassVar, TypeAlias, final
 from pydantic import BaseModel, Field
 
 from prefect_tuner.errors import InvalidConfiguration
-from prefect_tuner.exact_value import copied_params
 from prefect_tuner.history import History
-from prefect_tuner.hyper_value import HyperValue, Params
+from prefect_tuner.hyper_value import HyperValue, Params, copied_params
 from prefect_tuner.search_space.parameters import Categorical, Int, Parameter
 from prefect_tuner.search_space.space import SearchSpace
 from prefect_tuner.strategies.candidates.feasible_cells import infeasible

@@ -12,9 +12,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, final
 from pydantic import BaseModel, Field
 
 from prefect_tuner.errors import InvalidConfiguration
-from prefect_tuner.exact_value import same_params
 from prefect_tuner.history import History
-from prefect_tuner.hyper_value import Params
+from prefect_tuner.hyper_value import Params, same_params
 from prefect_tuner.search_space.space import SearchSpace
 from prefect_tuner.strategies.candidates.untried_candidates import UntriedCandidates
 from prefect_tuner.strategies.optuna_bridge.samplers import (

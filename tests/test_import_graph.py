@@ -58,9 +58,9 @@ MAY_IMPORT = {
     "flows.run": "search_space strategies tasks tasks.source_code tasks.objectives tasks.processes "
     "tasks.workers tasks.engines "
     "flows.ledger flows.observers flows.storage flows.study",
-    "flows": "strategies tasks.objectives flows.observers flows.run flows.study",
-    "flows.commands": "strategies tasks.objectives tasks.processes flows flows.ledger "
-    "flows.observers flows.reports flows.run flows.storage flows.study",
+    "flows": "strategies tasks.engines tasks.objectives flows.observers flows.run flows.study",
+    "flows.commands": "strategies tasks.engines tasks.objectives tasks.processes flows "
+    "flows.ledger flows.observers flows.reports flows.run flows.storage flows.study",
     "testing": "search_space strategies tasks tasks.objectives tasks.processes tasks.workers "
     "flows.study",
 }

@@ -43,11 +43,14 @@ _StudyFile = Annotated[Path, Parameter(name="STUDY_FILE")]
 _Flag = Annotated[bool, Parameter(negative="", show_default=False)]
 _Name = Annotated[str, Parameter(name="NAME", allow_leading_hyphen=True)]
 _Storage = Annotated[str, Parameter(show_default=False)]
+_Engine = Annotated[str, Parameter(show_default=False)]
 _Budget = Parameter(show_default=False)
 
 
 @app.command
-def run(study_file: _StudyFile, /, *, log: _Flag = False, json: _Flag = False) -> int:
+def run(
+    study_file: _StudyFile, /, *, engine: _Engine = "", log: _Flag = False, json: _Flag = False
+) -> int:
     """Run a study and show how it goes.
 
     The study is a run of the flow `tune` on the Prefect server that is configured, by
@@ -66,16 +69,22 @@ def run(study_file: _StudyFile, /, *, log: _Flag = False, json: _Flag = False) -
 
     Args:
         study_file: The study. A file that it names is relative to the working directory.
+        engine: Where trials run, whatever the file says; its engine_options are for its own
+            engine. `prefect-tuner engines` lists them.
         log: Show everything that is logged, not warnings alone.
         json: Print the result as JSON.
     """
     from prefect_tuner.flows.commands.run_command import RunCommand
-    from prefect_tuner.flows.commands.study_file import load_study_file, plan_study_file
+    from prefect_tuner.flows.commands.study_file import (
+        load_study_file,
+        on_engine,
+        plan_study_file,
+    )
 
     label = str(study_file)
     study = RunCommand(
         label,
-        lambda: plan_study_file(load_study_file(study_file), study_file),
+        lambda: plan_study_file(on_engine(load_study_file(study_file), engine), study_file),
         log=log,
         as_json=json,
     )
@@ -110,6 +119,16 @@ def strategies() -> int:
 
     width = min(100, shutil.get_terminal_size().columns)
     print(strategy_listing(describe_strategies(), width))  # noqa: T201 - its output
+    return 0
+
+
+@app.command
+def engines() -> int:
+    """List the engines that run trials, built in and installed, with their options."""
+    from prefect_tuner.flows.commands.engine_listing import describe_engines, engine_listing
+
+    width = min(100, shutil.get_terminal_size().columns)
+    print(engine_listing(describe_engines(), width))  # noqa: T201 - its output
     return 0
 
 
@@ -148,20 +167,22 @@ def resume(
     storage: _Storage = "",
     max_trials: Annotated[int | None, _Budget] = None,
     max_duration: Annotated[float | None, _Budget] = None,
+    engine: _Engine = "",
     log: _Flag = False,
     json: _Flag = False,
 ) -> int:
     """Go on with a study that was interrupted, or give it a larger budget.
 
-    Everything but the budget is as in its last run, from the ledger alone; observers too, where
-    they were given by path. The objective's module or file has to be found from the working
-    directory. A study that is complete gives its result.
+    Everything but the budget is as in its last run, from the ledger alone; the engine and its
+    options, too, and observers that were given by path. The objective's module or file has to be
+    found from the working directory. A study that is complete gives its result.
 
     Args:
         name: The study's name, or the name of its ledger's file without its ending.
         storage: The folder or the URL of the ledgers; that of `tune` when it is left out.
         max_trials: Trials in all, those that were run before included.
         max_duration: Seconds in all, those of earlier runs included.
+        engine: Another engine to run the trials, with its default options.
         log: Show everything that is logged, not warnings alone.
         json: Print the result as JSON.
     """
@@ -169,7 +190,13 @@ def resume(
 
     def command() -> int:
         return resume_study(
-            name, storage, max_trials=max_trials, max_duration=max_duration, log=log, as_json=json
+            name,
+            storage,
+            max_trials=max_trials,
+            max_duration=max_duration,
+            engine=engine,
+            log=log,
+            as_json=json,
         )
 
     return _with_errors_told("", command)

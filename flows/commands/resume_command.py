@@ -6,6 +6,7 @@ import sys
 
 from prefect_tuner.errors import LedgerError, StudyConflict
 from prefect_tuner.flows.commands.run_command import RunCommand
+from prefect_tuner.flows.commands.study_file import on_engine
 from prefect_tuner.flows.commands.study_resumption import resumption_parameters
 from prefect_tuner.flows.commands.study_summary import summary_table
 from prefect_tuner.flows.ledger.counted_trials import recorded_result
@@ -23,6 +24,7 @@ def resume_study(
     *,
     max_trials: int | None = None,
     max_duration: float | None = None,
+    engine: str = "",
     log: bool = False,
     as_json: bool = False,
 ) -> int:
@@ -33,6 +35,7 @@ def resume_study(
         storage: Where its ledger is; empty for the default.
         max_trials: Another budget of trials, in all.
         max_duration: Another budget of seconds, in all.
+        engine: Another engine; empty for that of the last run.
         log: Whether to show everything that is logged, rather than warnings alone.
         as_json: Whether to print the result as JSON rather than as a table.
 
@@ -56,7 +59,7 @@ def resume_study(
     parameters = resumption_parameters(
         state, storage, max_trials=max_trials, max_duration=max_duration
     )
-    plan = plan_study(parameters)
+    plan = plan_study(on_engine(parameters, engine))
     return RunCommand(study.name, lambda: plan, log=log, as_json=as_json).run()
 
 

@@ -15,6 +15,7 @@ from prefect_tuner.flows.run.study_parameters import (
     StudyParameters,
 )
 from prefect_tuner.flows.run.study_plan import StudyPlan, plan_study
+from prefect_tuner.tasks.engines.engine_registry import DEFAULT_ENGINE
 
 
 class StudyFile(StudyParameters):
@@ -89,6 +90,28 @@ def plan_study_file(given: dict[Any, Any], path: Path) -> StudyPlan:
     if mistakes:
         raise InvalidConfiguration(*mistakes)
     return plan
+
+
+def on_engine(given: dict[Any, Any], engine: str) -> dict[Any, Any]:
+    """Parameters with another engine. Options stay where they are for the same one.
+
+    Args:
+        given: Parameters of `tune`, unchecked.
+        engine: A name; empty for the engine that is given.
+
+    Example:
+        ```python
+        from prefect_tuner.flows.commands.study_file import on_engine
+
+        given = {"engine": "dask", "engine_options": {"address": "tcp://scheduler:8786"}}
+        assert on_engine(given, "dask") == on_engine(given, "") == given
+        assert on_engine(given, "local") == {"engine": "local"}
+        ```
+    """
+    if not engine or given.get("engine", DEFAULT_ENGINE) == engine:
+        return given
+    others = {name: value for name, value in given.items() if name != "engine_options"}
+    return {**others, "engine": engine}
 
 
 def _syntax_mistake(error: YAMLError) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 from prefect_tuner.errors import InvalidConfiguration
 from prefect_tuner.flows.ledger.study_state import StudyState
 from prefect_tuner.strategies.factory import read_strategy
+from prefect_tuner.tasks.engines.engine_registry import DEFAULT_ENGINE
 
 
 def resumption_parameters(
@@ -32,6 +33,7 @@ def resumption_parameters(
     mistakes = _missing(definition.objective, definition.strategy)
     if mistakes:
         raise InvalidConfiguration(*mistakes)
+    last = state.runs[-1] if state.runs else None
     config = _current_config(state.config)
     if max_trials is not None:
         config["max_trials"] = max_trials
@@ -45,12 +47,14 @@ def resumption_parameters(
         "seed": definition.seed,
         "study": state.study,
         "config": config,
-        "observers": list(state.runs[-1].observers) if state.runs else [],
+        "observers": list(last.observers) if last else [],
         "storage": storage,
         "initial_trials": [
             *(each.model_dump(mode="json") for each in definition.initial_trials),
             *definition.initial_sources,
         ],
+        "engine": last.engine if last and last.engine else DEFAULT_ENGINE,
+        "engine_options": dict(last.engine_options) if last else {},
     }
 
 

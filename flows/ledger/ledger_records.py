@@ -26,10 +26,10 @@ from prefect_tuner.goal import Goal
 from prefect_tuner.hyper_value import HyperValue
 from prefect_tuner.trial import Direction, ExtraValue, Outcome, Trial
 
-FORMAT = 3
+FORMAT = 4
 """The version of the format. It changes when older releases cannot read a newer ledger: since 2,
 runs know the code of the objective, parameters may be any JSON value, and extras texts; since 3,
-the end of a run says how many trials count."""
+the end of a run says how many trials count; since 4, runs know the engine of their trials."""
 
 
 class _Record(BaseModel):
@@ -110,7 +110,8 @@ class RunRecord(_Record):
     """A run has claimed the study.
 
     `taken_over` tells whose claim it took over, `observers` which were given by path, `code` what
-    the code of the objective is; it is left out where that cannot be told.
+    the code of the objective is; it is left out where that cannot be told. `engine` and
+    `engine_options` tell where its trials run; they are left out for the local engine.
     """
 
     type: Literal["run"] = "run"
@@ -124,8 +125,10 @@ class RunRecord(_Record):
     taken_over: str = ""
     elapsed: float
     code: dict[str, str] = {}
+    engine: str = ""
+    engine_options: dict[str, Any] = {}
 
-    may_be_left_out: ClassVar[frozenset[str]] = frozenset({"code"})
+    may_be_left_out: ClassVar[frozenset[str]] = frozenset({"code", "engine", "engine_options"})
 
 
 class KnownRecord(_Record):

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from prefect_tuner.exact_value import exact_text
 from prefect_tuner.flows.ledger.ledger_records import StudyDefinition
+from prefect_tuner.hyper_value import exact_text
 from prefect_tuner.redaction import shown
 from prefect_tuner.search_space.space import CONSTRAINTS_TYPE
 

@@ -22,6 +22,7 @@ from prefect_tuner.flows.storage.storage_address import open_store
 from prefect_tuner.flows.storage.utc_time import utc_now
 from prefect_tuner.flows.study.study_name import study_key
 from prefect_tuner.flows.study.tuning_result import TuningResult
+from prefect_tuner.tasks.engines.engine_registry import DEFAULT_ENGINE
 from prefect_tuner.tasks.objectives.objective_code import changed_code
 
 _ID = 8
@@ -255,6 +256,8 @@ def _run_record(plan: StudyPlan, ledger: Ledger) -> RunRecord:
         taken_over="" if ledger.taken_over is None else str(ledger.taken_over),
         elapsed=ledger.elapsed,
         code=plan.code,
+        engine="" if plan.engine == DEFAULT_ENGINE else plan.engine,
+        engine_options=plan.engine_options,
     )
 
 

@@ -33,6 +33,14 @@ from prefect_tuner.errors import InvalidConfiguration
 from prefect_tuner.example import SPACE
 from prefect_tuner.flows.observers.observer import TuningObserver
 from prefect_tuner.flows.run.default_storage import storage_or_default
+from prefect_tuner.flows.run.plug_in_parameters import (
+    NO_OPTIONS,
+    EngineOptionsParameter,
+    EngineParameter,
+    StrategyOptionsParameter,
+    StrategyParameter,
+    storable,
+)
 from prefect_tuner.flows.storage.storage_address import check_storage
 from prefect_tuner.flows.study.study_name import check_study_name
 from prefect_tuner.flows.study.tuner_config import TunerConfig
@@ -40,7 +48,8 @@ from prefect_tuner.hyper_value import LARGEST, HyperValue
 from prefect_tuner.redaction import redacted, shown
 from prefect_tuner.search_space.parameters import Parameter
 from prefect_tuner.search_space.space import SearchSpace
-from prefect_tuner.strategies.factory import DEFAULT_STRATEGY, StrategySpec, strategy_names
+from prefect_tuner.strategies.factory import DEFAULT_STRATEGY
+from prefect_tuner.tasks.engines.engine_registry import DEFAULT_ENGINE
 from prefect_tuner.tasks.objectives.objective import (
     TrainableModel,
     check_objective,
@@ -49,16 +58,7 @@ from prefect_tuner.tasks.objectives.objective import (
 from prefect_tuner.trial import Direction, Trial
 from prefect_tuner.validation import mistakes_from
 
-NO_OPTIONS: dict[str, Any] = {}
 DEFAULT_CONFIG = TunerConfig()
-
-
-def _storable(depth: int = 6) -> dict[str, Any]:
-    """The schema of JSON whose numbers Prefect's database gives back, for so many levels of it."""
-    schema: dict[str, Any] = {"minimum": -LARGEST - 1, "maximum": LARGEST}
-    if depth > 0:
-        schema["items"] = schema["additionalProperties"] = _storable(depth - 1)
-    return schema
 
 
 def _passing(check: Callable[[Any], None]) -> Callable[[Any], Any]:
@@ -95,44 +95,9 @@ SpaceParameter: TypeAlias = Annotated[
     SearchSpace | Mapping[str, Parameter | Sequence[HyperValue] | Mapping[str, Any]],
     PlainValidator(_space),
     PlainSerializer(_stored_space),
-    WithJsonSchema({"type": "object", "additionalProperties": _storable()}),
+    WithJsonSchema({"type": "object", "additionalProperties": storable()}),
 ]
 """A search space, or what `SearchSpace` takes."""
-
-
-def _stored_strategy(strategy: Any) -> Any:
-    if isinstance(strategy, Mapping) and "name" in strategy:
-        return {**strategy, "name": _stored_strategy(strategy["name"])}
-    return objective_label(strategy) if isinstance(strategy, type) else strategy
-
-
-StrategyParameter: TypeAlias = Annotated[
-    StrategySpec,
-    SkipValidation,
-    PlainSerializer(_stored_strategy),
-    WithJsonSchema({"type": "string", "enum": strategy_names()}),
-]
-"""A registered name, a mapping with the name and options, or a subclass of `SearchStrategy`."""
-
-
-def _options(given: Any, info: ValidationInfo) -> Any:
-    if not isinstance(given, Mapping):
-        raise InvalidConfiguration(f"strategy_options: must be a mapping, got {redacted(given)}")
-    strategy = info.data.get("strategy")
-    taken = strategy.keys() if isinstance(strategy, Mapping) else {"name"}
-    again = "is given in strategy already, leave one out"
-    twice = [f"strategy_options: {name!r} {again}" for name in given if name in taken]
-    if twice:
-        raise InvalidConfiguration(*twice)
-    return given
-
-
-OptionsParameter: TypeAlias = Annotated[
-    Mapping[str, Any],
-    PlainValidator(_options),
-    WithJsonSchema({"type": "object", "additionalProperties": _storable()}),
-]
-"""Options by name, none of which stands in the strategy as well."""
 
 
 def _seed(given: Any) -> Any:
@@ -213,7 +178,7 @@ InitialTrialsParameter: TypeAlias = Annotated[
             "items": {
                 "type": ["object", "string"],
                 "required": ["params"],
-                "additionalProperties": _storable(),
+                "additionalProperties": storable(),
             },
         }
     ),
@@ -258,7 +223,7 @@ class StudyParameters(BaseModel):
     objective: ObjectiveParameter = "prefect_tuner.example:train"
     space: SpaceParameter = SPACE
     strategy: StrategyParameter = DEFAULT_STRATEGY
-    strategy_options: OptionsParameter = NO_OPTIONS
+    strategy_options: StrategyOptionsParameter = NO_OPTIONS
     direction: Direction = "maximize"
     seed: SeedParameter = 0
     study: StudyNameParameter = ""
@@ -269,6 +234,8 @@ class StudyParameters(BaseModel):
     initial_trials: InitialTrialsParameter = ()
     fresh: FreshParameter = False
     on_code_change: OnCodeChange = "continue"
+    engine: EngineParameter = DEFAULT_ENGINE
+    engine_options: EngineOptionsParameter = NO_OPTIONS
 
     @classmethod
     def checked(cls, given: Mapping[Any, Any]) -> tuple[dict[str, Any], list[str]]:

@@ -13,9 +13,9 @@ from prefect_tuner.errors import InvalidConfiguration
 from prefect_tuner.flows.ledger.initial_trials import parse_initial_trials, split_sources
 from prefect_tuner.flows.ledger.ledger_records import InitialTrial, StudyDefinition
 from prefect_tuner.flows.observers.observer import TuningObserver
+from prefect_tuner.flows.run.plug_in_parameters import NO_OPTIONS
 from prefect_tuner.flows.run.study_parameters import (
     DEFAULT_CONFIG,
-    NO_OPTIONS,
     OnCodeChange,
     OnConflict,
     StudyParameters,
@@ -25,6 +25,8 @@ from prefect_tuner.flows.study.tuner_config import TunerConfig
 from prefect_tuner.redaction import redacted, shown, shown_error
 from prefect_tuner.strategies.factory import StrategySpec, parse_strategy
 from prefect_tuner.strategies.strategy import Budget
+from prefect_tuner.tasks.engine import Engine, EngineOptions
+from prefect_tuner.tasks.engines.engine_registry import parse_engine
 from prefect_tuner.tasks.objectives.allowed_objectives import check_allowed, check_definition
 from prefect_tuner.tasks.objectives.objective import objective_label
 from prefect_tuner.tasks.objectives.objective_code import objective_code
@@ -53,6 +55,8 @@ class StudyPlan:
         code: What that is now.
         definition: What makes the study the study that it is.
         spec: The strategy and its options as they were given.
+        engine: The name of the engine that runs the trials.
+        parsed_engine: Its class, and its options, validated.
     """
 
     given: Mapping[str, Any]
@@ -70,6 +74,14 @@ class StudyPlan:
     code: Code
     definition: StudyDefinition
     spec: StrategySpec
+    engine: str
+    parsed_engine: tuple[type[Engine], EngineOptions]
+
+    @property
+    def engine_options(self) -> dict[str, Any]:
+        """The engine's options that were given, as plain JSON data."""
+        _, options = self.parsed_engine
+        return options.model_dump(mode="json", by_alias=True, exclude_unset=True, round_trip=True)
 
     @property
     def budget(self) -> Budget:
@@ -112,9 +124,11 @@ def plan_study(
     study = _made(lambda: _study(right, spec), right, mistakes)
     observers = _made(lambda: _observers(right["observers"]), right, mistakes)
     initial = _made(lambda: _initial_trials(right), right, mistakes)
-    if mistakes or study is None or observers is None or initial is None:
+    engine = _made(lambda: _engine(right), right, mistakes)
+    if mistakes or study is None or observers is None or initial is None or engine is None:
         raise InvalidConfiguration(*sorted(mistakes, key=_place))
-    return _plan(given, StudyParameters.model_construct(**right), study, spec, observers, initial)
+    parameters = StudyParameters.model_construct(**right)
+    return _plan(given, parameters, study, spec, observers, initial, engine)
 
 
 def _made(make: Callable[[], T], right: Mapping[str, Any], mistakes: list[str]) -> T | None:
@@ -155,6 +169,10 @@ def _initial_trials(right: Mapping[str, Any]) -> list[InitialTrial]:
     return parse_initial_trials(listed, right.get("space"))
 
 
+def _engine(right: Mapping[str, Any]) -> tuple[type[Engine], EngineOptions]:
+    return parse_engine(right["engine"], right.get("engine_options", NO_OPTIONS))
+
+
 def _plan(
     given: Mapping[str, Any],
     parameters: StudyParameters,
@@ -162,6 +180,7 @@ def _plan(
     spec: StrategySpec,
     observers: list[TuningObserver],
     initial: list[InitialTrial],
+    engine: tuple[type[Engine], EngineOptions],
 ) -> StudyPlan:
     parsed = parse_strategy(spec)
     return StudyPlan(
@@ -189,6 +208,8 @@ def _plan(
             initial_sources=split_sources(parameters.initial_trials)[1],
         ),
         spec=spec,
+        engine=parameters.engine,
+        parsed_engine=engine,
     )
 
 

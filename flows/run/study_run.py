@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 
@@ -66,6 +66,7 @@ def run_study(plan: StudyPlan, name: str) -> TuningResult:
             started.
         LedgerError: The study's ledger cannot be read or written.
         ObjectiveNotFound: The objective cannot be loaded; no trial was started.
+        EngineError: What runs the trials cannot be reached, or cannot run them.
         TrainingError: No trial has a metric, or one failed and `on_failure` is `"raise"`.
         TuningCancelled: The study was cancelled by another thread.
     """
@@ -82,33 +83,55 @@ def run_study(plan: StudyPlan, name: str) -> TuningResult:
     with opened.ledger, _delivered_when_terminated(), observing as observers:
         for level, note in opened.notes:
             logger.log(level, "%s", note)
-        with engine_for(_engine_study(plan, opened.name, objective, logger)) as engine:
-            loop = TrialLoop(
-                study=opened.recorded,
-                engine=engine,
-                config=plan.config,
-                budget=opened.plan.budget,
-                notify=observers.notify,
-            )
-            cancellation.tell(engine.stop)
-            stopped_before = loop.resume()
-            stored = None if stopped_before is None else opened.result
-            if stopped_before is not None:
-                told = stopped_before if stored is None else stored.stop_reason
-                logger.info("%s", _told_complete(opened, told))
-            else:
-                if opened.continuation:
-                    logger.info("%s", opened.continuation)
+        loop = TrialLoop(
+            study=opened.recorded,
+            config=plan.config,
+            budget=opened.plan.budget,
+            notify=observers.notify,
+        )
+        stopped_before = loop.resume()
+        if stopped_before is not None:  # No engine is started for it.
+            result = _complete_before(opened, objective, loop, observers, stopped_before, logger)
+        else:
+            if opened.continuation:
+                logger.info("%s", opened.continuation)
+            about = _engine_study(plan, opened.name, objective, logger)
+            with engine_for(about, plan.parsed_engine) as engine:
+                cancellation.tell(engine.stop)
                 for level, note in engine.prepare():
                     logger.log(level, "%s", note)
-            if stored is None:
                 opened.recorded.begin()
-            cancellation.tell(loop.interrupt)
-            claim_lost.tell(loop.interrupt)
-            result = _observed_run(opened, objective.name, loop, observers, stopped_before, stored)
+                cancellation.tell(loop.interrupt)
+                claim_lost.tell(loop.interrupt)
+                result = _observed_run(
+                    opened,
+                    objective,
+                    loop,
+                    observers,
+                    lambda: _completed(opened, loop.run(engine)),
+                )
         # Observers may take their time to hear the rest: nobody has to wait for them.
         opened.ledger.close()
         return result
+
+
+def _complete_before(
+    opened: OpenStudy,
+    objective: ObjectiveSpec,
+    loop: TrialLoop,
+    observers: ObserverThreads,
+    reason: StopReason,
+    logger: logging.Logger | LoggingAdapter,
+) -> TuningResult:
+    """The result of a study of which there is nothing left to run."""
+    stored = opened.result
+    told = reason if stored is None else stored.stop_reason
+    logger.info("%s", _told_complete(opened, told))
+    if stored is None:
+        opened.recorded.begin()
+    return _observed_run(
+        opened, objective, loop, observers, lambda: stored or _completed(opened, reason)
+    )
 
 
 def _told_complete(opened: OpenStudy, reason: StopReason) -> str:
@@ -175,11 +198,10 @@ def _delivered_when_terminated() -> Iterator[None]:
 
 def _observed_run(
     opened: OpenStudy,
-    objective: str,
+    objective: ObjectiveSpec,
     loop: TrialLoop,
     observers: ObserverThreads,
-    stopped_before: StopReason | None,
-    stored: TuningResult | None,
+    run: Callable[[], TuningResult],
 ) -> TuningResult:
     """The study from the event that it starts to the event that it has ended."""
     plan, study = opened.plan, opened.plan.study
@@ -187,7 +209,7 @@ def _observed_run(
         observers.notify(
             StudyStarted(
                 study=opened.name,
-                objective=objective,
+                objective=objective.name,
                 space=study.space,
                 strategy=plan.strategy,
                 direction=study.direction,
@@ -196,7 +218,7 @@ def _observed_run(
                 reason=study.strategy.reason(plan.budget),
             )
         )
-        result = stored or _completed(opened, stopped_before or loop.run())
+        result = run()
         result = result.model_copy(update={"study": opened.name})
     except BaseException as error:
         cancelled = is_cancellation(error)

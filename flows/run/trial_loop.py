@@ -46,23 +46,22 @@ class TrialLoop:
 
     Args:
         study: Gives the trials to run, and is told how they ended.
-        engine: Runs the trials.
         config: Budget, limits and stop rules.
         budget: What the strategy plans for.
         notify: Is told of every event, and returns at once.
     """
 
+    _engine: Engine
+
     def __init__(
         self,
         *,
         study: RecordedStudy,
-        engine: Engine,
         config: TunerConfig,
         budget: Budget,
         notify: Callable[[TuningEvent], None],
     ) -> None:
         self._study = study
-        self._engine = engine
         self._config = config
         self._budget = budget
         self._notify = notify
@@ -74,6 +73,7 @@ class TrialLoop:
         )
         self._in_flight: dict[int, TrialRequest] = {}
         self._interrupted: str | None = None
+        self._wake: Callable[[], None] = lambda: None
         self._exhausted = False
 
     @property
@@ -84,7 +84,7 @@ class TrialLoop:
     def interrupt(self, reason: str) -> None:
         """Have `run` stop the trials and raise `TuningCancelled`; may be called by any thread."""
         self._interrupted = reason
-        self._engine.wake()
+        self._wake()
 
     def resume(self) -> StopReason | None:
         """Take in what an earlier run has left.
@@ -106,8 +106,11 @@ class TrialLoop:
             pass  # Observers have heard of them in the run that they ended in.
         return reason
 
-    def run(self) -> StopReason:
+    def run(self, engine: Engine) -> StopReason:
         """Run trials until a rule stops the study; none is running afterwards.
+
+        Args:
+            engine: Runs the trials; made ready.
 
         Returns:
             Why the study stopped.
@@ -118,6 +121,7 @@ class TrialLoop:
             LedgerError: The ledger cannot be written any more.
             StudyConflict: Another run has taken the study over.
         """
+        self._engine, self._wake = engine, engine.wake
         try:
             reason = self._run_trials()
         except BaseException as error:

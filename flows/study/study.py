@@ -17,12 +17,11 @@ from typing import Any, final
 import numpy as np
 
 from prefect_tuner.errors import InternalTunerError, InvalidConfiguration
-from prefect_tuner.exact_value import copied, copied_params
 from prefect_tuner.flows.study.best_trial import BestTrial
 from prefect_tuner.flows.study.lagged_history import LaggedHistory
 from prefect_tuner.flows.study.trial_ending import told_ending, with_known_outcome
 from prefect_tuner.history import History
-from prefect_tuner.hyper_value import HyperValue, Params
+from prefect_tuner.hyper_value import HyperValue, Params, copied, copied_params
 from prefect_tuner.redaction import shown
 from prefect_tuner.search_space.space import SearchSpace
 from prefect_tuner.strategies.factory import (

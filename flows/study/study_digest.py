@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable
 
-from prefect_tuner.exact_value import exact_text
+from prefect_tuner.hyper_value import exact_text
 from prefect_tuner.trial import Outcome, Trial
 
 

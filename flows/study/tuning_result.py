@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING, Any, Self
 
 from pydantic import BaseModel, ConfigDict, computed_field
 
-from prefect_tuner.exact_value import copied, copied_params
 from prefect_tuner.goal import Goal
-from prefect_tuner.hyper_value import Params
+from prefect_tuner.hyper_value import Params, copied, copied_params
 from prefect_tuner.trial import Direction, Trial
 
 if TYPE_CHECKING:

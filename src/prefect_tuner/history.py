@@ -6,8 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TypeAlias, overload
 
 from prefect_tuner.errors import InternalTunerError
-from prefect_tuner.exact_value import exact_key
-from prefect_tuner.hyper_value import HyperValue
+from prefect_tuner.hyper_value import HyperValue, exact_key
 from prefect_tuner.trial import Outcome, Trial
 
 _CandidateKey: TypeAlias = frozenset[tuple[object, ...]]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from itertools import pairwise
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
@@ -161,6 +162,48 @@ def without_credentials(address: str) -> str:
         ```
     """
     return _PASSWORD.sub("", address).partition("?")[0]
+
+
+def secrets_in(value: object, place: tuple[object, ...] = ()) -> Iterator[tuple[object, ...]]:
+    """Where JSON data holds what looks like a secret: the keys and indices that lead there.
+
+    What refers to the environment, such as `API_KEY=$API_KEY` in a script, is none.
+
+    Example:
+        ```python
+        from prefect_tuner.redaction import secrets_in
+
+        data = {"env": {"API_KEY": "x7"}, "args": ["--token=x8", "--token=$TOKEN"]}
+        assert list(secrets_in(data)) == [("env", "API_KEY"), ("args", 0)]
+        ```
+    """
+    if isinstance(value, dict):
+        for name, item in value.items():
+            if isinstance(name, str) and names_secret(name) and _holds_text(item):
+                yield (*place, name)
+            else:
+                yield from secrets_in(item, (*place, name))
+    elif isinstance(value, list):
+        for i, item in enumerate(value):
+            yield from secrets_in(item, (*place, i))
+    elif isinstance(value, str) and _holds_secret(value):
+        yield place
+
+
+def _holds_text(value: object) -> bool:
+    if isinstance(value, dict | list):
+        return any(map(_holds_text, value.values() if isinstance(value, dict) else value))
+    return isinstance(value, str) and value != "" and not value.startswith("$")
+
+
+def _holds_secret(text: str) -> bool:
+    if _PASSWORD.search(text):
+        return True
+    assigned = [(m[1], m[2]) for m in _ASSIGNED.finditer(text)]
+    assigned += [(m[2], m[4]) for m in _QUOTED_NAME.finditer(text)]
+    if any(names_secret(name) and _holds_text(given.strip("\"'")) for name, given in assigned):
+        return True
+    return any(m[1].lower() == "bearer" for m in _BEARER.finditer(text))
 
 
 def _without_secrets(value: Any) -> Any:

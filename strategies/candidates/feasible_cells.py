@@ -7,9 +7,8 @@ from typing import final
 import numpy as np
 
 from prefect_tuner.errors import InvalidConfiguration
-from prefect_tuner.exact_value import copied_params
 from prefect_tuner.history import History
-from prefect_tuner.hyper_value import Params
+from prefect_tuner.hyper_value import Params, copied_params
 from prefect_tuner.search_space.space import SearchSpace
 from prefect_tuner.strategies.encoding.encoding import MOST_CELLS
 

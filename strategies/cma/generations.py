@@ -17,10 +17,9 @@ from typing import final
 import numpy as np
 from cmaes import CatCMAwM
 
-from prefect_tuner.exact_value import same_params
 from prefect_tuner.goal import Goal
 from prefect_tuner.history import History
-from prefect_tuner.hyper_value import Params
+from prefect_tuner.hyper_value import Params, same_params
 from prefect_tuner.strategies.candidates.trial_rng import trial_rng
 from prefect_tuner.strategies.cma.solutions import SolutionSpace
 from prefect_tuner.strategies.cma.values import Scale, values_of

@@ -24,8 +24,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from prefect_tuner.exact_value import exact_key
-from prefect_tuner.hyper_value import HyperValue, Params
+from prefect_tuner.hyper_value import HyperValue, Params, exact_key
 from prefect_tuner.search_space.condition_graph import conditions_of
 from prefect_tuner.search_space.conditions import Conditions
 from prefect_tuner.search_space.space import SearchSpace

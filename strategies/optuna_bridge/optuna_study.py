@@ -18,9 +18,8 @@ import optuna
 from optuna.distributions import CategoricalDistribution, FloatDistribution
 from optuna.trial import TrialState
 
-from prefect_tuner.exact_value import copied_params, same_params
 from prefect_tuner.history import History
-from prefect_tuner.hyper_value import HyperValue, Params
+from prefect_tuner.hyper_value import HyperValue, Params, copied_params, same_params
 from prefect_tuner.search_space.conditions import Conditions
 from prefect_tuner.search_space.parameters import Parameter
 from prefect_tuner.search_space.space import SearchSpace

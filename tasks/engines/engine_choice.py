@@ -7,19 +7,30 @@ from contextlib import contextmanager
 
 from prefect.context import FlowRunContext
 
-from prefect_tuner.tasks.engine import Engine, EngineStudy
+from prefect_tuner.tasks.engine import Engine, EngineOptions, EngineStudy
+from prefect_tuner.tasks.engines.engine_registry import engines_in_use
 from prefect_tuner.tasks.engines.local import LocalEngine
 from prefect_tuner.tasks.engines.process_pool import ProcessPoolEngine
 from prefect_tuner.tasks.engines.task_runner import TaskRunnerEngine
 
 
 @contextmanager
-def engine_for(study: EngineStudy) -> Iterator[Engine]:
+def engine_for(study: EngineStudy, chosen: tuple[type[Engine], EngineOptions]) -> Iterator[Engine]:
     """The engine of a study, closed in the end.
 
     Args:
         study: What it needs to know of the study.
+        chosen: The engine that was asked for, and its options; the local one stands for wherever
+            the flow's own task runner puts trials.
+
+    Raises:
+        EngineError: What runs the trials cannot be reached or started.
     """
+    kind, options = chosen
+    if kind is not LocalEngine:
+        with kind.opened(study, options) as engine:
+            yield engine
+        return
     engine = _of_the_flow(study)
     try:
         yield engine
@@ -31,8 +42,16 @@ def _of_the_flow(study: EngineStudy) -> Engine:
     """Whatever runs trials where the flow's own task runner puts them."""
     context = FlowRunContext.get()
     runner = None if context is None else context.task_runner
-    for kind in (LocalEngine, ProcessPoolEngine, TaskRunnerEngine):
+    for kind in _kinds():
         engine = kind.on_runner(study, runner)
         if engine is not None:
             return engine
     return LocalEngine(study)
+
+
+def _kinds() -> Iterator[type[Engine]]:
+    """The engines to ask for a task runner, those that know it best first."""
+    yield LocalEngine
+    yield ProcessPoolEngine
+    yield from engines_in_use()
+    yield TaskRunnerEngine

@@ -27,7 +27,7 @@ _LOOK = 0.05
 
 @final
 class LocalEngine(Engine):
-    """Submits trials to the threads of the flow's task runner.
+    """Runs trials as processes of this machine, watched by threads of the flow's task runner.
 
     All attempts at a trial are one task run, which Prefect retries.
 

@@ -13,6 +13,7 @@ from prefect.utilities.schema_tools import is_valid_schema, validate
 from prefect_tuner import TunerConfig, stream, tune
 from prefect_tuner.flows.run.study_parameters import StudyParameters
 from prefect_tuner.strategies.factory import strategy_names
+from prefect_tuner.tasks.engines.engine_registry import engine_names
 
 SIGNATURE = inspect.signature(tune.fn)
 SCHEMA: dict[str, Any] = json.loads(parameter_schema(tune).model_dump_json())
@@ -44,6 +45,19 @@ def test_the_strategy_is_a_drop_down_of_the_registered_names() -> None:
     assert field["type"] == "string"
     assert field["enum"] == strategy_names()
     assert {"grid", "random"} <= set(field["enum"])
+
+
+def test_the_engine_is_a_drop_down_of_the_registered_names() -> None:
+    field = PROPERTIES["engine"]
+    assert (field["type"], field["default"]) == ("string", "local")
+    assert field["enum"] == engine_names()
+    assert {"dask", "local", "ray"} <= set(field["enum"])
+
+
+@pytest.mark.parametrize("engine", engine_names())
+def test_every_engine_can_be_submitted_with_options(engine: str) -> None:
+    options: dict[str, Any] = {"address": "tcp://scheduler:8786", "deep": [None, {"GPU": 0.5}]}
+    assert errors_in({**DEFAULTS, "engine": engine, "engine_options": options}) == []
 
 
 @pytest.mark.parametrize("strategy", strategy_names())
@@ -89,6 +103,10 @@ def test_every_parameter_is_described() -> None:
         ("config", {"max_trials": "5"}),
         ("config", {"max_trial": 5}),
         ("observers", [3]),
+        ("engine", "dusk"),
+        ("engine", None),
+        ("engine_options", "address=auto"),
+        ("engine_options", {"num_cpus": 2**64}),
     ],
 )
 def test_the_server_refuses_what_the_flow_would(parameter: str, value: Any) -> None:

@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from prefect_tuner import Categorical, Float, History, Int, InvalidConfiguration, SearchSpace, Trial
-from prefect_tuner.exact_value import copied, exact_key, exact_text, same_params, same_value
+from prefect_tuner.hyper_value import copied, exact_key, exact_text, same_params, same_value
 from prefect_tuner.search_space.parameters import parse_parameter
 from tests.search_spaces import UNHURRIED, VALUES, categoricals, same
 

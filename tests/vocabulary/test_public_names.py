@@ -62,6 +62,8 @@ PARAMETERS = [
     "initial_trials",
     "fresh",
     "on_code_change",
+    "engine",
+    "engine_options",
 ]
 
 MEMBERS: dict[object, str] = {
@@ -82,6 +84,10 @@ PLACES = [
     "prefect_tuner.strategies.strategy:SearchStrategy",
     "prefect_tuner.strategies.strategy:StrategyOptions",
     "prefect_tuner.strategies.strategy:trial_rng",
+    "prefect_tuner.tasks.engine:Engine",
+    "prefect_tuner.tasks.engine:EngineOptions",
+    "prefect_tuner.tasks.engines.engine_registry:engine_names",
+    "prefect_tuner.testing:EngineConformance",
     "prefect_tuner.testing:StrategyConformance",
     "prefect_tuner.example:train",
     "prefect_tuner.errors:TunerError",

@@ -8,7 +8,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel, SecretStr, ValidationError
 
-from prefect_tuner.redaction import has_credentials, names_secret, redacted, without_credentials
+from prefect_tuner.redaction import (
+    has_credentials,
+    names_secret,
+    redacted,
+    secrets_in,
+    without_credentials,
+)
 from prefect_tuner.validation import mistakes_from
 
 SECRET = "x7-very/secret+8"
@@ -150,3 +156,30 @@ def test_an_address_with_credentials_is_known_and_shown_without_them(address: st
 def test_an_address_without_credentials_is_shown_as_it_is(address: str) -> None:
     assert not has_credentials(address)
     assert without_credentials(address) == address
+
+
+@pytest.mark.parametrize(
+    ("data", "places"),
+    [
+        ({"address": f"tls://user:{SECRET}@host:8786"}, [("address",)]),
+        ({"env": {"WANDB_API_KEY": SECRET}}, [("env", "WANDB_API_KEY")]),
+        ({"auth": [{"user": SECRET}]}, [("auth",)]),
+        ({"env": [f"PASSWORD={SECRET}", "A=1"]}, [("env", 0)]),
+        ([f"curl -H 'Authorization: Bearer {SECRET}'"], [(0,)]),
+        (f"https://example.org?token={SECRET}", [()]),
+        ({"env": {"API_KEY": "$API_KEY", "TOKEN": "", "auth": False, "max_tokens": "9"}}, []),
+        (["export TOKEN=$TOKEN", "token='$OTHER'", "a basic computing node"], []),
+        ({"address": "tcp://scheduler:8786", "resources": {"GPU": 1}, "user": "ada"}, []),
+        ({"address": "ssh://ada@host", "odd": "http://[", "nothing": None}, []),
+    ],
+    ids=str,
+)
+def test_secrets_in_data_are_found_where_they_stand(
+    data: Any, places: list[tuple[object, ...]]
+) -> None:
+    assert list(secrets_in(data)) == places
+
+
+@given(JSON)
+def test_any_data_can_be_searched_for_secrets(data: Any) -> None:
+    assert all(isinstance(place, tuple) for place in secrets_in(data))

@@ -9,8 +9,15 @@ from typing import Any, Literal, TypeAlias, overload
 
 from prefect_tuner.choice_value import checked_choice
 from prefect_tuner.errors import InvalidConfiguration
-from prefect_tuner.exact_value import copied, exact_key, exact_text
-from prefect_tuner.hyper_value import HyperValue, checked_flag, index_from_unit, set_fields
+from prefect_tuner.hyper_value import (
+    HyperValue,
+    checked_flag,
+    copied,
+    exact_key,
+    exact_text,
+    index_from_unit,
+    set_fields,
+)
 from prefect_tuner.redaction import shown
 from prefect_tuner.search_space.conditions import Conditions, When, parse_conditions
 

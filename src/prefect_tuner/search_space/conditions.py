@@ -11,8 +11,7 @@ from typing import TypeAlias, final
 
 from prefect_tuner.choice_value import checked_choice
 from prefect_tuner.errors import InvalidConfiguration
-from prefect_tuner.exact_value import copied, exact_key, exact_text
-from prefect_tuner.hyper_value import HyperValue
+from prefect_tuner.hyper_value import HyperValue, copied, exact_key, exact_text
 from prefect_tuner.redaction import shown
 
 When: TypeAlias = Mapping[str, HyperValue | Sequence[HyperValue]]

@@ -9,8 +9,7 @@ from dataclasses import replace
 
 from hypothesis import strategies as st
 
-from prefect_tuner.exact_value import exact_key
-from prefect_tuner.hyper_value import HyperValue
+from prefect_tuner.hyper_value import HyperValue, exact_key
 from prefect_tuner.search_space.parameters import Categorical, Float, Int, Parameter
 from prefect_tuner.search_space.space import SearchSpace
 

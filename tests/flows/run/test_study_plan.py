@@ -48,6 +48,8 @@ class Named(TuningObserver):
 
 def test_all_mistakes_in_all_parameters_are_reported_at_once_in_their_order() -> None:
     found = mistakes_in(
+        engine_options=["address"],
+        engine="dusk",
         on_code_change="ignore",
         initial_trials=[{"metric": 1.0}],
         observers=[3, "no.such:thing"],
@@ -83,6 +85,8 @@ def test_all_mistakes_in_all_parameters_are_reported_at_once_in_their_order() ->
         "initial_trials.0.params",
         "fresh",
         "on_code_change",
+        "engine",
+        "engine_options",
     ]
 
 
@@ -169,6 +173,15 @@ def test_a_reproducible_study_plans_for_its_lag_whatever_the_workers(
     assert asked.proposer == ("gp" if at_a_time == 3 else "tpe")
 
 
+def test_the_engine_is_no_part_of_what_makes_the_study() -> None:
+    planned = plan()
+    assert (planned.engine, planned.engine_options) == ("local", {})
+    engine, options = planned.parsed_engine
+    assert engine.__name__ == "LocalEngine"
+    assert options == engine.Options()
+    assert "engine" not in planned.definition.model_dump()
+
+
 def test_an_option_given_twice_is_a_mistake() -> None:
     (mistake,) = mistakes_in(
         strategy={"name": "random", "max_iters": 3}, strategy_options={"max_iters": 4}
@@ -218,6 +231,10 @@ def test_a_mistake_in_the_options_does_not_hide_the_others() -> None:
         ({"study": 7}, "study: must be a name of at most 200 printable characters, got 7"),
         ({"study": "a\nb"}, "study: must be a name of at most 200 printable characters"),
         ({"study": "\ud800"}, "study: must be a name of at most 200 printable characters"),
+        ({"engine": "dusk"}, "engine: 'dusk' is not known, did you mean 'dask'?"),
+        ({"engine": 3}, "engine: must be one of 'dask', 'local', 'ray'"),
+        ({"engine_options": None}, "engine_options: must be a mapping, got None"),
+        ({"engine_options": {"threads": 3}}, "engine_options.threads: is not known"),
         ({"space": {}}, "space"),
         ({"seed": True}, "seed"),
         ({"objective": 3}, "objective: must be a callable, an object with a method train"),

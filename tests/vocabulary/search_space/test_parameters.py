@@ -11,7 +11,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from prefect_tuner import Categorical, Float, Int, InvalidConfiguration
-from prefect_tuner.exact_value import exact_key
+from prefect_tuner.hyper_value import exact_key
 from prefect_tuner.search_space.parameters import Parameter, parse_parameter
 from tests.search_spaces import (
     UNHURRIED,
