@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from tests.plug_in_installation import PACKAGE, install
 from tests.prefect_server import PrefectServer
 
 pytest.register_assert_rewrite("prefect_tuner.testing", "tests.flows.storage")
@@ -51,6 +52,22 @@ def ledgers(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monkey
     folder = tmp_path_factory.mktemp("ledgers")
     monkeypatch.setenv("PREFECT_TUNER_STORAGE", str(folder))
     return folder
+
+
+@pytest.fixture(scope="session")
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the plug-in package installed, for a search path."""
+    # The build leaves files beside the source, hence a copy.
+    source = shutil.copytree(PACKAGE, tmp_path_factory.mktemp("source") / "plug in")
+    target = tmp_path_factory.mktemp("site packages")
+    install(source, target)
+    return target
+
+
+@pytest.fixture
+def plug_in(installed: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The plug-in package, where this process finds it."""
+    monkeypatch.syspath_prepend(installed)
 
 
 def pytest_report_header() -> str | None:

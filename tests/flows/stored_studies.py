@@ -40,7 +40,9 @@ def study_record(name: str, **changed: Any) -> StudyRecord:
     return StudyRecord(at=AT, study=name, definition=definition)
 
 
-def run_record(config: TunerConfig, observers: list[str]) -> RunRecord:
+def run_record(
+    config: TunerConfig, observers: list[str], engine: str = "", **engine_options: Any
+) -> RunRecord:
     """The record of a run."""
     return RunRecord(
         at=AT,
@@ -52,6 +54,8 @@ def run_record(config: TunerConfig, observers: list[str]) -> RunRecord:
         config=config.model_dump(mode="json"),
         observers=observers,
         elapsed=0.0,
+        engine=engine,
+        engine_options=engine_options,
     )
 
 
@@ -88,6 +92,7 @@ def store_study(
     config: TunerConfig | None = None,
     observers: list[str] | None = None,
     best: int | None = None,
+    engine: tuple[str, dict[str, Any]] = ("", {}),
     **definition: Any,
 ) -> None:
     """Write the ledger of a study in the default storage.
@@ -100,6 +105,7 @@ def store_study(
         config: Of the run.
         observers: Likewise, by path.
         best: The trial that the strategy expected to be best, where that is not the leader.
+        engine: Of the run, with its options; empty for the local one.
         definition: What differs from the definition of `study_record`.
     """
     with Ledger(
@@ -107,7 +113,9 @@ def store_study(
     ) as ledger:
         ledger.append(
             study_record(name, **definition),
-            run_record(config or TunerConfig(max_trials=10), observers or []),
+            run_record(
+                config or TunerConfig(max_trials=10), observers or [], engine[0], **engine[1]
+            ),
         )
         for trial in trials:
             ledger.append(*trial_records(trial))

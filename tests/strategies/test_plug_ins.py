@@ -13,26 +13,7 @@ from typing import Any
 
 import pytest
 
-PACKAGE = Path(__file__).parents[1] / "plugin_package"
-
-
-@pytest.fixture(scope="module")
-def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with the plug-in installed."""
-    # The build leaves files beside the source, hence a copy.
-    source = shutil.copytree(PACKAGE, tmp_path_factory.mktemp("source") / "plug in")
-    target = tmp_path_factory.mktemp("site packages")
-    install(source, target)
-    return target
-
-
-def install(source: Path, target: Path) -> None:
-    options = ["--quiet", "--no-deps", "--no-build-isolation", "--no-index"]
-    subprocess.run(
-        [sys.executable, "-m", "pip", "install", *options, "--target", target, source],
-        check=True,
-        env=os.environ | {"PIP_DISABLE_PIP_VERSION_CHECK": "1"},
-    )
+from tests.plug_in_installation import PACKAGE, install
 
 
 def answer(expression: str, *search_path: Path) -> Any:

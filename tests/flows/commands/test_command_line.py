@@ -35,7 +35,17 @@ STUDY_CAN_BE_RUN = (
 
 Command: TypeAlias = Callable[..., Told]
 
-COMMANDS = ["run", "validate", "strategies", "list", "show", "resume", "export", "delete"]
+COMMANDS = [
+    "run",
+    "validate",
+    "strategies",
+    "engines",
+    "list",
+    "show",
+    "resume",
+    "export",
+    "delete",
+]
 
 
 @pytest.fixture
@@ -123,6 +133,12 @@ def test_strategies_are_listed(tuner: Command) -> None:
     assert re.match(r"auto \(default\)\n    \w.*search space", told.out)
     assert re.search(r"\ngrid\n    \w.* cell", told.out)
     assert MAX_ITERS_IS_AN_OPTION in told.out
+
+
+def test_engines_are_listed(tuner: Command) -> None:
+    told = tuner("engines")
+    assert (told.code, told.err) == (0, "")
+    assert "\n\nlocal (default)\n    Runs trials as processes of this machine" in told.out
 
 
 def test_strategies_are_listed_without_prefect() -> None:

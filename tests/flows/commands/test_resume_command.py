@@ -21,6 +21,7 @@ from prefect_tuner import (
     TuningResult,
 )
 from prefect_tuner.flows.commands.command_line import main
+from prefect_tuner.flows.commands.study_file import on_engine
 from prefect_tuner.flows.commands.study_resumption import resumption_parameters
 from prefect_tuner.flows.ledger.ledger import Ledger, read_state
 from prefect_tuner.flows.ledger.study_state import StudyState
@@ -111,6 +112,42 @@ def test_the_budget_can_be_larger() -> None:
     config = plan_study(parameters).config
     assert (config.max_trials, config.max_duration) == (50, 9.5)
     assert state_of("small").config["max_trials"] == 10
+
+
+def test_it_goes_on_with_the_engine_of_its_last_run_and_its_options() -> None:
+    store_study("near", ending=None)
+    store_study("far", ending=None, engine=("dask", {"address": "tcp://scheduler:8786"}))
+    parameters = [resumption_parameters(state_of(name), "") for name in ("near", "far")]
+    assert [(each["engine"], each["engine_options"]) for each in parameters] == [
+        ("local", {}),
+        ("dask", {"address": "tcp://scheduler:8786"}),
+    ]
+    assert plan_study(parameters[1]).engine_options == {"address": "tcp://scheduler:8786"}
+
+
+@pytest.mark.parametrize(
+    ("engine", "options"),
+    [
+        ("", {"address": "tcp://scheduler:8786"}),
+        ("dask", {"address": "tcp://scheduler:8786"}),
+        ("ray", {}),
+        ("local", {}),
+    ],
+)
+def test_another_engine_can_be_named_and_gets_none_of_the_options(
+    engine: str, options: dict[str, Any]
+) -> None:
+    store_study("far", ending=None, engine=("dask", {"address": "tcp://scheduler:8786"}))
+    plan = plan_study(on_engine(resumption_parameters(state_of("far"), ""), engine))
+    assert (plan.engine, plan.engine_options) == (engine or "dask", options)
+    assert plan.definition == state_of("far").definition
+
+
+def test_an_engine_that_is_not_known_is_a_mistake_in_the_input(tuner: Command) -> None:
+    store_study("small", completed(0, 0.5), ending=None)
+    told = tuner("resume", "small", "--engine", "dusk")
+    assert (told.code, told.out) == (2, "")
+    assert told.err.startswith("engine: 'dusk' is not known, did you mean 'dask'?")
 
 
 @pytest.mark.parametrize(

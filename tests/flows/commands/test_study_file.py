@@ -9,7 +9,11 @@ from typing import Any
 import pytest
 
 from prefect_tuner import Float, InvalidConfiguration
-from prefect_tuner.flows.commands.study_file import load_study_file, plan_study_file
+from prefect_tuner.flows.commands.study_file import (
+    load_study_file,
+    on_engine,
+    plan_study_file,
+)
 from prefect_tuner.flows.run.study_plan import StudyPlan
 
 SMALLEST = "objective: package.module:train\nspace: {x: [1, 2]}\n"
@@ -185,3 +189,17 @@ def test_a_file_that_is_beside_the_study_is_proposed(file: Path) -> None:
     Path("studies/mine.py").touch()
     (mistake,) = mistakes(Path("studies") / file, "objective: mine.py:train\nspace: {x: [1]}")
     assert mistake.endswith("did you mean 'studies/mine.py:train'?")
+
+
+def test_an_engine_that_is_named_beside_the_file_wins_and_options_are_for_their_own(
+    file: Path,
+) -> None:
+    file.write_text(SMALLEST + "engine: dask\nengine_options: {resources: {GPU: 1}}\n")
+    given = load_study_file(file)
+    plans = [plan_study_file(on_engine(given, engine), file) for engine in ("", "dask", "local")]
+    assert [(plan.engine, plan.engine_options) for plan in plans] == [
+        ("dask", {"resources": {"GPU": 1.0}}),
+        ("dask", {"resources": {"GPU": 1.0}}),
+        ("local", {}),
+    ]
+    assert given["engine"] == "dask"
