@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import shlex
 import signal
 from collections.abc import Callable, Iterator
@@ -92,6 +93,8 @@ class RunCommand:
         signal.signal(signal.SIGTERM, _exit_terminated)
         signal.signal(signal.SIGINT, self._interrupt)
         if not self._log:
+            # For the processes that an engine starts, as for this one.
+            os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "WARNING")
             for handler in logging.getLogger().handlers:
                 if isinstance(handler, PrefectConsoleHandler):
                     handler.addFilter(self._matters)

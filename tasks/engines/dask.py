@@ -20,11 +20,13 @@ from prefect_tuner import __version__
 from prefect_tuner.errors import EngineError
 from prefect_tuner.redaction import shown_error
 from prefect_tuner.tasks.engine import EngineOptions, EngineStudy
-from prefect_tuner.tasks.engines.network_address import ANSWER_TIMEOUT, check_answers
+from prefect_tuner.tasks.engines.network_address import ANSWER_TIMEOUT, check_answers, within
 from prefect_tuner.tasks.engines.task_futures import TrialFuture
 from prefect_tuner.tasks.engines.task_runner import TaskRunnerEngine
 from prefect_tuner.tasks.workers.trial_request import TrialAnswer, TrialRequest
 
+_CLUSTER_START = 600.0
+_WORKERS_ANSWER = 60.0
 _GONE = 15.0
 """Seconds without a scheduler, or without a worker, until it counts as gone."""
 
@@ -115,14 +117,26 @@ class DaskEngine(TaskRunnerEngine):
         """See `Engine`."""
         if self._dask.address:
             check_answers("a Dask scheduler", self._dask.address)
+        where = self._dask.address or "that the study starts"
         try:
-            client = self._dask.client
+            # What takes connections may be something else, and say nothing.
+            client = within(
+                ANSWER_TIMEOUT if self._dask.address else _CLUSTER_START,
+                f"the Dask scheduler, {where},",
+                lambda: self._dask.client,
+            )
+        except EngineError:
+            raise
         except Exception as error:
-            where = self._dask.address or "which the study was to start"
             raise EngineError(
                 f"the Dask cluster, {where}, cannot be used: {shown_error(error)}"
             ) from error
-        self._check_workers(client.run(_by_value(_describe_worker), on_error="return"))
+        described = within(
+            _WORKERS_ANSWER,
+            f"some worker of the Dask cluster, {where},",
+            lambda: client.run(_by_value(_describe_worker), on_error="return"),
+        )
+        self._check_workers(described)
         notes = super().prepare()
         threads = sum(worker["nthreads"] for worker in self._workers().values())
         most = self.study.launch.concurrency

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import math
 import os
+import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from typing import Any, Self, final
@@ -18,10 +19,13 @@ from ray.exceptions import NodeDiedError, RayActorError, RaySystemError, WorkerC
 from prefect_tuner.errors import EngineError
 from prefect_tuner.redaction import shown_error
 from prefect_tuner.tasks.engine import EngineOptions, EngineStudy
-from prefect_tuner.tasks.engines.network_address import check_answers
+from prefect_tuner.tasks.engines.network_address import check_answers, is_open
 from prefect_tuner.tasks.engines.task_futures import TrialFuture
 from prefect_tuner.tasks.engines.task_runner import TaskRunnerEngine
 from prefect_tuner.tasks.workers.trial_request import TrialRequest
+
+_GONE = 15.0
+"""Seconds without a head until it counts as gone."""
 
 
 class RayOptions(EngineOptions):
@@ -68,6 +72,8 @@ class RayEngine(TaskRunnerEngine):
     ) -> None:
         super().__init__(study, runner)
         self._options = options or RayOptions()
+        self._head = ""
+        self._gone_since: float | None = None
 
     @classmethod
     @contextmanager
@@ -87,6 +93,7 @@ class RayEngine(TaskRunnerEngine):
     def prepare(self) -> list[tuple[int, str]]:
         """See `Engine`."""
         notes = super().prepare()
+        self._head = str(ray.get_runtime_context().gcs_address)
         resources: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]
         cpus, most = resources.get("CPU", 0.0), self.study.launch.concurrency
         wanted = most * self._options.num_cpus
@@ -113,6 +120,20 @@ class RayEngine(TaskRunnerEngine):
     def _tells_of_a_loss(self, failure: object) -> bool:
         lost = (WorkerCrashedError, NodeDiedError, RayActorError, RaySystemError)
         return isinstance(failure, lost)
+
+    def _look(self) -> None:
+        """Look for the head: a process that misses it for a minute is ended by Ray."""
+        host, _, port = self._head.rpartition(":")
+        if not host or is_open(host.strip("[]"), int(port)):
+            self._gone_since = None
+            return
+        now = time.monotonic()
+        self._gone_since = self._gone_since or now
+        if now - self._gone_since > _GONE:
+            self._give_up_all(
+                f"the head of the Ray cluster, {self._head}, is gone; when it is back, the study "
+                "can be resumed"
+            )
 
     def _cancel(self, future: TrialFuture) -> None:
         wrapped: Any = future

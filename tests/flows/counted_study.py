@@ -98,7 +98,9 @@ if __name__ == "__main__":
 
     # Another test's: on a Dask cluster.
     address = os.environ.get("COUNTED_STUDY_ON_DASK", "")
-    where: dict[str, Any] = {"engine": "dask", "engine_options": {"address": address}} if address else {}
+    where: dict[str, Any] = (
+        {"engine": "dask", "engine_options": {"address": address}} if address else {}
+    )
     result = tune(
         train,
         counted_space(Path(sys.argv[1]), float(([*sys.argv, "0.3"])[5])),
