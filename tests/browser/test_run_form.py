@@ -53,6 +53,7 @@ def _submit(form: Page, rest: RestClient) -> list[dict[str, Any]]:
 def test_the_form_submits_untouched(form: Page, rest: RestClient) -> None:
     run, *_ = _submit(form, rest)
     assert run["parameters"]["strategy"] == "auto"
+    assert (run["parameters"]["engine"], run["parameters"]["engine_options"]) == ("local", {})
 
 
 def test_the_form_submits_with_another_strategy(form: Page, rest: RestClient) -> None:

@@ -53,11 +53,16 @@ def _pretend_to_be_installed(folder: Path) -> None:
 
 
 @pytest.mark.usefixtures("prefect_server")
-def test_make_tune_ends_with_the_best_parameters_and_where_to_look(checkout: Path) -> None:
+@pytest.mark.parametrize(
+    "engine", [[], pytest.param(["ENGINE=dask"], marks=pytest.mark.slow)], ids=["local", "dask"]
+)
+def test_make_tune_ends_with_the_best_parameters_and_where_to_look(
+    checkout: Path, engine: list[str]
+) -> None:
     unwanted = ("MAKE", "PYTHON")
     environment = {n: value for n, value in os.environ.items() if not n.startswith(unwanted)}
     done = subprocess.run(
-        ["make", "tune"],
+        ["make", "tune", *engine],
         cwd=checkout,
         env=environment,
         capture_output=True,
