@@ -20,13 +20,14 @@ POLL_SECONDS = 0.5
 GIVEN_UP_AFTER = 90.0
 """Seconds without a further task run recorded, after which the rest counts as lost."""
 
+EXAMPLES = 5
+
 MOST_GROWTH = 0.1
 """A server keeps up where the trials it is behind by grow by less than this for each trial."""
 
 _TERMINAL = ["COMPLETED", "FAILED", "CRASHED", "CANCELLED"]
 _UNAVAILABLE = "Encountered retryable exception in request"
 _DROPPED = "dropping message"
-_ERROR = "| ERROR "
 
 
 @dataclass(frozen=True)
@@ -76,8 +77,9 @@ class Measured:
         new_flow: Seconds for a new flow run when the studies had ended, or what went wrong.
         unavailable: How often the server answered 503.
         dropped: Events that the server's queue had no room for.
-        errors: Other errors in the server's logs.
-        study_errors: Lines with errors in the studies' logs.
+        errors: Other errors and warnings in the server's logs; uvicorn adds one to each 503.
+        study_errors: Errors and warnings in the studies' logs.
+        examples: The first of both.
         samples: What was seen on the way, twice a second.
     """
 
@@ -93,6 +95,7 @@ class Measured:
     dropped: int = 0
     errors: int = 0
     study_errors: int = 0
+    examples: list[str] = field(default_factory=list)
     samples: list[Sample] = field(default_factory=list)
 
     @property
@@ -144,24 +147,25 @@ def _mean_produced(samples: Sequence[Sample]) -> float:
 def measure(server: Server, setup: str, load: Load) -> Measured:
     """Run the studies, and look until the server has recorded them or records no more."""
     measured = Measured(setup, load, os.getloadavg()[0])
-    counted = (_UNAVAILABLE, _DROPPED, _ERROR)
-    before = [server.count_in_logs(text) for text in counted]
+    sizes = server.processes.log_sizes()
     with (
         tempfile.TemporaryDirectory(prefix="prefect-tuner-studies-") as name,
         Processes(Path(name)) as clients,
     ):
         _run(server, clients, Path(name), measured)
-        measured.study_errors = sum(_errors_in(log) for log in clients.logs)
-    after = [server.count_in_logs(text) for text in counted]
-    unavailable, dropped, errors = (now - old for now, old in zip(after, before, strict=True))
-    measured.unavailable, measured.dropped = unavailable, dropped
-    measured.errors = errors - unavailable
+        study_errors = _errors(clients.logged_since({}))
+    lines = server.processes.logged_since(sizes)
+    counted = (_UNAVAILABLE, _DROPPED)
+    errors = [line for line in _errors(lines) if not any(text in line for text in counted)]
+    measured.unavailable = sum(_UNAVAILABLE in line for line in lines)
+    measured.dropped = sum(_DROPPED in line for line in lines)
+    measured.errors, measured.study_errors = len(errors), len(study_errors)
+    measured.examples = [*errors[:EXAMPLES], *study_errors[:EXAMPLES]]
     return measured
 
 
-def _errors_in(log: Path) -> int:
-    lines = log.read_text(errors="replace").splitlines()
-    return sum("| ERROR" in line or "| WARNING" in line for line in lines)
+def _errors(lines: Sequence[str]) -> list[str]:
+    return [line for line in lines if "| ERROR" in line or "| WARNING" in line]
 
 
 def _run(server: Server, clients: Processes, folder: Path, measured: Measured) -> None:

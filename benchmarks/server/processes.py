@@ -90,6 +90,15 @@ class Processes:
                 raise RuntimeError(f"{what} is not ready after {START_SECONDS:.0f} s")
             time.sleep(0.2)
 
+    def log_sizes(self) -> dict[Path, int]:
+        """How much is in the logs now, for `logged_since`."""
+        return {log: log.stat().st_size for log in self.logs}
+
+    def logged_since(self, sizes: Mapping[Path, int]) -> list[str]:
+        """The lines that have come to the logs since."""
+        texts = (log.read_bytes()[sizes.get(log, 0) :] for log in self.logs)
+        return [line for text in texts for line in text.decode(errors="replace").splitlines()]
+
     def check(self, *, may_finish: bool = False) -> None:
         """See whether all run, or have come to a good end if they may.
 

@@ -39,11 +39,6 @@ class Server:
     environment: Mapping[str, str]
     processes: Processes
 
-    def count_in_logs(self, text: str) -> int:
-        """How many lines of the server's logs have a text."""
-        lines = (log.read_text(errors="replace").splitlines() for log in self.processes.logs)
-        return sum(text in line for log in lines for line in log)
-
 
 @dataclass(frozen=True)
 class Setup:
