@@ -10,6 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from prefect_tuner.errors import EngineError as EngineError
     from prefect_tuner.errors import InvalidConfiguration as InvalidConfiguration
     from prefect_tuner.errors import LedgerError as LedgerError
     from prefect_tuner.errors import ObjectiveNotFound as ObjectiveNotFound
@@ -58,6 +59,7 @@ _HOMES = {
     "HyperValue": "prefect_tuner.hyper_value",
     "Int": "prefect_tuner.search_space.parameters",
     "InvalidConfiguration": "prefect_tuner.errors",
+    "EngineError": "prefect_tuner.errors",
     "LedgerError": "prefect_tuner.errors",
     "ObjectiveNotFound": "prefect_tuner.errors",
     "Outcome": "prefect_tuner.trial",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import sys
 import time
 from collections.abc import Iterator, Mapping
@@ -95,8 +96,8 @@ class DaskEngine(TaskRunnerEngine):
         self._dask = runner
         self._resources = dict(resources)
         self._gone_since: float | None = None
-        self._seen: set[str] = set()
-        self._vanished: dict[str, float] = {}
+        self._claims: dict[str, str] = {}
+        self._missed: dict[str, float] = {}
 
     @classmethod
     @contextmanager
@@ -186,16 +187,28 @@ class DaskEngine(TaskRunnerEngine):
                 self._give_up_all(self._scheduler_is_gone())
             return
         self._gone_since = None
-        workers = set(self._workers())
-        self._vanished = {
-            address: self._vanished.get(address, now) for address in self._seen - workers
-        }
-        self._seen |= workers
-        long_gone = [address for address, since in self._vanished.items() if now - since > _GONE]
-        for request, future in self._underway() if long_gone else []:
-            claimed = self._claimed_by(request) or ""
-            if any(f" {address} " in claimed for address in long_gone):
+        workers = self._workers()
+        for request, future in self._underway():
+            address = self._worker_of(request)
+            if address is None or address in workers:
+                self._missed.pop(request.name, None)
+            elif now - self._missed.setdefault(request.name, now) > _GONE:
                 self._give_up(request, future)
+
+    def _worker_of(self, request: TrialRequest) -> str | None:
+        """The address of the worker that has begun an attempt, once one has."""
+        if request.name not in self._claims:
+            claimed = self._claimed_by(request)
+            address = None if claimed is None else re.search(r"Dask worker (\S+) ", claimed)
+            if address is None:
+                return None
+            self._claims[request.name] = address[1]
+        return self._claims[request.name]
+
+    def _is_out(self, request: TrialRequest) -> bool:
+        self._claims.pop(request.name, None)
+        self._missed.pop(request.name, None)
+        return super()._is_out(request)
 
     def _unreported(
         self, request: TrialRequest, future: TrialFuture, failure: object

@@ -10,6 +10,7 @@ from prefect_tuner import SearchStrategy, Study, TuningObserver, TuningResult, s
 NAMES = [
     "BestImproved",
     "Categorical",
+    "EngineError",
     "Float",
     "History",
     "HyperValue",
