@@ -26,6 +26,10 @@ class EngineOptions(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
+    harmless: ClassVar[frozenset[str]] = frozenset()
+    """Those by which nothing else is run, and nowhere else: they may be given where
+    `PREFECT_TUNER_ALLOWED_OBJECTIVES` limits what is."""
+
 
 @dataclass(frozen=True)
 class EngineStudy:

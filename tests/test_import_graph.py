@@ -49,7 +49,7 @@ MAY_IMPORT = {
     "tasks.processes": "tasks.messages tasks.objectives tasks.process_table",
     "tasks.workers": "tasks.objectives tasks.processes",
     "tasks": "tasks.messages tasks.objectives tasks.processes tasks.trial_process tasks.workers",
-    "tasks.engines": "tasks tasks.processes tasks.workers",
+    "tasks.engines": "tasks tasks.objectives tasks.processes tasks.workers",
     "flows.study": "search_space strategies",
     "flows.storage": "tasks.process_table",
     "flows.ledger": "search_space strategies flows.storage flows.study",

@@ -44,6 +44,8 @@ class DaskOptions(EngineOptions):
         ```
     """
 
+    harmless = frozenset({"resources"})
+
     address: str = Field(
         default="", description="Address of a running scheduler, such as tcp://scheduler:8786."
     )

@@ -23,6 +23,7 @@ from prefect_tuner.errors import InvalidConfiguration
 from prefect_tuner.plug_ins import Registry, subclass_mistake
 from prefect_tuner.redaction import redacted, secrets_in
 from prefect_tuner.tasks.engine import Engine, EngineOptions
+from prefect_tuner.tasks.objectives.allowed_objectives import ALLOWED_OBJECTIVES, is_limited
 from prefect_tuner.validation import mistakes_from
 
 ENTRY_POINT_GROUP = "prefect_tuner.engines"
@@ -115,6 +116,8 @@ def parse_engine(name: object, options: object) -> tuple[type[Engine], EngineOpt
         else:
             secret = [each for each in given if _is_secret(getattr(validated, each, None))]
             mistakes += [_secret_mistake(each) for each in secret]
+            if is_limited():
+                mistakes += _not_harmless(validated)
     if mistakes or engine is None or validated is None:
         raise InvalidConfiguration(*dict.fromkeys(mistakes))
     return engine, validated
@@ -149,6 +152,15 @@ def _data(options: object, mistakes: list[str]) -> dict[str, Any]:
             mistakes += error.mistakes
     mistakes += [_secret_mistake(".".join(map(str, place))) for place in secrets_in(given)]
     return data
+
+
+def _not_harmless(options: EngineOptions) -> list[str]:
+    """Where only some objectives may run: what would have others run, or elsewhere."""
+    return [
+        f"engine_options.{name}: must not be given here, since {ALLOWED_OBJECTIVES} limits what "
+        "runs; whoever runs this machine can give the flow a task runner instead"
+        for name in sorted(options.model_fields_set - options.harmless)
+    ]
 
 
 def _secret_mistake(place: str) -> str:

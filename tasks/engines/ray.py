@@ -39,6 +39,8 @@ class RayOptions(EngineOptions):
         ```
     """
 
+    harmless = frozenset({"num_cpus", "num_gpus", "resources"})
+
     address: str = Field(
         default="",
         description="Address of a running cluster: auto, host:port of its head, or "

@@ -24,6 +24,11 @@ ALLOWED_OBJECTIVES = "PREFECT_TUNER_ALLOWED_OBJECTIVES"
 _WILD = re.compile(r"[*?\[]")
 
 
+def is_limited() -> bool:
+    """Whether anything is limited at all."""
+    return _patterns() is not None
+
+
 def check_allowed(path: str, field: str) -> None:
     """Check by its path alone whether something may be imported; nothing is imported for it.
 

@@ -260,3 +260,14 @@ def test_engines_are_asked_for_their_task_runners_once_their_package_is_loaded(
     monkeypatch.setattr(engine_registry, "engine_class", noted)
     assert LocalEngine in list(engines_in_use())
     assert asked == ["dask", "broken", "no_engine", "noting", "unfinished"]
+
+
+def test_where_objectives_are_limited_only_what_a_trial_takes_can_be_chosen(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("PREFECT_TUNER_ALLOWED_OBJECTIVES", "mycompany.models:*")
+    parse_engine("dask", {"resources": {"GPU": 1}})
+    parse_engine("ray", {"num_cpus": 2})
+    for given in ({"address": "tcp://elsewhere:8786"}, {"cluster_class": "os.system.Cluster"}):
+        with pytest.raises(InvalidConfiguration, match="PREFECT_TUNER_ALLOWED_OBJECTIVES limits"):
+            parse_engine("dask", given)
