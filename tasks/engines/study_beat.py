@@ -7,7 +7,7 @@ import logging
 import threading
 from collections.abc import Callable
 
-from prefect_tuner.tasks.workers.study_mailbox import StudyMailbox
+from prefect_tuner.tasks.workers.study_mailbox import StudyMailbox, without_retries
 
 BEAT = 5.0
 """Seconds between two signs of life; a worker takes four that are missing for the study's end."""
@@ -30,6 +30,7 @@ class StudyBeat:
         self._lock = threading.Lock()
         self._to_say: list[Callable[[], None]] = []
         self._closing = False
+        self._was_heard = True
         self._count = 0
         context = contextvars.copy_context()  # Prefect's settings and the flow run are in there.
         self._thread = threading.Thread(
@@ -63,12 +64,13 @@ class StudyBeat:
             self._thread.join(_LAST_WORDS)
 
     def _run(self) -> None:
-        while not self._closing:
-            self._woken.wait(_AGAIN if self._to_say else BEAT)
-            self._woken.clear()
-            self._speak()
+        with without_retries():
+            while not self._closing:
+                self._woken.wait(BEAT if self._was_heard else _AGAIN)
+                self._woken.clear()
+                self._was_heard = self._speak()
 
-    def _speak(self) -> None:
+    def _speak(self) -> bool:
         try:
             while self._to_say:
                 self._to_say[0]()
@@ -78,3 +80,5 @@ class StudyBeat:
             self._mailbox.beat(self._count)
         except Exception as error:  # noqa: BLE001 - the server may be away for a while
             _LOGGER.debug("The study's workers cannot be told: %r", error)
+            return False
+        return True

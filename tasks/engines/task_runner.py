@@ -19,7 +19,7 @@ from prefect.states import Crashed
 from prefect.task_runners import TaskRunner
 
 from prefect_tuner.ending import Ending
-from prefect_tuner.errors import EngineError, TuningCancelled
+from prefect_tuner.errors import EngineError, InvalidConfiguration, TuningCancelled
 from prefect_tuner.printable_text import shortened
 from prefect_tuner.redaction import shown_error
 from prefect_tuner.tasks.engine import Arrival, Engine, EngineStudy
@@ -77,6 +77,13 @@ class TaskRunnerEngine(Engine):
 
     def prepare(self) -> list[tuple[int, str]]:
         """See `Engine`."""
+        if self.study.launch.devices:
+            raise InvalidConfiguration(
+                "config.devices: are those of this machine, got "
+                f"{list(self.study.launch.devices)} for trials that run elsewhere; there a trial "
+                "gets its device from its worker, by the engine's options, such as resources or "
+                "num_gpus"
+            )
         context = FlowRunContext.get()
         if context is None or context.flow_run is None:
             raise EngineError("trials that run elsewhere need a flow run of Prefect")

@@ -12,6 +12,7 @@ import json
 import time
 import uuid
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 from uuid import UUID
@@ -19,6 +20,7 @@ from uuid import UUID
 import httpx
 from prefect.client.orchestration import get_client
 from prefect.exceptions import PrefectHTTPStatusError
+from prefect.settings import PREFECT_CLIENT_MAX_RETRIES, temporary_settings
 
 _LABEL = "prefect-tuner"
 _CONFLICT = 409
@@ -42,6 +44,14 @@ class Signals:
     beat: str = ""
     stop: str | None = None
     stopped_trials: Mapping[int, str] = field(default_factory=dict)
+
+
+def without_retries() -> AbstractContextManager[object]:
+    """Have Prefect's client raise at once what it would try again after a while.
+
+    It waits longer each time, up to half a minute: too long for signs of life.
+    """
+    return temporary_settings({PREFECT_CLIENT_MAX_RETRIES: 0})
 
 
 def with_patience(call: Callable[[], T], seconds: float) -> T:

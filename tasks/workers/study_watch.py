@@ -13,7 +13,12 @@ from contextlib import suppress
 from prefect_tuner.tasks.objectives.objective import ObjectiveSpec
 from prefect_tuner.tasks.processes.isolation import LaunchSettings
 from prefect_tuner.tasks.processes.launcher import Launcher
-from prefect_tuner.tasks.workers.study_mailbox import Signals, StudyMailbox, with_patience
+from prefect_tuner.tasks.workers.study_mailbox import (
+    Signals,
+    StudyMailbox,
+    with_patience,
+    without_retries,
+)
 from prefect_tuner.tasks.workers.worker_paths import found_here
 
 LOOK = 3.0
@@ -22,6 +27,9 @@ LOOK = 3.0
 SILENCE = 20.0
 """Seconds without a sign of life after which a study counts as gone. Only looks that the server
 has answered count: while it is away, trials go on."""
+
+AFTER_AN_OUTAGE = 30.0
+"""Seconds more for a study that may still wait for the server which this worker has reached."""
 
 FIRST_CONTACT = 30.0
 """Seconds for the first look; a worker that does not reach the server then never may."""
@@ -75,23 +83,27 @@ class StudyWatch:
             return self._launcher
 
     def _watch(self) -> None:
-        heard, since = "", time.monotonic()
+        with without_retries():
+            self._look_time_and_again()
+        with suppress(Exception):
+            self.mailbox.close()
+
+    def _look_time_and_again(self) -> None:
+        heard, silent_from = "", time.monotonic()
         while not self.is_over:
             time.sleep(LOOK)
             try:
                 signals = self.mailbox.signals()
             except Exception as error:  # noqa: BLE001 - the server may be away for a while
                 _LOGGER.debug("The study's flow run cannot be read: %r", error)
-                since = time.monotonic()
+                silent_from = time.monotonic() + AFTER_AN_OUTAGE
                 continue
             if signals.beat != heard:
-                heard, since = signals.beat, time.monotonic()
+                heard, silent_from = signals.beat, time.monotonic()
             self._heed(signals)
-            if time.monotonic() - since > SILENCE:
+            if time.monotonic() - silent_from > SILENCE:
                 self._stop(f"its flow run has not been heard of for {SILENCE:g} s")
                 _end_with_parent()
-        with suppress(Exception):
-            self.mailbox.close()
 
     def _heed(self, signals: Signals) -> None:
         if signals.stop is not None:

@@ -55,8 +55,9 @@ class WorkerHost(TrialHost):
             raise ObjectiveNotFound(f"{this_worker()} cannot run trials: {error}") from error
         except TuningCancelled:
             return _cancelled(request, launcher.describe_stop("before the trial started"))
-        while launcher.notes:
-            log(*launcher.notes.pop(0))
+        with suppress(IndexError):  # The first trial here tells them, of whichever thread.
+            while True:
+                log(*launcher.notes.pop(0))
         if request.attempt > 1:
             log(logging.INFO, f"Attempt {request.attempt} follows in {request.retry.delay:g} s")
             launcher.stopped.wait(request.retry.delay)
@@ -64,6 +65,8 @@ class WorkerHost(TrialHost):
 
     def ended(self, request: TrialRequest, ending: Ending) -> None:
         """Keep the end where the study finds it, whatever becomes of this worker."""
+        if ending.outcome is Outcome.CANCELLED:
+            return
         answer = TrialAnswer(replace(ending, traceback="")).to_message()
         with suppress(Exception):  # The study gets it by the task run as well.
             _watch(request).mailbox.record_answer(request.name, answer, LAST_WORDS)

@@ -10,7 +10,15 @@ from typing import Any, ClassVar
 
 import pytest
 
-from prefect_tuner import Float, ObjectiveNotFound, Outcome, TunerConfig, TuningResult, tune
+from prefect_tuner import (
+    Float,
+    InvalidConfiguration,
+    ObjectiveNotFound,
+    Outcome,
+    TunerConfig,
+    TuningResult,
+    tune,
+)
 from prefect_tuner.flows.ledger.ledger import read_state
 from prefect_tuner.flows.storage.ledger_file import LedgerFile
 from prefect_tuner.testing.engine_conformance import assert_gone, noted_by
@@ -77,6 +85,11 @@ class StudiesOnEngine:
             )
         assert "process" in str(told.value)
         assert "nowhere_to_be_found" in str(told.value)
+
+    def test_devices_of_this_machine_are_refused(self, tmp_path: Path) -> None:
+        config = TunerConfig(devices=["0", "1"])
+        with pytest.raises(InvalidConfiguration, match=r"config\.devices: .*\['0', '1'\]"):
+            self.run(quadratic, {"x": [1, 2], "y": [0]}, storage=str(tmp_path), config=config)
 
     @pytest.mark.parametrize(("number", "seconds"), [(signal.SIGINT, 12), (signal.SIGKILL, 35)])
     def test_trials_end_with_the_program_that_tunes(
