@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from prefect_tuner import TuningObserver, tune
+from prefect_tuner import InvalidConfiguration, TuningObserver, tune
 from prefect_tuner.flows.run.study_plan import StudyPlan, plan_study
 from tests.flows.failing_objectives import fails_once
 from tests.flows.flow_runs import X, ask_server
@@ -72,3 +72,10 @@ def test_a_planned_study_whose_flow_is_retried_goes_on(
     result = tune.run_planned(plan)
     assert [str(trial.outcome) for trial in result.trials] == ["completed", "failed", "completed"]
     assert result.trials[1].message == "RuntimeError: the first time"
+
+
+def test_with_other_options_it_checks_the_same_before_there_is_a_run() -> None:
+    flow = tune.with_options(name="nightly", retries=2)
+    assert (flow.name, flow.retries, tune.retries) == ("nightly", 2, 0)
+    with pytest.raises(InvalidConfiguration, match="seed"):
+        flow("json:loads", {"x": [1, 2]}, seed=10**30)
