@@ -24,7 +24,7 @@ from prefect_tuner.tasks.engine import EngineOptions, EngineStudy
 from prefect_tuner.tasks.engines.network_address import ANSWER_TIMEOUT, check_answers, within
 from prefect_tuner.tasks.engines.task_futures import TrialFuture
 from prefect_tuner.tasks.engines.task_runner import TaskRunnerEngine
-from prefect_tuner.tasks.workers.trial_request import TrialAnswer, TrialRequest
+from prefect_tuner.tasks.workers.trial_request import TrialRequest
 
 _CLUSTER_START = 600.0
 _WORKERS_ANSWER = 60.0
@@ -212,14 +212,10 @@ class DaskEngine(TaskRunnerEngine):
         self._missed.pop(request.name, None)
         return super()._is_out(request)
 
-    def _unreported(
-        self, request: TrialRequest, future: TrialFuture, failure: object
-    ) -> TrialAnswer:
-        answer = super()._unreported(request, future, failure)
-        is_known = answer.ending is None or answer.ending.metric is not None
-        if not is_known and isinstance(failure, distributed.CancelledError):
-            return TrialAnswer(None, self._scheduler_is_gone())
-        return answer
+    def _refusal_in(self, failure: object) -> str:
+        if isinstance(failure, distributed.CancelledError) and not self._stopped:
+            return self._scheduler_is_gone()
+        return super()._refusal_in(failure)
 
     def _tells_of_a_loss(self, failure: object) -> bool:
         return isinstance(failure, KilledWorker)

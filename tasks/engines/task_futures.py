@@ -20,11 +20,20 @@ TrialFuture: TypeAlias = PrefectFuture[State[dict[str, Any]]]
 """A trial that was submitted."""
 
 
-def arrival_of(number: int, attempt: int | None, future: TrialFuture) -> Arrival:
-    """What came of a trial whose task run has ended, even where the supervisor itself failed."""
+def arrival_of(
+    number: int, attempt: int | None, future: TrialFuture, timeout: float | None = None
+) -> Arrival:
+    """What came of a trial whose task run has ended, even where the supervisor itself failed.
+
+    Args:
+        number: The trial's.
+        attempt: Which attempt it was; None for whichever was asked for last.
+        future: It is done.
+        timeout: Seconds that its result may take to get here; None for no limit.
+    """
     _release_results()
     try:
-        result: object = future.result(raise_on_failure=False)
+        result: object = future.result(timeout, raise_on_failure=False)
     except Pause as pause:  # The flow run is to be suspended, but the trial has ended.
         return Arrival(number, _answer_of_suspended(future), attempt, pause)
     except Exception as error:  # noqa: BLE001 - a task runner may raise instead of answering

@@ -37,6 +37,12 @@ LOOK = 5.0
 """Seconds between two looks whether workers are gone."""
 
 
+_RESULT_TIMEOUT = 30.0
+"""Seconds for an answer to travel. Where its worker dies meanwhile, it is found at the API."""
+
+_UNREADABLE = ("ModuleNotFoundError", "deserialization of the task graph")
+
+
 class TaskRunnerEngine(Engine):
     """Submits each attempt at a trial to a task runner, as a task run of its own.
 
@@ -177,7 +183,7 @@ class TaskRunnerEngine(Engine):
             self._arrive(lambda: self._arrival(request, future))
 
     def _arrival(self, request: TrialRequest, future: TrialFuture) -> Arrival:
-        arrival = arrival_of(request.number, request.attempt, future)
+        arrival = arrival_of(request.number, request.attempt, future, _RESULT_TIMEOUT)
         if arrival.failure is None:
             return arrival
         return replace(arrival, answer=self._unreported(request, future, arrival.failure))
@@ -186,22 +192,28 @@ class TaskRunnerEngine(Engine):
         self, request: TrialRequest, future: TrialFuture, failure: object
     ) -> TrialAnswer:
         """What is known of an attempt whose task run gives no answer."""
-        if isinstance(failure, ImportError | AttributeError | PickleError):
-            return TrialAnswer(
-                None,
-                "a worker cannot run trials: it cannot read what it is to do "
-                f"({shown_error(failure)}). It needs the same prefect-tuner and Prefect as the "
-                "study, and the packages of the objective",
-            )
         answer = self._recorded(request)
         if answer is not None:
             return TrialAnswer.from_message(answer)
+        if refusal := self._refusal_in(failure):
+            return TrialAnswer(None, refusal)
         message = lost(self._claimed_by(request) or "")
         if failure is not None and not self._tells_of_a_loss(failure):
             message = f"the task run ended without a report: {shortened(repr(failure), 500)}"
         ending = Ending(Outcome.CRASHED, message, attempts=request.attempt)
         self._tell_crashed(future, ending)
         return TrialAnswer(ending)
+
+    def _refusal_in(self, failure: object) -> str:
+        """Why no trial can be run, where that is what came in the place of an answer; or empty."""
+        told = repr(failure)
+        is_unreadable = isinstance(failure, ImportError | AttributeError | PickleError)
+        if not is_unreadable and not any(word in told for word in _UNREADABLE):
+            return ""
+        return (
+            "a worker cannot run trials, since it cannot read what it is to do: it, and what hands "
+            f"it on, need the same prefect-tuner and Prefect as the study ({shortened(told, 500)})"
+        )
 
     def _give_up(self, request: TrialRequest, future: TrialFuture) -> None:
         """End an attempt whose worker is gone for good."""

@@ -7,8 +7,12 @@ import subprocess
 import sys
 from pathlib import Path
 from typing import Any, ClassVar
+from uuid import UUID
 
 import pytest
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.filters import LogFilter, LogFilterTaskRunId
+from prefect.client.schemas.objects import TaskRun
 
 from prefect_tuner import (
     Float,
@@ -30,6 +34,14 @@ KINDS = ["completes", "raises first", "exits"]
 
 def quadratic(params: dict[str, Any]) -> float:
     return float(-((params["x"] - 2.0) ** 2) - abs(params["y"]))
+
+
+def logs_its_runs(params: dict[str, Any]) -> dict[str, Any]:
+    from prefect import get_run_logger
+    from prefect.runtime import flow_run, task_run
+
+    get_run_logger().info("said inside")
+    return {"metric": 1.0, "flow_run": str(flow_run.id), "task_run": str(task_run.id)}
 
 
 class StudiesOnEngine:
@@ -56,6 +68,24 @@ class StudiesOnEngine:
         there = self.run(quadratic, storage=str(tmp_path / "there"), **given)
         assert there.digest == here.digest
         assert there.best_params == here.best_params
+
+    def test_prefect_works_in_a_trial_and_its_log_is_that_of_its_task_run(
+        self, tmp_path: Path
+    ) -> None:
+        config = TunerConfig(max_trials=1)
+        result = self.run(logs_its_runs, {"x": [1]}, storage=str(tmp_path), config=config)
+        said = result.trials[0].extra
+        task_run = UUID(str(said["task_run"]))
+
+        def logged() -> TaskRun:
+            with get_client(sync_client=True) as client:
+                logs = client.read_logs(LogFilter(task_run_id=LogFilterTaskRunId(any_=[task_run])))
+                assert "said inside" in [log.message for log in logs]
+                return client.read_task_run(task_run)
+
+        run = eventually(logged)
+        assert str(run.flow_run_id) == said["flow_run"]
+        assert run.name.endswith("-0")
 
     def test_retries_are_counted_in_the_ledger(self, tmp_path: Path) -> None:
         result = self.run(
