@@ -9,7 +9,6 @@ from collections.abc import Callable
 from concurrent.futures import BrokenExecutor
 from contextlib import AbstractContextManager, suppress
 from dataclasses import replace
-from pickle import PickleError
 from typing import Any
 
 from prefect.client.orchestration import get_client
@@ -40,7 +39,7 @@ LOOK = 5.0
 _RESULT_TIMEOUT = 30.0
 """Seconds for an answer to travel. Where its worker dies meanwhile, it is found at the API."""
 
-_UNREADABLE = ("ModuleNotFoundError", "deserialization of the task graph")
+_UNREADABLE = ("ModuleNotFoundError", "PicklingError", "deserialization of the task graph")
 
 
 class TaskRunnerEngine(Engine):
@@ -207,7 +206,7 @@ class TaskRunnerEngine(Engine):
     def _refusal_in(self, failure: object) -> str:
         """Why no trial can be run, where that is what came in the place of an answer; or empty."""
         told = repr(failure)
-        is_unreadable = isinstance(failure, ImportError | AttributeError | PickleError)
+        is_unreadable = isinstance(failure, ImportError | AttributeError)
         if not is_unreadable and not any(word in told for word in _UNREADABLE):
             return ""
         return (

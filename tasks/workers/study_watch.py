@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import contextvars
 import logging
-import multiprocessing
 import os
+import sys
 import threading
 import time
 from contextlib import suppress
+from typing import Any
 
 from prefect_tuner.tasks.objectives.objective import ObjectiveSpec
 from prefect_tuner.tasks.processes.isolation import LaunchSettings
@@ -127,7 +128,8 @@ def _end_with_parent() -> None:
 
     The processes of Python's pools wait for work for ever then.
     """
-    parent = multiprocessing.parent_process()
+    processes: Any = sys.modules.get("multiprocessing.process")  # Loaded where it matters.
+    parent = None if processes is None else processes.parent_process()
     if parent is not None and not parent.is_alive():
         os._exit(1)
 

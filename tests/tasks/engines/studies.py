@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
@@ -23,9 +24,18 @@ from prefect_tuner import (
     TuningResult,
     tune,
 )
+from prefect_tuner.ending import Ending
 from prefect_tuner.flows.ledger.ledger import read_state
 from prefect_tuner.flows.storage.ledger_file import LedgerFile
-from prefect_tuner.testing.engine_conformance import assert_gone, noted_by
+from prefect_tuner.tasks.engine import Engine
+from prefect_tuner.testing import EngineConformance
+from prefect_tuner.testing.engine_conformance import (
+    assert_gone,
+    noted_by,
+    request_to,
+    run_trials_on,
+)
+from prefect_tuner.trial import TrialLimits
 from tests.polling import eventually
 from tests.tasks.engines.study_program import OBJECTIVE, runner_of
 
@@ -134,3 +144,45 @@ class StudiesOnEngine:
                 program.wait(30)
             finally:
                 program.kill()
+
+
+class WorkersAreLost(EngineConformance):
+    """What an engine keeps whose workers are processes that can be killed."""
+
+    def test_a_trial_whose_worker_is_lost_has_crashed_and_others_go_on(
+        self, tmp_path: Path
+    ) -> None:
+        note, other = tmp_path / "lost", tmp_path / "other"
+
+        def run(engine: Engine) -> tuple[Ending, Ending, int]:
+            engine.start(request_to(engine, 0, {"kind": "hangs", "note": str(note)}, TrialLimits()))
+            engine.start(
+                request_to(engine, 1, {"kind": "hangs", "note": str(other)}, TrialLimits())
+            )
+            (pid,) = noted_by(note, 1)
+            noted_by(other, 1)
+            worker = worker_of(pid)
+            os.kill(worker, signal.SIGKILL)
+            arrival = engine.next_arrival(60.0)
+            assert arrival is not None
+            assert (arrival.number, arrival.attempt) == (0, 1)
+            assert arrival.answer.ending is not None
+            (after,) = run_trials_on(engine, [{"kind": "completes"}], first=2)
+            return arrival.answer.ending, after, worker
+
+        lost, after, worker = self.in_a_flow(run)
+        assert lost.outcome is Outcome.CRASHED
+        assert lost.message.startswith("its worker was lost: ")
+        assert f"process {worker} on " in lost.message
+        assert after.outcome is Outcome.COMPLETED
+        assert len(note.read_text().splitlines()) == 1
+
+
+def worker_of(pid: int) -> int:
+    """The worker's process above that of a trial."""
+    while True:
+        status = Path(f"/proc/{pid}/status").read_text()
+        pid = int(status.split("PPid:")[1].split()[0])
+        command = Path(f"/proc/{pid}/cmdline").read_bytes()
+        if b"fork_server" not in command:
+            return pid

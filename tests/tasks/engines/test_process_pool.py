@@ -8,12 +8,11 @@ import pytest
 
 from prefect_tuner.tasks.engine import Engine, EngineOptions, EngineStudy
 from prefect_tuner.tasks.engines.process_pool import ProcessPoolEngine
-from prefect_tuner.testing import EngineConformance
-from tests.tasks.engines.studies import StudiesOnEngine
+from tests.tasks.engines.studies import StudiesOnEngine, WorkersAreLost
 
 
 @pytest.mark.usefixtures("prefect_server")
-class TestProcessPoolEngine(EngineConformance):
+class TestProcessPoolEngine(WorkersAreLost):
     @classmethod
     def engine(cls, study: EngineStudy) -> AbstractContextManager[Engine]:
         return ProcessPoolEngine.opened(study, EngineOptions())

@@ -7,12 +7,13 @@ from contextlib import AbstractContextManager
 from typing import ClassVar
 
 import pytest
+import ray
 
 from prefect_tuner.tasks.engine import Engine, EngineStudy
 from prefect_tuner.tasks.engines.ray import RayEngine, RayOptions
 from prefect_tuner.testing import EngineConformance
 from tests.tasks.engines.ray_cluster import RayCluster
-from tests.tasks.engines.studies import StudiesOnEngine
+from tests.tasks.engines.studies import StudiesOnEngine, WorkersAreLost
 
 pytestmark = [pytest.mark.usefixtures("prefect_server"), pytest.mark.slow]
 
@@ -28,13 +29,14 @@ class OnRay(EngineConformance):
 @pytest.fixture(scope="module", autouse=True)
 def cluster() -> Iterator[RayCluster]:
     with RayCluster() as started:
-        OnRay.address = TestStudiesOnRay.address = started.address
+        # Engines find this process connected, and share its workers.
+        ray.init(started.address, namespace="prefect", log_to_driver=False)
+        OnRay.address = TestRay.address = started.address
         yield started
+        ray.shutdown()
 
 
-class TestRayEngine(OnRay):
-    pass
+class TestRay(OnRay, WorkersAreLost, StudiesOnEngine):
+    """All in one class, for one cluster."""
 
-
-class TestStudiesOnRay(StudiesOnEngine):
     name = "ray"
