@@ -27,5 +27,6 @@ def this_worker() -> str:
         return f"Dask worker {dask.get_worker().address} ({here})"
     ray: Any = sys.modules.get("ray")
     with suppress(Exception):
-        return f"Ray worker of node {ray.get_runtime_context().get_node_id()[:12]} ({here})"
+        if ray.is_initialized():  # Asked for anything else, Ray starts a cluster of its own.
+            return f"Ray worker of node {ray.get_runtime_context().get_node_id()[:12]} ({here})"
     return here
