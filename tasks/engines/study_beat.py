@@ -62,20 +62,23 @@ class StudyBeat:
         self._woken.set()
         if self._thread.is_alive():
             self._thread.join(_LAST_WORDS)
+        with self._lock:
+            self._to_say.clear()
 
     def _run(self) -> None:
         with without_retries():
-            while not self._closing:
+            while self._to_say or not self._closing:
                 self._woken.wait(BEAT if self._was_heard else _AGAIN)
                 self._woken.clear()
-                self._was_heard = self._speak()
+                if self._to_say or not self._closing:
+                    self._was_heard = self._speak()
 
     def _speak(self) -> bool:
         try:
             while self._to_say:
                 self._to_say[0]()
                 with self._lock:
-                    del self._to_say[0]
+                    del self._to_say[:1]
             self._count += 1
             self._mailbox.beat(self._count)
         except Exception as error:  # noqa: BLE001 - the server may be away for a while

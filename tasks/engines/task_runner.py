@@ -135,7 +135,9 @@ class TaskRunnerEngine(Engine):
 
     def close(self) -> None:
         """See `Engine`."""
-        self.stop()
+        if self._underway():
+            self.stop()
+        self._stopped = True  # Idle workers hear of it by the end of the flow run.
         self._closed.set()
         if self._beat is not None:
             self._beat.close()
