@@ -8,6 +8,7 @@ import os
 import sys
 import threading
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
@@ -74,11 +75,18 @@ class StudyWatch:
         """Whether all trials were told to stop, and none may start."""
         return self._stopped is not None
 
-    def launcher(self, objective: ObjectiveSpec, settings: LaunchSettings) -> Launcher:
-        """What starts the study's trials in this process."""
+    def launcher(
+        self, objective: ObjectiveSpec, settings: Callable[[], LaunchSettings]
+    ) -> Launcher:
+        """What starts the study's trials in this process.
+
+        Args:
+            objective: What the trials call.
+            settings: How they are started, asked for once: Prefect's take a while to gather.
+        """
         with self._lock:
             if self._launcher is None:
-                self._launcher = Launcher(found_here(objective), settings)
+                self._launcher = Launcher(found_here(objective), settings())
                 if self._stopped is not None:
                     self._launcher.stop(self._stopped)
             return self._launcher

@@ -46,7 +46,7 @@ class WorkerHost(TrialHost):
         before = watch.mailbox.claim(request.name, this_worker(), OUTAGE)
         if before is not None:
             return self._begun_before(watch, request, before)
-        launcher = watch.launcher(request.objective, _settings(request))
+        launcher = watch.launcher(request.objective, lambda: _settings(request))
         if watch.is_over:
             return _cancelled(request, launcher.describe_stop("before the trial started"))
         try:
