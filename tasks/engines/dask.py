@@ -23,13 +23,11 @@ from prefect_tuner.redaction import shown_error
 from prefect_tuner.tasks.engine import EngineOptions, EngineStudy
 from prefect_tuner.tasks.engines.network_address import ANSWER_TIMEOUT, check_answers, within
 from prefect_tuner.tasks.engines.task_futures import TrialFuture
-from prefect_tuner.tasks.engines.task_runner import TaskRunnerEngine
+from prefect_tuner.tasks.engines.task_runner import GONE, TaskRunnerEngine
 from prefect_tuner.tasks.workers.trial_request import TrialRequest
 
 _CLUSTER_START = 600.0
 _WORKERS_ANSWER = 60.0
-_GONE = 15.0
-"""Seconds without a scheduler, or without a worker, until it counts as gone."""
 
 
 class DaskOptions(EngineOptions):
@@ -97,7 +95,6 @@ class DaskEngine(TaskRunnerEngine):
         super().__init__(study, runner)
         self._dask = runner
         self._resources = dict(resources)
-        self._gone_since: float | None = None
         self._claims: dict[str, str] = {}
         self._missed: dict[str, float] = {}
 
@@ -182,19 +179,15 @@ class DaskEngine(TaskRunnerEngine):
         return workers
 
     def _look(self) -> None:
-        now = time.monotonic()
-        if self._dask.client.status != "running":
-            self._gone_since = self._gone_since or now
-            if now - self._gone_since > _GONE:
-                self._give_up_all(self._scheduler_is_gone())
+        if not self._is_there(self._dask.client.status == "running", self._scheduler_is_gone()):
             return
-        self._gone_since = None
+        now = time.monotonic()
         workers = self._workers()
         for request, future in self._underway():
             address = self._worker_of(request)
             if address is None or address in workers:
                 self._missed.pop(request.name, None)
-            elif now - self._missed.setdefault(request.name, now) > _GONE:
+            elif now - self._missed.setdefault(request.name, now) > GONE:
                 self._give_up(request, future)
 
     def _worker_of(self, request: TrialRequest) -> str | None:

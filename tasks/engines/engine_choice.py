@@ -3,15 +3,38 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
+from typing import Self, final
 
 from prefect.context import FlowRunContext
+from prefect.task_runners import TaskRunner
 
+from prefect_tuner.errors import EngineError
 from prefect_tuner.tasks.engine import Engine, EngineOptions, EngineStudy
 from prefect_tuner.tasks.engines.engine_registry import engines_in_use
 from prefect_tuner.tasks.engines.local import LocalEngine
 from prefect_tuner.tasks.engines.process_pool import ProcessPoolEngine
 from prefect_tuner.tasks.engines.task_runner import TaskRunnerEngine
+
+
+@final
+class AnyRunnerEngine(TaskRunnerEngine):
+    """Runs trials where a task runner puts them of which nothing else is known."""
+
+    @classmethod
+    @contextmanager
+    def opened(cls, study: EngineStudy, options: EngineOptions) -> Iterator[Self]:  # noqa: ARG003
+        """See `Engine`: on the flow's own task runner."""
+        context = FlowRunContext.get()
+        if context is None:
+            raise EngineError("trials that run elsewhere need a flow run of Prefect")
+        with closing(cls(study, context.task_runner)) as engine:
+            yield engine
+
+    @classmethod
+    def on_runner(cls, study: EngineStudy, runner: object) -> Self | None:
+        """See `Engine`: any will do."""
+        return cls(study, runner) if isinstance(runner, TaskRunner) else None
 
 
 @contextmanager
@@ -31,11 +54,8 @@ def engine_for(study: EngineStudy, chosen: tuple[type[Engine], EngineOptions]) -
         with kind.opened(study, options) as engine:
             yield engine
         return
-    engine = _of_the_flow(study)
-    try:
+    with closing(_of_the_flow(study)) as engine:
         yield engine
-    finally:
-        engine.close()
 
 
 def _of_the_flow(study: EngineStudy) -> Engine:
@@ -54,4 +74,4 @@ def _kinds() -> Iterator[type[Engine]]:
     yield LocalEngine
     yield ProcessPoolEngine
     yield from engines_in_use()
-    yield TaskRunnerEngine
+    yield AnyRunnerEngine

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 from typing import Any
 
 from prefect import Flow
@@ -13,6 +14,12 @@ from prefect.task_runners import ThreadPoolTaskRunner
 
 def _stand_in() -> None:
     """Stands for the flow, which runs elsewhere."""
+
+
+@lru_cache(maxsize=8)  # Asked for with each attempt.
+def _light_flow(name: str) -> Flow[[], None]:
+    runner: Any = ThreadPoolTaskRunner(max_workers=1)
+    return Flow(_stand_in, name=name, task_runner=runner)
 
 
 @contextmanager
@@ -26,7 +33,6 @@ def light_flow_context() -> Iterator[None]:
     if context is None or context.flow is None:
         yield
         return
-    runner: Any = ThreadPoolTaskRunner(max_workers=1)
-    flow = Flow(_stand_in, name=context.flow.name, task_runner=runner)
+    flow = _light_flow(context.flow.name)
     with context.model_copy(update={"flow": flow, "parameters": {}}):
         yield

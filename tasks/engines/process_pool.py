@@ -67,8 +67,7 @@ class ProcessPoolEngine(TaskRunnerEngine):
     def _submit(self, request: TrialRequest) -> TrialFuture:
         pool = self._free.pop() if self._free else self._like.duplicate().__enter__()
         self._busy[request.name] = pool
-        future: TrialFuture = pool.submit(self._task, parameters={"request": request.to_message()})
-        return future
+        return self._submit_to(pool, request)
 
     def _arrival(self, request: TrialRequest, future: TrialFuture) -> Arrival:
         arrival = super()._arrival(request, future)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import math
 import os
-import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from typing import Any, Self, final
@@ -23,9 +22,6 @@ from prefect_tuner.tasks.engines.network_address import check_answers, is_open
 from prefect_tuner.tasks.engines.task_futures import TrialFuture
 from prefect_tuner.tasks.engines.task_runner import TaskRunnerEngine
 from prefect_tuner.tasks.workers.trial_request import TrialRequest
-
-_GONE = 15.0
-"""Seconds without a head until it counts as gone."""
 
 
 class RayOptions(EngineOptions):
@@ -75,7 +71,6 @@ class RayEngine(TaskRunnerEngine):
         super().__init__(study, runner)
         self._options = options or RayOptions()
         self._head = ""
-        self._gone_since: float | None = None
 
     @classmethod
     @contextmanager
@@ -126,16 +121,11 @@ class RayEngine(TaskRunnerEngine):
     def _look(self) -> None:
         """Look for the head: a process that misses it for a minute is ended by Ray."""
         host, _, port = self._head.rpartition(":")
-        if not host or is_open(host.strip("[]"), int(port)):
-            self._gone_since = None
-            return
-        now = time.monotonic()
-        self._gone_since = self._gone_since or now
-        if now - self._gone_since > _GONE:
-            self._give_up_all(
-                f"the head of the Ray cluster, {self._head}, is gone; when it is back, the study "
-                "can be resumed"
-            )
+        self._is_there(
+            not host or is_open(host.strip("[]"), int(port)),
+            f"the head of the Ray cluster, {self._head}, is gone; when it is back, the study can "
+            "be resumed",
+        )
 
     def _cancel(self, future: TrialFuture) -> None:
         wrapped: Any = future

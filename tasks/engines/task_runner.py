@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import contextvars
 import threading
+import time
 import uuid
 from collections.abc import Callable
 from concurrent.futures import BrokenExecutor
-from contextlib import AbstractContextManager, suppress
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -31,6 +32,9 @@ from prefect_tuner.tasks.workers.trial_request import RetryPolicy, TrialAnswer, 
 from prefect_tuner.tasks.workers.worker_host import THE_STUDY, lost
 from prefect_tuner.tasks.workers.worker_paths import travelling
 from prefect_tuner.trial import Outcome
+
+GONE = 15.0
+"""Seconds for which a worker, or what hands trials on, is missing before it counts as gone."""
 
 LOOK = 5.0
 """Seconds between two looks whether workers are gone."""
@@ -67,18 +71,9 @@ class TaskRunnerEngine(Engine):
         self._lock = threading.Lock()
         self._out: dict[str, tuple[TrialRequest, TrialFuture]] = {}
         self._flow_run = ""
+        self._missing_since: float | None = None
         self._mailbox: StudyMailbox | None = None
         self._beat: StudyBeat | None = None
-
-    @classmethod
-    def opened(cls, study: EngineStudy, options: Any) -> AbstractContextManager[Engine]:
-        """There is no such engine by name: it needs the flow's own task runner."""
-        raise NotImplementedError
-
-    @classmethod
-    def on_runner(cls, study: EngineStudy, runner: object) -> Engine | None:
-        """See `Engine`: any task runner will do."""
-        return cls(study, runner) if isinstance(runner, TaskRunner) else None
 
     def prepare(self) -> list[tuple[int, str]]:
         """See `Engine`."""
@@ -274,9 +269,31 @@ class TaskRunnerEngine(Engine):
     def _look(self) -> None:
         """Look whether workers are gone; called every few seconds."""
 
+    def _is_there(self, seen: bool, gone: str) -> bool:
+        """Give everything up when what hands trials on has been missing for a while.
+
+        Args:
+            seen: Whether it was there just now.
+            gone: That it is gone, a sentence.
+
+        Returns:
+            What was seen.
+        """
+        if seen:
+            self._missing_since = None
+            return True
+        now = time.monotonic()
+        self._missing_since = self._missing_since or now
+        if now - self._missing_since > GONE:
+            self._give_up_all(gone)
+        return False
+
     def _submit(self, request: TrialRequest) -> TrialFuture:
         """Hand an attempt to the task runner."""
-        future: TrialFuture = self.runner.submit(
+        return self._submit_to(self.runner, request)
+
+    def _submit_to(self, runner: TaskRunner[Any], request: TrialRequest) -> TrialFuture:
+        future: TrialFuture = runner.submit(
             self._task, parameters={"request": request.to_message()}
         )
         return future

@@ -147,8 +147,7 @@ class Launcher:
             for _ in range(2):
                 pairs.append(os.pipe())  # noqa: PERF401 - what is open is closed if one fails
             with self._lock:
-                self._check_not_stopped()
-                self._check_is_to_run(request.number)
+                self._check_not_stopped(request.number)
                 command = {"do": "start", "order": order.to_json()}
                 # A server that is gone closes the pipes, which tells the supervisor.
                 with suppress(ConnectionClosed):
@@ -199,7 +198,7 @@ class Launcher:
             later.daemon = True
             later.start()
 
-    def why_stopped(self, number: int, when: str) -> str | None:
+    def why_stopped(self, number: int, when: str = "") -> str | None:
         """Why a trial was stopped, alone or with all; None where it was not.
 
         Args:
@@ -308,13 +307,9 @@ class Launcher:
             self._servers.discard(server)
         server.close()
 
-    def _check_is_to_run(self, number: int) -> None:
-        if number in self._stopped_trials:
-            raise TuningCancelled(f"the trial was stopped: {self._stopped_trials[number]}")
-
-    def _check_not_stopped(self) -> None:
-        if self.stopped.is_set():
-            raise TuningCancelled(self.describe_stop())
+    def _check_not_stopped(self, number: int = -1) -> None:
+        if (told := self.why_stopped(number)) is not None:
+            raise TuningCancelled(told)
 
 
 def _connected() -> tuple[int, int]:

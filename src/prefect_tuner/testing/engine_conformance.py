@@ -6,7 +6,6 @@ import re
 import time
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -222,7 +221,7 @@ def run_trials_on(
             raise arrival.answer.error
         request = flying.pop(arrival.number)
         if request.retry.tries_again(ending):
-            flying[request.number] = replace(request, attempt=request.attempt + 1)
+            flying[request.number] = request.again()
             engine.start(flying[request.number])
         else:
             ends[arrival.number] = ending
