@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from prefect_tuner.errors import InvalidConfiguration
 from prefect_tuner.flows.commands.option_listing import (
-    OptionDescription,
+    PartDescription,
     describe_options,
-    indented,
-    option_lines,
+    listing,
     summary_of,
 )
 from prefect_tuner.tasks.engines.engine_registry import (
@@ -19,24 +16,7 @@ from prefect_tuner.tasks.engines.engine_registry import (
 )
 
 
-@dataclass(frozen=True)
-class EngineDescription:
-    """One engine.
-
-    Attributes:
-        name: Its name.
-        summary: Where it runs trials, in a sentence.
-        options: Its options.
-        problem: Why it cannot be used; empty when it can.
-    """
-
-    name: str
-    summary: str = ""
-    options: tuple[OptionDescription, ...] = ()
-    problem: str = ""
-
-
-def describe_engines() -> list[EngineDescription]:
+def describe_engines() -> list[PartDescription]:
     """All engines, sorted by name.
 
     Example:
@@ -49,29 +29,20 @@ def describe_engines() -> list[EngineDescription]:
     return [_describe(name) for name in engine_names()]
 
 
-def engine_listing(engines: list[EngineDescription], width: int = 80) -> str:
+def engine_listing(engines: list[PartDescription], width: int = 80) -> str:
     """The engines as text.
 
     Args:
         engines: What to list.
         width: Characters in a line.
     """
-    return "\n\n".join("\n".join(_engine_lines(engine, width)) for engine in engines)
+    return listing(engines, DEFAULT_ENGINE, width)
 
 
-def _engine_lines(engine: EngineDescription, width: int) -> list[str]:
-    is_default = engine.name == DEFAULT_ENGINE
-    lines = [f"{engine.name} (default)" if is_default else engine.name]
-    lines += indented(engine.summary, width, 1)
-    if engine.problem:
-        return lines + indented(f"cannot be used: {engine.problem}", width, 1)
-    return lines + option_lines(engine.options, width)
-
-
-def _describe(name: str) -> EngineDescription:
+def _describe(name: str) -> PartDescription:
     try:
         engine = engine_class(name)
     except InvalidConfiguration as error:
         label = f"engine: {name!r} cannot be used: "
-        return EngineDescription(name, problem=str(error).removeprefix(label))
-    return EngineDescription(name, summary_of(engine), describe_options(engine.Options))
+        return PartDescription(name, problem=str(error).removeprefix(label))
+    return PartDescription(name, summary_of(engine), describe_options(engine.Options))

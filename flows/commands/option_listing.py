@@ -1,4 +1,4 @@
-"""What the listings of strategies and engines have in common: their options, described as text."""
+"""What the listings of strategies and engines have in common: parts with options, as text."""
 
 from __future__ import annotations
 
@@ -31,6 +31,47 @@ class OptionDescription:
     description: str
 
 
+@dataclass(frozen=True)
+class PartDescription:
+    """A strategy or an engine.
+
+    Attributes:
+        name: Its name.
+        summary: What it does, in a sentence.
+        options: Its options.
+        problem: Why it cannot be used; empty when it can.
+    """
+
+    name: str
+    summary: str = ""
+    options: tuple[OptionDescription, ...] = ()
+    problem: str = ""
+
+    @property
+    def told(self) -> str:
+        """What else there is to tell of it; or empty."""
+        return ""
+
+
+def listing(parts: Iterable[PartDescription], default: str, width: int = 80) -> str:
+    """Parts as text.
+
+    Args:
+        parts: What to list.
+        default: The name of the one that is taken where none is named.
+        width: Characters in a line.
+    """
+    return "\n\n".join("\n".join(_lines(part, part.name == default, width)) for part in parts)
+
+
+def _lines(part: PartDescription, is_default: bool, width: int) -> list[str]:
+    lines = [f"{part.name} (default)" if is_default else part.name]
+    lines += _indented(part.summary, width, 1)
+    if part.problem:
+        return lines + _indented(f"cannot be used: {part.problem}", width, 1)
+    return lines + _indented(part.told, width, 1) + _option_lines(part.options, width)
+
+
 def describe_options(model: type[BaseModel]) -> tuple[OptionDescription, ...]:
     """The options that a model has, in its order.
 
@@ -48,13 +89,13 @@ def describe_options(model: type[BaseModel]) -> tuple[OptionDescription, ...]:
     return tuple(_describe_option(name, field) for name, field in model.model_fields.items())
 
 
-def option_lines(options: Iterable[OptionDescription], width: int) -> list[str]:
+def _option_lines(options: Iterable[OptionDescription], width: int) -> list[str]:
     """Options as lines of a listing."""
     lines: list[str] = []
     for option in options:
         default = "required" if option.default is None else f"default {option.default}"
-        lines += indented(f"{option.name}: {option.type}, {default}", width, 1)
-        lines += indented(option.description, width, 2)
+        lines += _indented(f"{option.name}: {option.type}, {default}", width, 1)
+        lines += _indented(option.description, width, 2)
     return lines
 
 
@@ -64,7 +105,7 @@ def summary_of(described: type) -> str:
     return " ".join(first_paragraph.split()) or described.__qualname__
 
 
-def indented(text: str, width: int, depth: int) -> list[str]:
+def _indented(text: str, width: int, depth: int) -> list[str]:
     """A text in lines of at most so many characters, so many steps from the margin."""
     margin = " " * 4 * depth
     return textwrap.wrap(

@@ -6,10 +6,9 @@ from dataclasses import dataclass
 
 from prefect_tuner.errors import InvalidConfiguration
 from prefect_tuner.flows.commands.option_listing import (
-    OptionDescription,
+    PartDescription,
     describe_options,
-    indented,
-    option_lines,
+    listing,
     summary_of,
 )
 from prefect_tuner.strategies.factory import (
@@ -21,24 +20,22 @@ from prefect_tuner.strategies.factory import (
 
 
 @dataclass(frozen=True)
-class StrategyDescription:
+class StrategyDescription(PartDescription):
     """One strategy.
 
     Attributes:
-        name: Its name.
-        summary: What it does, in a sentence.
-        options: Its options.
         conditions: Whether it can search spaces with conditional parameters.
         constraints: Whether it can search spaces with constraints.
-        problem: Why it cannot be used; empty when it can.
     """
 
-    name: str
-    summary: str = ""
-    options: tuple[OptionDescription, ...] = ()
     conditions: bool = False
     constraints: bool = False
-    problem: str = ""
+
+    @property
+    def told(self) -> str:
+        """Which spaces it can search."""
+        supported = {"conditions": self.conditions, "constraints": self.constraints}
+        return ", ".join(f"{name}: {'yes' if able else 'no'}" for name, able in supported.items())
 
 
 def describe_strategies() -> list[StrategyDescription]:
@@ -61,19 +58,7 @@ def strategy_listing(strategies: list[StrategyDescription], width: int = 80) -> 
         strategies: What to list.
         width: Characters in a line.
     """
-    return "\n\n".join("\n".join(_strategy_lines(strategy, width)) for strategy in strategies)
-
-
-def _strategy_lines(strategy: StrategyDescription, width: int) -> list[str]:
-    is_default = strategy.name == DEFAULT_STRATEGY
-    lines = [f"{strategy.name} (default)" if is_default else strategy.name]
-    lines += indented(strategy.summary, width, 1)
-    if strategy.problem:
-        return [*lines, *indented(f"cannot be used: {strategy.problem}", width, 1)]
-    supported = {"conditions": strategy.conditions, "constraints": strategy.constraints}
-    told = ", ".join(f"{name}: {'yes' if able else 'no'}" for name, able in supported.items())
-    lines += indented(told, width, 1)
-    return lines + option_lines(strategy.options, width)
+    return listing(strategies, DEFAULT_STRATEGY, width)
 
 
 def _describe(name: str) -> StrategyDescription:

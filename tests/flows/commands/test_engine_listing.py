@@ -6,10 +6,10 @@ import pytest
 
 from prefect_tuner.flows.commands.command_line import main
 from prefect_tuner.flows.commands.engine_listing import (
-    EngineDescription,
     describe_engines,
     engine_listing,
 )
+from prefect_tuner.flows.commands.option_listing import PartDescription
 from prefect_tuner.tasks.engines import engine_registry
 
 
@@ -19,7 +19,7 @@ def _no_extras(plug_in: None, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(engine_registry, "find_spec", lambda _: None)
 
 
-def described(name: str) -> EngineDescription:
+def described(name: str) -> PartDescription:
     (found,) = [engine for engine in describe_engines() if engine.name == name]
     return found
 
