@@ -43,7 +43,7 @@ types: $(INSTALLED) ## Check types alone
 	@$(RUN) mypy tests benchmarks deployments
 
 benchmark: $(INSTALLED) ## Measure what a trial costs
-	@$(VENV)/bin/python benchmarks/overhead.py
+	@$(RUN) benchmarks.overhead
 
 frameworks: $(FRAMEWORKS) ## Try PyTorch, TensorFlow and others in trials (5 GB)
 	@$(RUN) pytest tests/frameworks

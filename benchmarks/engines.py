@@ -1,4 +1,4 @@
-"""What each engine costs: `python benchmarks/engines.py`, with `--help` for more.
+"""What each engine costs: `python -m benchmarks.engines`, with `--help` for more.
 
 For each engine, on a cluster of this machine that is started for it, in one flow run:
 
@@ -16,15 +16,15 @@ import argparse
 import atexit
 import os
 import shutil
-import sys
 import tempfile
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from functools import partial
 from pathlib import Path
 from statistics import median
 from typing import Any, NamedTuple
+
+from benchmarks.timing import logging_to, seconds
 
 ENGINES = ("local", "processes", "dask", "ray")
 SLEEP = 1.0
@@ -220,13 +220,6 @@ def nothing() -> None:
     """What the tasks do."""
 
 
-def seconds(call: Callable[[], object]) -> float:
-    """How long a call takes."""
-    start = time.perf_counter()
-    call()
-    return time.perf_counter() - start
-
-
 def report(costs: dict[str, Cost]) -> None:
     """Print the table."""
     print(f"{'':12}{'task':>10}{'trial':>10}{'ratio':>8}{'1.5 tasks + 10 ms':>19}{'in use':>16}")
@@ -239,22 +232,6 @@ def report(costs: dict[str, Cost]) -> None:
         )
         if cost.memory is not None:
             print(f"{'':12}the flow's process grows by {cost.memory / 1e3:.1f} kB a trial")
-
-
-def logging_to(file: Path, call: Callable[[], dict[str, Cost]]) -> dict[str, Cost]:
-    """Call with the standard error, where Prefect logs to, in a file; show it if the call fails."""
-    sys.stderr.flush()
-    terminal = os.dup(2)
-    with file.open("wb") as log:
-        os.dup2(log.fileno(), 2)
-    try:
-        return call()
-    except BaseException:
-        os.write(terminal, file.read_bytes()[-10_000:])
-        raise
-    finally:
-        os.dup2(terminal, 2)
-        os.close(terminal)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What a trial costs beyond its objective: `python benchmarks/overhead.py`, with `--help` for more.
+"""What a trial costs beyond its objective: `python -m benchmarks.overhead`, with `--help` for more.
 
 In turns, so that all meet the same machine, and each waited for before the next one starts:
 
@@ -19,13 +19,14 @@ import argparse
 import atexit
 import os
 import shutil
-import sys
 import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
 from statistics import median, quantiles
 from typing import NamedTuple
+
+from benchmarks.timing import logging_to, seconds
 
 BARE = "bare Prefect task"
 LIGHT = "trial, module without imports"
@@ -128,13 +129,6 @@ def nothing() -> None:
     """What the tasks do."""
 
 
-def seconds(call: Callable[[], object]) -> float:
-    """How long a call takes."""
-    start = time.perf_counter()
-    call()
-    return time.perf_counter() - start
-
-
 def report(measured: Measured) -> None:
     """Print the table, and how trials compare with what they were meant to cost."""
     warm = {kind: median(times) for kind, times in measured.seconds.items()}
@@ -158,22 +152,6 @@ def report(measured: Measured) -> None:
             f"  {warm[POOLED] / warm[kind]:5.1f} times below {POOLED} (meant: 10 at least), "
             f"{whole[POOLED] / whole[kind]:.1f} with the first"
         )
-
-
-def logging_to(file: Path, call: Callable[[], Measured]) -> Measured:
-    """Call with the standard error, where Prefect logs to, in a file; show it if the call fails."""
-    sys.stderr.flush()
-    terminal = os.dup(2)
-    with file.open("wb") as log:
-        os.dup2(log.fileno(), 2)
-    try:
-        return call()
-    except BaseException:
-        os.write(terminal, file.read_bytes()[-10_000:])
-        raise
-    finally:
-        os.dup2(terminal, 2)
-        os.close(terminal)
 
 
 if __name__ == "__main__":

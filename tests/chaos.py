@@ -18,6 +18,8 @@ import tempfile
 import threading
 import time
 from collections import Counter
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from random import Random, SystemRandom
 
@@ -296,11 +298,21 @@ def numbers_of(ledger: bytes, kind: str) -> list[int]:
     return [line["number"] for line in lines if line["type"] == kind]
 
 
-def main() -> None:
-    """Do it once, with the kills asked for."""
-    parser = argparse.ArgumentParser(description=__doc__)
+def run_chaos(
+    description: str | None,
+    kills: int,
+    made: Callable[[PrefectServer, Path, dict[str, int]], AbstractContextManager[Chaos]],
+) -> None:
+    """Do it once, as the command line asks for.
+
+    Args:
+        description: For `--help`.
+        kills: How many, where that is not said.
+        made: Makes it for a server that runs, a folder and a size.
+    """
+    parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--seed", type=int, default=SystemRandom().randrange(2**32))
-    parser.add_argument("--kills", type=int, default=40)
+    parser.add_argument("--kills", type=int, default=kills)
     parser.add_argument("--trials", type=int, default=60)
     parser.add_argument("--concurrency", type=int, default=4)
     asked = parser.parse_args()
@@ -308,15 +320,21 @@ def main() -> None:
     sys.stdout.flush()
     with tempfile.TemporaryDirectory(prefix="prefect-tuner-chaos-") as folder:
         server = PrefectServer()
-        size = {"trials": asked.trials, "concurrency": asked.concurrency}
+        size = {"seed": asked.seed, "trials": asked.trials, "concurrency": asked.concurrency}
         try:
             server.start()
-            chaos = Chaos(server, Path(folder), seed=asked.seed, **size)
-            sys.stdout.write(f"{chaos.run(asked.kills)}\n")
+            with made(server, Path(folder), size) as chaos:
+                sys.stdout.write(f"{chaos.run(asked.kills)}\n")
         finally:
             server.kill()
             server.remove()
 
 
+def _on_this_machine(
+    server: PrefectServer, folder: Path, size: dict[str, int]
+) -> AbstractContextManager[Chaos]:
+    return nullcontext(Chaos(server, folder, **size))
+
+
 if __name__ == "__main__":
-    main()
+    run_chaos(__doc__, 40, _on_this_machine)

@@ -7,17 +7,15 @@ The study that is left in peace runs without Dask: both have the same digest.
 
 from __future__ import annotations
 
-import argparse
 import os
-import sys
-import tempfile
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from random import SystemRandom
 from typing import Any
 
 from prefect_tuner.tasks.process_table.process_tree import descendants
-from tests.chaos import STUDY, Chaos, numbers_of
+from tests.chaos import STUDY, Chaos, numbers_of, run_chaos
 from tests.marked_processes import runs
 from tests.prefect_server import PrefectServer
 from tests.tasks.engines.dask_cluster import DaskCluster
@@ -75,30 +73,14 @@ class ChaosOnDask(Chaos):
         return Counter(numbers_of(self._last, "interrupted"))
 
 
-def main() -> None:
-    """Do it once, with the kills asked for."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seed", type=int, default=SystemRandom().randrange(2**32))
-    parser.add_argument("--kills", type=int, default=20)
-    parser.add_argument("--trials", type=int, default=60)
-    parser.add_argument("--concurrency", type=int, default=4)
-    asked = parser.parse_args()
-    sys.stdout.write(f"seed {asked.seed}\n")
-    sys.stdout.flush()
-    with tempfile.TemporaryDirectory(prefix="prefect-tuner-chaos-") as name:
-        folder = Path(name)
-        server = PrefectServer()
-        server.take_over(os.environ)
-        size = {"trials": asked.trials, "concurrency": asked.concurrency}
-        try:
-            server.start()
-            with DaskCluster(folder, workers=asked.concurrency) as cluster:
-                chaos = ChaosOnDask(cluster, server, folder, seed=asked.seed, **size)
-                sys.stdout.write(f"{chaos.run(asked.kills)}\n")
-        finally:
-            server.kill()
-            server.remove()
+@contextmanager
+def _on_a_cluster(
+    server: PrefectServer, folder: Path, size: dict[str, int]
+) -> Iterator[ChaosOnDask]:
+    server.take_over(os.environ)  # For the workers.
+    with DaskCluster(folder, workers=size["concurrency"]) as cluster:
+        yield ChaosOnDask(cluster, server, folder, **size)
 
 
 if __name__ == "__main__":
-    main()
+    run_chaos(__doc__, 20, _on_a_cluster)

@@ -11,6 +11,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from prefect_tuner.tasks.engines.network_address import is_open
 from tests.polling import eventually
 
 
@@ -20,6 +21,11 @@ def free_port() -> int:
         taken.bind(("127.0.0.1", 0))
         port: int = taken.getsockname()[1]
         return port
+
+
+def assert_open(port: int) -> None:
+    """Assert that somebody of this machine takes connections there."""
+    assert is_open("127.0.0.1", port), f"nobody answers at port {port}"
 
 
 class DaskCluster:
@@ -59,7 +65,7 @@ class DaskCluster:
         """Start it, once more after `kill_scheduler`, at the same address."""
         arguments = ["--host", "127.0.0.1", "--port", str(self._port), "--dashboard-address", ":0"]
         self._scheduler = self._started("dask_scheduler", *arguments)
-        eventually(self._assert_open, timeout=60)
+        eventually(lambda: assert_open(self._port), timeout=60)
 
     def start_worker(self) -> None:
         """Start a worker that runs one trial at a time, under a nanny that starts it again."""
@@ -85,9 +91,3 @@ class DaskCluster:
             return subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
             )
-
-    def _assert_open(self) -> None:
-        try:
-            socket.create_connection(("127.0.0.1", self._port), timeout=5).close()
-        except OSError as error:
-            raise AssertionError(str(error)) from error

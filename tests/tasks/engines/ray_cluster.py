@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -15,7 +14,7 @@ from typing import Self
 
 from prefect_tuner.tasks.process_table.process_tree import descendants
 from tests.polling import eventually
-from tests.tasks.engines.dask_cluster import free_port
+from tests.tasks.engines.dask_cluster import assert_open, free_port
 
 _ENVIRONMENT = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_AUTH_MODE": "disabled"}
 
@@ -45,14 +44,8 @@ class RayCluster:
             stderr=subprocess.DEVNULL,
             start_new_session=True,
         )
-        eventually(self._assert_open, timeout=60)
+        eventually(lambda: assert_open(self._port), timeout=60)
         return self
-
-    def _assert_open(self) -> None:
-        try:
-            socket.create_connection(("127.0.0.1", self._port), timeout=5).close()
-        except OSError as error:
-            raise AssertionError(str(error)) from error
 
     def __exit__(
         self,
