@@ -83,16 +83,16 @@ def run_study(plan: StudyPlan, name: str) -> TuningResult:
     with opened.ledger, _delivered_when_terminated(), observing as observers:
         for level, note in opened.notes:
             logger.log(level, "%s", note)
-        loop = TrialLoop(
-            study=opened.recorded,
-            config=plan.config,
-            budget=opened.plan.budget,
-            notify=observers.notify,
-        )
-        stopped_before = loop.resume()
-        if stopped_before is not None:  # No engine is started for it.
-            result = _complete_before(opened, objective, loop, observers, stopped_before, logger)
-        else:
+        try:
+            loop = TrialLoop(
+                study=opened.recorded,
+                config=plan.config,
+                budget=opened.plan.budget,
+                notify=observers.notify,
+            )
+            stopped_before = loop.resume()
+            if stopped_before is not None:  # No engine is started for it.
+                return _complete_before(opened, objective, loop, observers, stopped_before, logger)
             if opened.continuation:
                 logger.info("%s", opened.continuation)
             about = _engine_study(plan, opened.name, objective, logger)
@@ -103,16 +103,12 @@ def run_study(plan: StudyPlan, name: str) -> TuningResult:
                 opened.recorded.begin()
                 cancellation.tell(loop.interrupt)
                 claim_lost.tell(loop.interrupt)
-                result = _observed_run(
-                    opened,
-                    objective,
-                    loop,
-                    observers,
-                    lambda: _completed(opened, loop.run(engine)),
+                return _observed_run(
+                    opened, objective, loop, observers, lambda: _completed(opened, loop.run(engine))
                 )
-        # Observers may take their time to hear the rest: nobody has to wait for them.
-        opened.ledger.close()
-        return result
+        finally:
+            # Observers may take their time to hear the rest: nobody has to wait for them.
+            opened.ledger.close()
 
 
 def _complete_before(
