@@ -21,14 +21,18 @@ from prefect_tuner import (
     TrainingError,
     Trial,
     TrialContext,
+    TrialFailed,
     TunerConfig,
+    TuningObserver,
     tune,
 )
 from prefect_tuner.errors import InternalTunerError
+from prefect_tuner.flows.storage.ledger_file import LedgerFile
 from tests.flows.flow_runs import X, run_tune
 from tests.flows.objectives import QUICK_END, by_number, value
 from tests.flows.processes import assert_gone
 from tests.messages import STOPPED_BEFORE_IT_STARTED
+from tests.polling import eventually
 
 pytestmark = pytest.mark.usefixtures("prefect_server")
 
@@ -137,3 +141,23 @@ def test_a_study_that_fails_leaves_the_next_one_alone() -> None:
     with pytest.raises(TrainingError):
         tune(by_number(["raise"]), X, config=TunerConfig(max_trials=1))
     assert run_tune(value, max_trials=1).outcomes == ["completed"]
+
+
+def test_a_study_that_failed_is_free_while_its_observers_still_hear_of_it(tmp_path: Path) -> None:
+    ledger = LedgerFile(tmp_path, "failing")
+    released = []
+
+    class Slow(TuningObserver):
+        def on_trial_failed(self, _: TrialFailed) -> None:
+            def free() -> None:
+                assert ledger.holder() is None
+
+            eventually(free, timeout=20)
+            released.append(True)
+
+    run = run_tune(
+        "json:loads", study="failing", storage=str(tmp_path), max_trials=1, observers=[Slow()]
+    )
+    with pytest.raises(TrainingError, match="no trial has a metric"):
+        assert run.result
+    assert released == [True]
