@@ -159,5 +159,5 @@ def test_a_study_that_failed_is_free_while_its_observers_still_hear_of_it(tmp_pa
         "json:loads", study="failing", storage=str(tmp_path), max_trials=1, observers=[Slow()]
     )
     with pytest.raises(TrainingError, match="no trial has a metric"):
-        assert run.result
+        run.state.result()
     assert released == [True]
