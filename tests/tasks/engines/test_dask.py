@@ -25,7 +25,12 @@ from tests.polling import eventually
 from tests.tasks.engines.dask_cluster import DaskCluster, free_port
 from tests.tasks.engines.studies import StudiesOnEngine, WorkersAreLost
 
-pytestmark = [pytest.mark.usefixtures("prefect_server"), pytest.mark.slow]
+pytestmark = [
+    pytest.mark.usefixtures("prefect_server"),
+    pytest.mark.slow,
+    # Each worker that is started imports all of Prefect, several at a time.
+    pytest.mark.timeout(400),
+]
 
 
 class OnDask(EngineConformance):

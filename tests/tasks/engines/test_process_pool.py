@@ -10,14 +10,18 @@ from prefect_tuner.tasks.engine import Engine, EngineOptions, EngineStudy
 from prefect_tuner.tasks.engines.process_pool import ProcessPoolEngine
 from tests.tasks.engines.studies import StudiesOnEngine, WorkersAreLost
 
+pytestmark = [
+    pytest.mark.usefixtures("prefect_server"),
+    # Each process of a pool imports all of Prefect, several at a time.
+    pytest.mark.timeout(400),
+]
 
-@pytest.mark.usefixtures("prefect_server")
+
 class TestProcessPoolEngine(WorkersAreLost):
     @classmethod
     def engine(cls, study: EngineStudy) -> AbstractContextManager[Engine]:
         return ProcessPoolEngine.opened(study, EngineOptions())
 
 
-@pytest.mark.usefixtures("prefect_server")
 class TestStudiesOnProcesses(StudiesOnEngine):
     name = "processes"

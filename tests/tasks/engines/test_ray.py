@@ -15,7 +15,12 @@ from prefect_tuner.testing import EngineConformance
 from tests.tasks.engines.ray_cluster import RayCluster
 from tests.tasks.engines.studies import StudiesOnEngine, WorkersAreLost
 
-pytestmark = [pytest.mark.usefixtures("prefect_server"), pytest.mark.slow]
+pytestmark = [
+    pytest.mark.usefixtures("prefect_server"),
+    pytest.mark.slow,
+    # Each worker that is started imports all of Prefect, several at a time.
+    pytest.mark.timeout(400),
+]
 
 
 class OnRay(EngineConformance):
