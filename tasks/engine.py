@@ -6,16 +6,18 @@ import queue
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from prefect.exceptions import Pause
 from pydantic import BaseModel, ConfigDict
 
 from prefect_tuner.ending import describe_stop
+from prefect_tuner.errors import InvalidConfiguration
 from prefect_tuner.tasks.objectives.objective import ObjectiveSpec
 from prefect_tuner.tasks.processes.isolation import LaunchSettings
 from prefect_tuner.tasks.workers.trial_request import RetryPolicy, TrialAnswer, TrialRequest
+from prefect_tuner.trial import TrialLimits
 
 
 class EngineOptions(BaseModel):
@@ -41,6 +43,8 @@ class EngineStudy:
         launch: How their processes are started, and how many run at the same time.
         retry: Which trials are tried again.
         log: Takes a level of Python's logging, and a line for the log of the study.
+        limits: What each trial may take.
+        id: The same in all runs of the study, and no other study's; empty where it has but one.
     """
 
     name: str
@@ -48,6 +52,21 @@ class EngineStudy:
     launch: LaunchSettings
     retry: RetryPolicy
     log: Callable[[int, str], None]
+    limits: TrialLimits = field(default_factory=TrialLimits)
+    id: str = ""
+
+    def check_no_devices(self) -> None:
+        """Check that trials get no devices of this machine, for engines that run them elsewhere.
+
+        Raises:
+            InvalidConfiguration: They do.
+        """
+        if self.launch.devices:
+            raise InvalidConfiguration(
+                f"config.devices: are those of this machine, got {list(self.launch.devices)} for "
+                "trials that run elsewhere; there a trial gets its device from its worker, by the "
+                "engine's options, such as resources, num_gpus or job_variables"
+            )
 
 
 @dataclass(frozen=True)
@@ -138,6 +157,17 @@ class Engine(ABC):
     @abstractmethod
     def start(self, request: TrialRequest) -> None:
         """Have an attempt run, now or as soon as there is a place."""
+
+    def adopt(self, request: TrialRequest) -> bool:  # noqa: ARG002 - for some
+        """Go on with an attempt that an earlier run of the study has started, if it lives on.
+
+        Args:
+            request: As that run has made it, apart from what differs from run to run.
+
+        Returns:
+            Whether an arrival follows, as after `start`.
+        """
+        return False
 
     @abstractmethod
     def stop_trial(self, number: int, reason: str) -> None:

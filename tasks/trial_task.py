@@ -11,13 +11,13 @@ from typing import Any, TypeAlias, cast
 from prefect import Task, task
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State, StateDetails, StateType
-from prefect.context import TaskRunContext
+from prefect.context import FlowRunContext, TaskRunContext
 from prefect.logging import get_logger, get_run_logger
 from prefect.runtime import task_run
 from prefect.utilities.annotations import quote
 
 from prefect_tuner.ending import Ending
-from prefect_tuner.errors import EngineError, ObjectiveNotFound, TunerError
+from prefect_tuner.errors import EngineError, ObjectiveNotFound
 from prefect_tuner.tasks.messages.attempt_request import AttemptRequest
 from prefect_tuner.tasks.processes.attempt import run_attempt
 from prefect_tuner.tasks.trial_process.run_context import describe_run_context
@@ -51,7 +51,7 @@ def supervise_trial(request: Mapping[str, Any]) -> State[dict[str, Any]]:
     """Run one attempt at a trial and turn its outcome into the state of the task run.
 
     Retries in the same task run are Prefect's own, set by `trial_task`: an attempt that is to be
-    followed by another raises, the last one returns its state.
+    followed by another raises, the last one returns its state. The flow `trial` calls it as well.
 
     Args:
         request: The message of a `TrialRequest`.
@@ -70,7 +70,9 @@ def supervise_trial(request: Mapping[str, Any]) -> State[dict[str, Any]]:
         asked = replace(asked, attempt=asked.attempt + (task_run.run_count or 1) - 1)
         admitted = host.admit(asked, log)
     except (EngineError, ObjectiveNotFound) as error:
-        return _refused(error)
+        answer = TrialAnswer.refused(error)
+        host.refused(answer)
+        return _state(StateType.FAILED, "Failed", f"not run: {answer.refusal}", answer)
     described = describe_params(asked.params)
     if isinstance(admitted, Ending):
         ending = admitted
@@ -136,11 +138,6 @@ def describe_ending(ending: Ending) -> str:
     return text + (f", attempt {ending.attempts}" if ending.attempts > 1 else "")
 
 
-def _refused(error: TunerError) -> State[dict[str, Any]]:
-    answer = TrialAnswer.refused(error)
-    return _state(StateType.FAILED, "Failed", f"not run: {answer.refusal}", answer)
-
-
 def _state(kind: StateType, name: str, message: str, answer: TrialAnswer) -> State[dict[str, Any]]:
     return State(
         type=kind,
@@ -153,6 +150,7 @@ def _state(kind: StateType, name: str, message: str, answer: TrialAnswer) -> Sta
 
 
 def _trial_log() -> Callable[[int, str], None]:
-    """Where the trial's lines go: to its task run, or outside of one to Python's logging."""
-    logger: Any = get_logger("trial") if TaskRunContext.get() is None else get_run_logger()
+    """Where the trial's lines go: to its run, or outside of one to Python's logging."""
+    in_a_run = TaskRunContext.get() is not None or FlowRunContext.get() is not None
+    logger: Any = get_run_logger() if in_a_run else get_logger("trial")
     return lambda level, text: logger.log(level, "%s", text)

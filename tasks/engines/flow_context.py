@@ -1,4 +1,4 @@
-"""What a task run on a worker knows of its flow run."""
+"""The study's flow run, and what a task run on a worker knows of it."""
 
 from __future__ import annotations
 
@@ -10,6 +10,20 @@ from typing import Any
 from prefect import Flow
 from prefect.context import FlowRunContext
 from prefect.task_runners import ThreadPoolTaskRunner
+
+from prefect_tuner.errors import EngineError
+
+
+def study_flow_run() -> str:
+    """The id of the flow run that the caller is in.
+
+    Raises:
+        EngineError: It is in none.
+    """
+    context = FlowRunContext.get()
+    if context is None or context.flow_run is None:
+        raise EngineError("trials that run elsewhere need a flow run of Prefect")
+    return str(context.flow_run.id)
 
 
 def _stand_in() -> None:

@@ -7,7 +7,8 @@ import logging
 import threading
 from collections.abc import Callable
 
-from prefect_tuner.tasks.workers.study_mailbox import StudyMailbox, without_retries
+from prefect_tuner.tasks.workers.flow_run_notes import without_retries
+from prefect_tuner.tasks.workers.study_mailbox import StudyMailbox
 
 BEAT = 5.0
 """Seconds between two signs of life; a worker takes four that are missing for the study's end."""

@@ -14,16 +14,15 @@ from typing import Any
 
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import State
-from prefect.context import FlowRunContext
 from prefect.states import Crashed
 from prefect.task_runners import TaskRunner
 
 from prefect_tuner.ending import Ending
-from prefect_tuner.errors import EngineError, InvalidConfiguration, TuningCancelled
+from prefect_tuner.errors import EngineError, TuningCancelled
 from prefect_tuner.printable_text import shortened
 from prefect_tuner.redaction import shown_error
 from prefect_tuner.tasks.engine import Arrival, Engine, EngineStudy
-from prefect_tuner.tasks.engines.flow_context import light_flow_context
+from prefect_tuner.tasks.engines.flow_context import light_flow_context, study_flow_run
 from prefect_tuner.tasks.engines.study_beat import StudyBeat
 from prefect_tuner.tasks.engines.task_futures import TrialFuture, arrival_of
 from prefect_tuner.tasks.trial_task import trial_task
@@ -77,17 +76,8 @@ class TaskRunnerEngine(Engine):
 
     def prepare(self) -> list[tuple[int, str]]:
         """See `Engine`."""
-        if self.study.launch.devices:
-            raise InvalidConfiguration(
-                "config.devices: are those of this machine, got "
-                f"{list(self.study.launch.devices)} for trials that run elsewhere; there a trial "
-                "gets its device from its worker, by the engine's options, such as resources or "
-                "num_gpus"
-            )
-        context = FlowRunContext.get()
-        if context is None or context.flow_run is None:
-            raise EngineError("trials that run elsewhere need a flow run of Prefect")
-        self._flow_run = str(context.flow_run.id)
+        self.study.check_no_devices()
+        self._flow_run = study_flow_run()
         self._mailbox = StudyMailbox(self._flow_run, self._run)
         self._mailbox.open()
         self._beat = StudyBeat(self._mailbox)

@@ -1,4 +1,4 @@
-"""Prefect inside of a trial: the process is part of the trial's task run.
+"""Prefect inside of a trial: the process is part of the trial's task run, or of its flow run.
 
 `get_run_logger`, `prefect.runtime`, artifacts, tasks and subflows work in an objective as they do
 in any task. Prefect is not imported for that: the process asks for its run context once the
@@ -25,15 +25,16 @@ def describe_run_context() -> bytes:
     from prefect.context import FlowRunContext, TagsContext, TaskRunContext
 
     flow, task = FlowRunContext.get(), TaskRunContext.get()
-    if flow is None or flow.flow is None or flow.flow_run is None or task is None:
+    if flow is None or flow.flow is None or flow.flow_run is None:
         return b""
-    described = {
+    described: dict[str, Any] = {
         "flow": flow.flow.name,
         "flow_run": flow.flow_run.model_dump(mode="json", exclude={"state"}),
-        "task": task.task.name,
-        "task_run": task.task_run.model_dump(mode="json", exclude={"state"}),
         "tags": sorted(TagsContext.get().current_tags),
     }
+    if task is not None:
+        described["task"] = task.task.name
+        described["task_run"] = task.task_run.model_dump(mode="json", exclude={"state"})
     return json.dumps(described).encode()
 
 
@@ -66,7 +67,10 @@ class TrialRunContext:
 
         described = json.loads(answer)
         self._entered.enter_context(hydrated_context(_contexts(described)))
-        _route_log_records(self._pipe, described["task_run"]["id"])
+        if "task_run" in described:
+            _route_log_records(self._pipe, "task_run_id", described["task_run"]["id"])
+        else:
+            _route_log_records(self._pipe, "flow_run_id", described["flow_run"]["id"])
 
 
 def _contexts(described: dict[str, Any]) -> dict[str, Any]:
@@ -79,24 +83,26 @@ def _contexts(described: dict[str, Any]) -> dict[str, Any]:
         """Stands for the flow and the task, which run elsewhere."""
 
     flow_run = FlowRun.model_validate(described["flow_run"])
-    return {
+    contexts: dict[str, Any] = {
         "flow_run_context": {
             "flow": Flow(trial, name=described["flow"]),
             "flow_run": flow_run,
             "parameters": flow_run.parameters,
             "result_store": ResultStore(),
         },
-        "task_run_context": {
+        "tags_context": {"current_tags": described["tags"]},
+    }
+    if "task_run" in described:
+        contexts["task_run_context"] = {
             "task": Task(trial, name=described["task"]),
             "task_run": TaskRun.model_validate(described["task_run"]),
             "parameters": {},
             "result_store": ResultStore(),
-        },
-        "tags_context": {"current_tags": described["tags"]},
-    }
+        }
+    return contexts
 
 
-def _route_log_records(pipe: ReportPipe, task_run: str) -> None:
+def _route_log_records(pipe: ReportPipe, field: str, run: str) -> None:
     """Send what is logged for the trial to the supervisor; nothing is printed as well.
 
     Prefect's own handler sends what is logged for other runs: tasks and subflows of the objective.
@@ -104,7 +110,9 @@ def _route_log_records(pipe: ReportPipe, task_run: str) -> None:
     from prefect.logging.handlers import APILogHandler
 
     def is_the_trials(record: logging.LogRecord) -> bool:
-        return str(getattr(record, "task_run_id", "")) == task_run
+        # What is logged for a task of the objective names the flow run as well.
+        is_another = field == "flow_run_id" and getattr(record, "task_run_id", None) is not None
+        return str(getattr(record, field, "")) == run and not is_another
 
     class ToSupervisor(logging.Handler):
         def emit(self, record: logging.LogRecord) -> None:

@@ -10,7 +10,7 @@ from typing import TypeAlias
 
 from prefect_tuner.ending import Ending
 from prefect_tuner.tasks.processes.launcher import Launcher
-from prefect_tuner.tasks.workers.trial_request import TrialRequest
+from prefect_tuner.tasks.workers.trial_request import TrialAnswer, TrialRequest
 
 Log: TypeAlias = Callable[[int, str], None]
 """Takes a level of Python's logging, and a line."""
@@ -37,6 +37,9 @@ class TrialHost(ABC):
 
     def ended(self, request: TrialRequest, ending: Ending) -> None:  # noqa: B027 - for some
         """Hear of the end of an attempt, before its task run ends."""
+
+    def refused(self, answer: TrialAnswer) -> None:  # noqa: B027 - for some
+        """Hear that no trial of the study can be run here."""
 
     def goes_on(self, request: TrialRequest, ending: Ending) -> bool:  # noqa: ARG002 - for some
         """Whether the same task run makes the next attempt, after one that is to be followed.

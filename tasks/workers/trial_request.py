@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Self
@@ -15,8 +17,20 @@ from prefect_tuner.tasks.processes.isolation import LaunchSettings
 from prefect_tuner.tasks.workers.worker_name import this_worker
 from prefect_tuner.trial import Outcome, TrialLimits
 
-MESSAGE_VERSION = 1
+MESSAGE_VERSION = 2
 """The version of requests and answers."""
+
+_OBJECTIVE_AS_TEXT = (
+    "name",
+    "path",
+    "sys_path",
+    "directory",
+    "argv",
+    "parameters",
+    "conditional",
+    "key",
+)
+"""What is told of an objective where nothing but text travels."""
 
 
 @dataclass(frozen=True)
@@ -68,6 +82,7 @@ class TrialRequest:
             this time included.
         flow_run: The id of the study's flow run.
         run: A name of this run of the study that no other one has.
+        before: How many times the objective was started in earlier runs of the study.
     """
 
     study: str
@@ -82,6 +97,7 @@ class TrialRequest:
     attempt: int = 1
     flow_run: str = ""
     run: str = ""
+    before: int = 0
 
     @property
     def name(self) -> str:
@@ -97,6 +113,25 @@ class TrialRequest:
     def again(self) -> TrialRequest:
         """The request for the next attempt at the same trial."""
         return replace(self, attempt=self.attempt + 1)
+
+    def lasting_name(self, study_id: str) -> str:
+        """What an attempt is called in all runs of its study, and no other attempt is.
+
+        Args:
+            study_id: What no other study has.
+        """
+        tried = json.dumps([self.params, self.seed, self.objective.path])
+        digest = hashlib.sha256(tried.encode()).hexdigest()[:12]
+        return f"{study_id}-{self.number}-{self.before + self.attempt}-{digest}"
+
+    def to_text(self) -> str:
+        """The request as JSON, with its objective by path alone.
+
+        As text it comes back as it was: a database may keep the number 1e16 of JSON as an integer.
+        """
+        message = self.to_message()
+        objective = {name: message["objective"][name] for name in _OBJECTIVE_AS_TEXT}
+        return json.dumps({**message, "objective": objective})
 
     def to_message(self) -> dict[str, Any]:
         """The request as plain data: texts, numbers, bytes, and lists and mappings of them."""
@@ -138,6 +173,23 @@ class TrialRequest:
                 "launch": LaunchSettings(**data["launch"]),
             }
         )
+
+
+def message_from_text(text: str) -> dict[str, Any]:
+    """The message of a request from its text, which may have been written by anybody.
+
+    Raises:
+        EngineError: It is no text of a request.
+    """
+    try:
+        message: dict[str, Any] = json.loads(text)
+        objective = {name: message["objective"][name] for name in _OBJECTIVE_AS_TEXT}
+    except (ValueError, TypeError, KeyError) as error:
+        raise EngineError(
+            f"request: must be the JSON text of a trial's request, as a study writes it: {error!r}"
+        ) from error
+    lists = {name: tuple(each) for name, each in objective.items() if isinstance(each, list)}
+    return {**message, "objective": {**objective, **lists}}
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,9 @@
-"""The host of trials on a worker: in another process than that of their study."""
+"""The hosts of trials on workers: in other processes than that of their study."""
 
 from __future__ import annotations
 
 import logging
+from abc import abstractmethod
 from contextlib import suppress
 from dataclasses import replace
 from typing import final
@@ -15,10 +16,12 @@ from prefect_tuner.tasks.processes.isolation import LaunchSettings
 from prefect_tuner.tasks.processes.launcher import Launcher
 from prefect_tuner.tasks.processes.thread_limits import thread_limit
 from prefect_tuner.tasks.workers.prefect_environment import prefect_environment
-from prefect_tuner.tasks.workers.study_watch import StudyWatch, watch_over
+from prefect_tuner.tasks.workers.study_watch import watch_over
 from prefect_tuner.tasks.workers.trial_host import Log, TrialHost
 from prefect_tuner.tasks.workers.trial_request import TrialAnswer, TrialRequest
+from prefect_tuner.tasks.workers.watch import Watch
 from prefect_tuner.tasks.workers.worker_name import this_worker
+from prefect_tuner.tasks.workers.worker_paths import found_here
 from prefect_tuner.trial import Outcome
 
 OUTAGE = 600.0
@@ -36,17 +39,19 @@ def lost(worker: str) -> str:
     return f"its worker was lost: {worker}" if worker else "its worker was lost"
 
 
-@final
-class WorkerHost(TrialHost):
+class FarHost(TrialHost):
     """Admits attempts that nobody has begun, while their study goes on."""
+
+    last_words = LAST_WORDS
+    """Seconds for which a server that is away is waited for to keep an answer."""
 
     def admit(self, request: TrialRequest, log: Log) -> Launcher | Ending:
         """See `TrialHost`."""
-        watch = _watch(request)
+        watch = self._reach(request)
         before = watch.mailbox.claim(request.name, this_worker(), OUTAGE)
         if before is not None:
             return self._begun_before(watch, request, before)
-        launcher = watch.launcher(request.objective, lambda: _settings(request))
+        launcher = watch.launcher(found_here(request.objective), lambda: _settings(request))
         if watch.is_over:
             return _cancelled(request, launcher.describe_stop("before the trial started"))
         try:
@@ -58,7 +63,7 @@ class WorkerHost(TrialHost):
         with suppress(IndexError):  # The first trial here tells them, of whichever thread.
             while True:
                 log(*launcher.notes.pop(0))
-        if request.attempt > 1:
+        if request.attempt > 1 and request.retry.delay > 0:
             log(logging.INFO, f"Attempt {request.attempt} follows in {request.retry.delay:g} s")
             launcher.stopped.wait(request.retry.delay)
         return launcher
@@ -67,11 +72,27 @@ class WorkerHost(TrialHost):
         """Keep the end where the study finds it, whatever becomes of this worker."""
         if ending.outcome is Outcome.CANCELLED:
             return
-        answer = TrialAnswer(replace(ending, traceback="")).to_message()
-        with suppress(Exception):  # The study gets it by the task run as well.
-            _watch(request).mailbox.record_answer(request.name, answer, LAST_WORDS)
+        answer = TrialAnswer(replace(ending, traceback=""))
+        with suppress(Exception):  # Most studies get it by the task run as well.
+            self._watch(request).mailbox.record_answer(
+                request.name, answer.to_message(), self.last_words
+            )
 
-    def _begun_before(self, watch: StudyWatch, request: TrialRequest, worker: str) -> Ending:
+    @abstractmethod
+    def _watch(self, request: TrialRequest) -> Watch:
+        """What this process has of the study of an attempt, begun when first asked for."""
+
+    def _reach(self, request: TrialRequest) -> Watch:
+        try:
+            return self._watch(request)
+        except Exception as error:
+            server = get_current_settings().api.url
+            raise EngineError(
+                f"{this_worker()} cannot run trials: it does not reach the Prefect API at "
+                f"{server}: {error!r}"
+            ) from error
+
+    def _begun_before(self, watch: Watch, request: TrialRequest, worker: str) -> Ending:
         answer = watch.mailbox.answer(request.name)
         ending = None if answer is None else TrialAnswer.from_message(answer).ending
         if ending is not None:
@@ -81,15 +102,12 @@ class WorkerHost(TrialHost):
         return Ending(Outcome.CRASHED, lost(worker), attempts=request.attempt)
 
 
-def _watch(request: TrialRequest) -> StudyWatch:
-    try:
+@final
+class WorkerHost(FarHost):
+    """The host of task runs, in a process that may have trials of many studies."""
+
+    def _watch(self, request: TrialRequest) -> Watch:
         return watch_over(request.flow_run, request.run)
-    except Exception as error:
-        server = get_current_settings().api.url
-        raise EngineError(
-            f"{this_worker()} cannot run trials: it does not reach the Prefect API at {server}: "
-            f"{error!r}"
-        ) from error
 
 
 def _settings(request: TrialRequest) -> LaunchSettings:
