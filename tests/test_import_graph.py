@@ -49,7 +49,8 @@ MAY_IMPORT = {
     "tasks.processes": "tasks.messages tasks.objectives tasks.process_table",
     "tasks.workers": "tasks.objectives tasks.processes",
     "tasks": "tasks.messages tasks.objectives tasks.processes tasks.trial_process tasks.workers",
-    "tasks.engines": "tasks tasks.objectives tasks.processes tasks.workers",
+    "tasks.flow_runs": "tasks.workers",
+    "tasks.engines": "tasks tasks.flow_runs tasks.objectives tasks.processes tasks.workers",
     "flows.study": "search_space strategies",
     "flows.storage": "tasks.process_table",
     "flows.ledger": "search_space strategies flows.storage flows.study",
@@ -58,7 +59,8 @@ MAY_IMPORT = {
     "flows.run": "search_space strategies tasks tasks.source_code tasks.objectives tasks.processes "
     "tasks.workers tasks.engines "
     "flows.ledger flows.observers flows.storage flows.study",
-    "flows": "strategies tasks.engines tasks.objectives flows.observers flows.run flows.study",
+    "flows": "strategies tasks tasks.engines tasks.objectives tasks.workers flows.observers "
+    "flows.run flows.study",
     "flows.commands": "strategies tasks.engines tasks.objectives tasks.processes flows "
     "flows.ledger flows.observers flows.reports flows.run flows.storage flows.study",
     "testing": "search_space strategies tasks tasks.objectives tasks.processes tasks.workers "

@@ -164,7 +164,10 @@ class AskedRecord(_Record):
 
 
 class AttemptRecord(_Record):
-    """The objective is about to be called, for the `attempt`-th time."""
+    """The objective is about to be called, for the `attempt`-th time.
+
+    The number of the last attempt again: it was begun in an earlier run and goes on in this one.
+    """
 
     type: Literal["attempt"] = "attempt"
     number: int

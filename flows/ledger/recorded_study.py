@@ -118,6 +118,10 @@ class RecordedStudy:
         """In a reproducible study, how many trials before it a suggestion does not depend on."""
         return self.study.lag
 
+    def attempts_before(self, number: int) -> int:
+        """How often the objective was called for a trial before this run."""
+        return self.state.attempts_before.get(number, 0)
+
     def check_ledger(self) -> None:
         """Raise what the ledger failed by, if it did.
 
@@ -169,12 +173,16 @@ class RecordedStudy:
         records: list[Record] = []
         if trial.number == len(self.state.trials):
             records.append(AskedRecord.of(trial))
-        attempt = self._attempts_before(trial.number) + 1
+        attempt = self.attempts_before(trial.number) + 1
         self._ledger.append(*records, AttemptRecord.of(trial.number, attempt))
+
+    def adopt(self, trial: Trial) -> None:
+        """Write down that an attempt goes on that an earlier run has started."""
+        self._ledger.append(AttemptRecord.of(trial.number, self.attempts_before(trial.number)))
 
     def retry(self, number: int, ending: Ending) -> None:
         """Write down that an attempt failed and another is about to begin; from any thread."""
-        attempt = self._attempts_before(number) + ending.attempts
+        attempt = self.attempts_before(number) + ending.attempts
         self._ledger.append(
             RetriedRecord.of(number, attempt, ending), AttemptRecord.of(number, attempt + 1)
         )
@@ -186,7 +194,7 @@ class RecordedStudy:
             number: The trial's.
             ending: Its end, with the attempts of this run.
         """
-        attempts = self._attempts_before(number) + ending.attempts
+        attempts = self.attempts_before(number) + ending.attempts
         ending = replace(ending, attempts=attempts)
         ended = ending.of(self.study.history[number])
         try:
@@ -260,10 +268,6 @@ class RecordedStudy:
         except (LedgerError, StudyConflict):
             if completed:
                 raise
-
-    def _attempts_before(self, number: int) -> int:
-        """How often the objective was called for a trial before this run."""
-        return self.state.attempts_before.get(number, 0)
 
     def _waiting(self, max_trials: int) -> list[Trial]:
         """The trials that were asked and that this run has not called, within the budget."""

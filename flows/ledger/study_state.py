@@ -6,6 +6,8 @@ state of a study that runs and the state of a stored one are the same reduction 
 
 from __future__ import annotations
 
+import hashlib
+import json
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, Self
 
@@ -27,6 +29,8 @@ from prefect_tuner.flows.ledger.ledger_records import (
 from prefect_tuner.flows.study.study_digest import study_digest
 from prefect_tuner.search_space.space import SearchSpace
 from prefect_tuner.trial import Outcome, Trial
+
+_ID = 16
 
 
 @dataclass
@@ -52,7 +56,8 @@ class StudyState:
         endings: How each of them ended; None where a run died, and while the last one runs.
         running: The numbers of the trials that the last run has called, and that have not ended.
         interrupted: The numbers of those that were stopped with it, in the order recorded.
-        attempts_before: How often each trial in flight was called before the last run, by number.
+        attempts_before: How often each trial in flight was called before the last run, by number;
+            an attempt that goes on in the last run is one of that.
         begun: Whether a run has begun since the study was made or adopted.
         stopped: How the last run ended; None while it runs, and when it died.
         elapsed: Seconds that the study has run, in all its runs.
@@ -123,6 +128,15 @@ class StudyState:
         return [trial for trial in self.trials if trial.outcome is None]
 
     @property
+    def id(self) -> str:
+        """The same in all runs of the study, and no other study's, whatever its name."""
+        first = self.runs[0].flow_run_id if self.runs else ""
+        told = json.dumps(
+            [self.study, self.created, first, self.definition.model_dump(mode="json")]
+        )
+        return hashlib.sha256(told.encode()).hexdigest()[:_ID]
+
+    @property
     def digest(self) -> str:
         """The digest of parameters and metrics, see `study_digest`."""
         return study_digest(self.trials)
@@ -176,12 +190,7 @@ class StudyState:
                     Trial(number, record.params, record.seed, proposer=record.proposer)
                 )
             case AttemptRecord():
-                running = self._running(record.number)
-                self.trials[running.number] = replace(running, attempts=record.attempt)
-                self.interruptions.pop(running.number, None)
-                self.running.add(running.number)
-                self.started[running.number] = record.at
-                self.ended.pop(running.number, None)
+                self._call(record)
             case FinishedRecord():
                 self._finish(record)
             case InterruptedRecord():
@@ -216,6 +225,17 @@ class StudyState:
         self.elapsed = record.elapsed
         if self.endings:
             self.endings[-1] = record
+
+    def _call(self, record: AttemptRecord) -> None:
+        running = self._running(record.number)
+        if record.attempt <= self.attempts_before.get(running.number, 0):
+            # One of an earlier run goes on.
+            self.attempts_before[running.number] = record.attempt - 1
+        self.trials[running.number] = replace(running, attempts=record.attempt)
+        self.interruptions.pop(running.number, None)
+        self.running.add(running.number)
+        self.started[running.number] = record.at
+        self.ended.pop(running.number, None)
 
     def _finish(self, record: FinishedRecord) -> None:
         running = self._running(record.number)

@@ -48,7 +48,7 @@ from prefect_tuner.tasks.engine import EngineStudy
 from prefect_tuner.tasks.engines.engine_choice import engine_for
 from prefect_tuner.tasks.objectives.objective import ObjectiveSpec, describe_objective
 from prefect_tuner.tasks.workers.trial_request import RetryPolicy
-from prefect_tuner.trial import Outcome
+from prefect_tuner.trial import Outcome, TrialLimits
 
 DELIVERY_TIMEOUT = 5.0
 """Seconds for the last log lines and events of a process that is being terminated."""
@@ -95,7 +95,7 @@ def run_study(plan: StudyPlan, name: str) -> TuningResult:
                 return _complete_before(opened, objective, loop, observers, stopped_before, logger)
             if opened.continuation:
                 logger.info("%s", opened.continuation)
-            about = _engine_study(plan, opened.name, objective, logger)
+            about = _engine_study(opened, objective, logger)
             with engine_for(about, plan.parsed_engine) as engine:
                 cancellation.tell(engine.stop)
                 for level, note in engine.prepare():
@@ -161,16 +161,23 @@ def _runs_before() -> list[tuple[str, str]]:
 
 
 def _engine_study(
-    plan: StudyPlan, name: str, objective: ObjectiveSpec, logger: logging.Logger | LoggingAdapter
+    opened: OpenStudy, objective: ObjectiveSpec, logger: logging.Logger | LoggingAdapter
 ) -> EngineStudy:
-    config = plan.config
+    config = opened.plan.config
     outcomes = frozenset(map(Outcome, config.retry_outcomes))
+    memory = config.trial_memory_mb
     return EngineStudy(
-        name=name,
+        name=opened.name,
         objective=objective,
         launch=launch_settings(config),
         retry=RetryPolicy(config.retries, config.retry_delay, outcomes),
         log=lambda level, text: logger.log(level, "%s", text),
+        limits=TrialLimits(
+            config.trial_timeout,
+            None if memory is None else int(memory * 1e6),
+            config.exit_grace,
+        ),
+        id=opened.recorded.state.id,
     )
 
 

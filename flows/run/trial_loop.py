@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 
 from prefect.exceptions import Pause
 
@@ -35,7 +36,7 @@ from prefect_tuner.flows.study.tuning_result import StopReason
 from prefect_tuner.strategies.strategy import Budget
 from prefect_tuner.tasks.engine import Arrival, Engine
 from prefect_tuner.tasks.workers.trial_request import TrialRequest
-from prefect_tuner.trial import Outcome, Trial, TrialLimits
+from prefect_tuner.trial import Outcome, Trial
 
 ARRIVAL_WAIT = 0.5
 """Seconds until the loop looks up from waiting for a trial's end."""
@@ -65,12 +66,6 @@ class TrialLoop:
         self._config = config
         self._budget = budget
         self._notify = notify
-        memory = config.trial_memory_mb
-        self._limits = TrialLimits(
-            config.trial_timeout,
-            None if memory is None else int(memory * 1e6),
-            config.exit_grace,
-        )
         self._in_flight: dict[int, TrialRequest] = {}
         self._interrupted: str | None = None
         self._wake: Callable[[], None] = lambda: None
@@ -177,7 +172,7 @@ class TrialLoop:
             self._start(trial)
 
     def _start(self, trial: Trial) -> None:
-        self._study.start(trial)
+        before = self._study.attempts_before(trial.number)
         about = self._engine.study
         request = TrialRequest(
             study=about.name,
@@ -185,13 +180,20 @@ class TrialLoop:
             params=trial.params,
             seed=trial.seed,
             objective=about.objective,
-            limits=self._limits,
+            limits=about.limits,
             retry=about.retry,
             launch=about.launch,
             more=self._study.left_to_ask(self._config.max_trials),
+            before=before,
         )
-        self._in_flight[trial.number] = request
-        self._engine.start(request)
+        begun = replace(request, before=before - 1)
+        if before > 0 and self._engine.adopt(begun):
+            self._study.adopt(trial)
+            self._in_flight[trial.number] = begun
+        else:
+            self._study.start(trial)
+            self._in_flight[trial.number] = request
+            self._engine.start(request)
         self._notify(TrialStarted(trial, self.progress))
 
     def _take_arrival(self, timeout: float | None) -> None:

@@ -41,6 +41,7 @@ class _BuiltIn(NamedTuple):
 
 _BUILT_IN = {
     "dask": _BuiltIn("prefect_tuner.tasks.engines.dask:DaskEngine", "prefect_dask"),
+    "deployment": _BuiltIn("prefect_tuner.tasks.engines.deployment:DeploymentEngine"),
     "local": _BuiltIn("prefect_tuner.tasks.engines.local:LocalEngine"),
     "ray": _BuiltIn("prefect_tuner.tasks.engines.ray:RayEngine", "prefect_ray"),
 }

@@ -7,7 +7,6 @@ import inspect
 import os
 import sys
 import uuid
-from contextlib import suppress
 from dataclasses import dataclass, field
 from importlib.machinery import ModuleSpec
 from pathlib import Path
@@ -21,6 +20,7 @@ from prefect_tuner.hyper_value import Params
 from prefect_tuner.redaction import redacted
 from prefect_tuner.search_space.space import SearchSpace
 from prefect_tuner.tasks.objectives.allowed_objectives import check_allowed
+from prefect_tuner.tasks.objectives.importable_path import importable_path, is_importable
 from prefect_tuner.tasks.objectives.objective_import import options_left_out, undecorated
 from prefect_tuner.tasks.source_code.code_origin import innermost
 from prefect_tuner.tasks.source_code.library_options import library_options
@@ -54,6 +54,8 @@ class ObjectiveSpec:
     Attributes:
         name: What the objective is called in logs.
         path: `"package.module:attribute"` or `"path/to/file.py:attribute"`, or empty.
+        importable_path: The path by which any process that has the same packages can import it;
+            empty where there is none.
         pickled: The objective itself, by cloudpickle, where there is no path.
         modules: What its modules define that cannot be imported, by cloudpickle.
         options: Those of the libraries that this process has loaded, pickled, for an objective that
@@ -70,6 +72,7 @@ class ObjectiveSpec:
 
     name: str
     path: str = ""
+    importable_path: str = ""
     pickled: bytes | bytearray = field(default=b"", repr=False)
     modules: bytes | bytearray = field(default=b"", repr=False)
     options: bytes | bytearray = field(default=b"", repr=False)
@@ -133,6 +136,7 @@ def describe_objective(objective: object, space: SearchSpace | None = None) -> O
         return ObjectiveSpec(
             name=objective,
             path=objective,
+            importable_path=objective,
             sys_path=sys_path,
             directory=directory,
             parameters=names,
@@ -143,6 +147,7 @@ def describe_objective(objective: object, space: SearchSpace | None = None) -> O
     pickled, modules, note = _pickle(function, name)
     return ObjectiveSpec(
         name=name,
+        importable_path=importable_path(function),
         pickled=pickled,
         modules=modules,
         options=library_options(),
@@ -199,7 +204,7 @@ def _pickle(objective: object, name: str) -> tuple[bytes | bytearray, bytes, str
     module = _defining_module(objective)
     main = sys.modules["__main__"]
     unknown = [main]
-    if module is not None and module is not main and not _importable(module):
+    if module is not None and module is not main and not is_importable(module):
         unknown.append(module)
     known = {"__main__", *cloudpickle.list_registry_pickle_by_value()}
     registered = [each for each in unknown if each.__name__ not in known]
@@ -256,39 +261,3 @@ def _cannot_be_sent(objective: object, name: str, reason: str) -> str:
 def _defining_module(objective: object) -> ModuleType | None:
     objective = innermost(objective)
     return inspect.getmodule(objective if hasattr(objective, "__module__") else type(objective))
-
-
-def _importable(module: ModuleType) -> bool:
-    """Whether another process that imports the module by name gets the same file.
-
-    Scripts that are served or loaded by path are modules of a name that leads elsewhere, or
-    nowhere, in another process.
-    """
-    if module.__name__ == "__main__" or sys.modules.get(module.__name__) is not module:
-        return True  # cloudpickle takes these by value of its own accord.
-    found = _search(module.__name__)
-    if found is None:
-        return False
-    return found.origin in (
-        getattr(module.__spec__, "origin", None),
-        getattr(module, "__file__", None),
-    )
-
-
-def _search(name: str) -> ModuleSpec | None:
-    """Where another process would find a module.
-
-    Unlike `importlib.util.find_spec`, which trusts what this process has imported already.
-    """
-    parent = name.rpartition(".")[0]
-    path = None
-    if parent:
-        if _search(parent) is None:
-            return None
-        path = getattr(sys.modules.get(parent), "__path__", None)
-    for finder in sys.meta_path:
-        with suppress(ImportError, AttributeError, ValueError):
-            found = finder.find_spec(name, path)
-            if found is not None:
-                return found
-    return None

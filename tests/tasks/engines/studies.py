@@ -37,7 +37,7 @@ from prefect_tuner.testing.engine_conformance import (
 )
 from prefect_tuner.trial import TrialLimits
 from tests.polling import eventually
-from tests.tasks.engines.study_program import OBJECTIVE, runner_of
+from tests.tasks.engines.study_program import OBJECTIVE, tune_on
 
 KINDS = ["completes", "raises first", "exits"]
 
@@ -64,9 +64,7 @@ class StudiesOnEngine:
     address: ClassVar[str] = ""
 
     def run(self, objective: Any, space: Any, **options: Any) -> TuningResult:
-        flow = tune.with_options(task_runner=runner_of(self.name, self.address))
-        result: TuningResult = flow(objective, space, **options)
-        return result
+        return tune_on(self.name, self.address, objective, space, **options)
 
     def test_the_same_study_comes_of_it_as_without(self, tmp_path: Path) -> None:
         given: dict[str, Any] = {

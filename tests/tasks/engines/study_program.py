@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
 from prefect.task_runners import ProcessPoolTaskRunner, ThreadPoolTaskRunner
 
-from prefect_tuner import TunerConfig, TuningResult, tune
+from prefect_tuner import Float, TrialContext, TunerConfig, TuningResult, tune
 
 OBJECTIVE = "prefect_tuner.testing.trial_kinds:by_kind"
 
@@ -28,9 +30,21 @@ def runner_of(engine: str, address: str) -> Any:
     return ThreadPoolTaskRunner(max_workers=2)
 
 
+def tune_on(engine: str, address: str, objective: Any, space: Any, **given: Any) -> TuningResult:
+    """The result of a study on an engine: by a task runner of the flow, where there is one."""
+    if engine == "deployment":
+        options = {"deployment": address}
+        return tune(objective, space, engine=engine, engine_options=options, **given)
+    flow = tune.with_options(task_runner=runner_of(engine, address))
+    result: TuningResult = flow(objective, space, **given)
+    return result
+
+
 def hanging_study(engine: str, address: str, folder: Path) -> TuningResult:
     """A study whose two trials hang, and note it."""
-    return tune.with_options(task_runner=runner_of(engine, address))(
+    return tune_on(
+        engine,
+        address,
         OBJECTIVE,
         {"kind": ["hangs"], "note": [str(folder / "notes")], "n": [1, 2, 3]},
         strategy="grid",
@@ -40,5 +54,32 @@ def hanging_study(engine: str, address: str, folder: Path) -> TuningResult:
     )
 
 
+def waits(params: dict[str, Any], trial: TrialContext) -> float:
+    """Note it, and wait until there is a file with the trial's number."""
+    folder = Path(str(params["folder"]))
+    with (folder / "notes").open("a") as notes:
+        notes.write(f"{trial.number} {trial.attempt} {os.getpid()}\n")
+    while not (folder / f"go-{trial.number}").exists():
+        time.sleep(0.05)
+    return float(params["x"])
+
+
+def waiting_study(engine: str, address: str, folder: Path) -> TuningResult:
+    """A study of four trials that wait."""
+    return tune_on(
+        engine,
+        address,
+        waits,
+        {"x": Float(0.0, 1.0), "folder": [str(folder)]},
+        strategy="random",
+        study="waiting",
+        storage=str(folder / f"studies-{engine}"),
+        config=TunerConfig(max_trials=4, max_concurrency=2, reproducible=True),
+    )
+
+
 if __name__ == "__main__":
-    hanging_study(sys.argv[1], sys.argv[2], Path(sys.argv[3]))
+    from tests.tasks.engines import study_program  # Not `__main__`: trials import it by name.
+
+    study = getattr(study_program, sys.argv[4] if len(sys.argv) > 4 else "hanging_study")
+    print(study(sys.argv[1], sys.argv[2], Path(sys.argv[3])).digest)  # noqa: T201

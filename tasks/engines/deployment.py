@@ -1,0 +1,405 @@
+"""The engine `deployment`: each trial is a flow run of its own, on any of Prefect's work pools."""
+
+from __future__ import annotations
+
+import contextvars
+import logging
+import threading
+import time
+import uuid
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass, replace
+from typing import Any, Self, final
+
+from prefect.client.orchestration import get_client
+from pydantic import Field
+
+from prefect_tuner.ending import Ending
+from prefect_tuner.errors import InvalidConfiguration, TuningCancelled
+from prefect_tuner.redaction import shown_error
+from prefect_tuner.tasks.engine import Arrival, Engine, EngineOptions, EngineStudy
+from prefect_tuner.tasks.engines.flow_context import study_flow_run
+from prefect_tuner.tasks.flow_runs.flow_run_ends import FlowRunEnds
+from prefect_tuner.tasks.flow_runs.job_variables import filled
+from prefect_tuner.tasks.flow_runs.trial_deployment import TrialDeployment
+from prefect_tuner.tasks.flow_runs.trial_flow_runs import TrialFlowRun, TrialFlowRuns
+from prefect_tuner.tasks.workers.flow_run_notes import is_away, without_retries
+from prefect_tuner.tasks.workers.trial_request import TrialAnswer, TrialRequest
+from prefect_tuner.tasks.workers.worker_host import OUTAGE
+from prefect_tuner.tasks.workers.worker_paths import travelling
+from prefect_tuner.trial import Outcome
+
+LOOK = 2.0
+"""Seconds between two looks which trials have ended."""
+
+LOOK_CLOSELY = 8.0
+"""Seconds between two looks at all of them: whether they have begun, and whether they live."""
+
+SILENCE = 40.0
+"""Seconds without a sign of life after which a trial has lost its worker."""
+
+STOP_GRACE = 12.0
+"""Seconds after which a trial counts as stopped that was told to stop; it sees that as well."""
+
+NOBODY_COMES = 60.0
+"""Seconds in which no trial begins after which the user is told why that may be."""
+
+_LAST_WORDS = 15.0
+
+
+class DeploymentOptions(EngineOptions):
+    """What the engine `deployment` takes.
+
+    Example:
+        ```python
+        from prefect_tuner.tasks.engines.deployment import DeploymentOptions
+
+        options = DeploymentOptions(
+            deployment="trial/gpu", job_variables={"memory": "{memory_mb}Mi"}
+        )
+        assert options.tags == ()
+        ```
+    """
+
+    harmless = frozenset({"deployment", "tags"})
+
+    deployment: str = Field(
+        min_length=1, description="Name of a deployment of the flow trial, such as trial/gpu."
+    )
+    job_variables: dict[str, Any] = Field(
+        default={},
+        description="What the work pool's jobs get beside what the deployment says, such as "
+        "{memory: '{memory_mb}Mi'}. In braces: study, number, attempt, trial_memory_mb, memory_mb "
+        "(with what watches the trial), trial_timeout.",
+    )
+    tags: tuple[str, ...] = Field(default=(), description="Tags of the trials' flow runs.")
+
+
+@dataclass
+class _Attempt:
+    """An attempt whose end is not known."""
+
+    request: TrialRequest
+    run: TrialFlowRun
+    has_begun: bool = False
+    heard: float = 0.0
+    stop_reason: str | None = None
+    told_at: float | None = None
+
+
+@final
+class DeploymentEngine(Engine):
+    """Has each attempt at a trial run as a flow run, made from a deployment of the flow `trial`.
+
+    A thread makes the flow runs, looks which have ended and which have been silent for too long,
+    and stops them. What an earlier run of the study has started goes on, and is adopted.
+
+    Args:
+        study: What it needs to know of the study.
+        options: Which deployment, and what its infrastructure gets for each trial.
+    """
+
+    Options = DeploymentOptions
+    stop_timeout = 30.0
+
+    _deployment: TrialDeployment
+    _runs: TrialFlowRuns
+    _ends: FlowRunEnds
+
+    def __init__(self, study: EngineStudy, options: DeploymentOptions) -> None:
+        super().__init__(study)
+        self._options = options
+        self._run = uuid.uuid4().hex[:12]
+        self._client = get_client(sync_client=True)
+        self._calls = threading.Lock()  # Of the client.
+        self._lock = threading.Lock()  # Of what both threads change.
+        self._waiting: list[TrialRequest] = []
+        self._out: dict[str, _Attempt] = {}
+        self._stopped = False
+        self._closing = threading.Event()
+        self._woken = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._away_since: float | None = None
+        self._looked_closely = 0.0
+        self._quiet_since = time.monotonic()
+        self._has_warned = False
+
+    @classmethod
+    @contextmanager
+    def opened(cls, study: EngineStudy, options: DeploymentOptions) -> Iterator[Self]:
+        """See `Engine`."""
+        study.check_no_devices()
+        _check_objective(study)
+        filled(options.job_variables, _settings(study, 0, 1))
+        with closing(cls(study, options)) as engine:
+            yield engine
+
+    def prepare(self) -> list[tuple[int, str]]:
+        """See `Engine`."""
+        self._flow_run = study_flow_run()
+        self._client.__enter__()
+        self._deployment = TrialDeployment(self._client, self._options.deployment)
+        study_id = self.study.id or self._run
+        self._runs = TrialFlowRuns(self._client, self._deployment.id, self._flow_run, study_id)
+        self._ends = FlowRunEnds(self._runs, self._deployment.name)
+        notes = self._deployment.notes(self.study.launch.concurrency)
+        context = contextvars.copy_context()  # Prefect's settings and the flow run are in there.
+        self._thread = threading.Thread(
+            target=lambda: context.run(self._work), name="trial-flow-runs", daemon=True
+        )
+        self._thread.start()
+        if self._stopped:
+            raise TuningCancelled(self.describe_stop())
+        return notes
+
+    def start(self, request: TrialRequest) -> None:
+        """See `Engine`."""
+        with self._lock:
+            if not self._stopped:
+                self._waiting.append(self._as_sent(request))
+                self._woken.set()
+                return
+        self._stopped_before(request, "started" if request.attempt == 1 else "was tried again")
+
+    def adopt(self, request: TrialRequest) -> bool:
+        """See `Engine`."""
+        request = self._as_sent(request)
+        with self._calls:
+            run = self._runs.find(request)
+            if run is None or run.state.is_cancelling():
+                return False
+            if run.has_ended and self._runs.answer(run) is None:
+                return False
+            self._runs.take_over(run)
+        self.study.log(
+            logging.INFO,
+            f"Trial {request.number} goes on in the flow run that an earlier run of the study has "
+            f"started for it, {run.id}",
+        )
+        with self._lock:
+            self._out[request.name] = _Attempt(request, run, heard=time.monotonic())
+        self._woken.set()
+        return True
+
+    def stop_trial(self, number: int, reason: str) -> None:
+        """See `Engine`."""
+        with self._lock:
+            for attempt in self._out.values():
+                if attempt.request.number == number:
+                    attempt.stop_reason = reason
+        self._woken.set()
+
+    def close(self) -> None:
+        """See `Engine`."""
+        if self._out or self._waiting:
+            self.stop()
+        self._closing.set()
+        self._woken.set()
+        if self._thread is not None:
+            self._thread.join(_LAST_WORDS)
+            with suppress(Exception):
+                self._client.__exit__(None, None, None)
+
+    def _stop_all(self) -> None:
+        with self._lock:
+            self._stopped = True
+        self._woken.set()
+
+    def _as_sent(self, request: TrialRequest) -> TrialRequest:
+        """A request for a process that has nothing but its flow run, and one trial."""
+        objective = replace(
+            travelling(self.study.objective), path=self.study.objective.importable_path
+        )
+        return replace(
+            request,
+            objective=objective,
+            launch=replace(request.launch, concurrency=1),
+            more=0,
+            flow_run=self._flow_run,
+            run=self._run,
+        )
+
+    def _work(self) -> None:
+        with without_retries():
+            while not self._closing.is_set():
+                self._woken.wait(LOOK)
+                self._woken.clear()
+                try:
+                    with self._calls:
+                        self._step()
+                    self._away_since = None
+                except Exception as error:  # noqa: BLE001 - the server may be away for a while
+                    self._was_not_heard(error)
+                    self._closing.wait(LOOK)
+            with suppress(Exception), self._calls:
+                self._stop_what_is_to()
+                for run in self._runs.left(self.study.name):
+                    self._runs.stop(run, self.describe_stop())
+
+    def _was_not_heard(self, error: Exception) -> None:
+        """Wait for a server that is away; end the study for anything else, or after a while."""
+        now = time.monotonic()
+        self._away_since = self._away_since or now
+        for attempt in self._attempts():  # They cannot be heard either.
+            attempt.heard = now
+        if not is_away(error):
+            self._refuse_all(f"trials cannot be run as flow runs: {shown_error(error)}")
+        elif now - self._away_since > OUTAGE:
+            self._refuse_all(
+                f"the Prefect API has not answered for {OUTAGE:g} s: {shown_error(error)}"
+            )
+
+    def _step(self) -> None:
+        self._stop_what_is_to()
+        self._make()
+        attempts = {attempt.run.id: attempt for attempt in self._attempts()}
+        for run in self._runs.ended(list(attempts)).values():
+            self._take(attempts[run.id], run)
+        if time.monotonic() - self._looked_closely >= LOOK_CLOSELY:
+            self._look_closely()
+            self._looked_closely = time.monotonic()
+
+    def _make(self) -> None:
+        while self._waiting and not self._stopped:
+            request = self._waiting[0]
+            variables = filled(
+                self._options.job_variables,
+                _settings(self.study, request.number, request.before + request.attempt),
+            )
+            delay = request.retry.delay if request.attempt > 1 else 0.0
+            at_once = replace(request, retry=replace(request.retry, delay=0.0))
+            run = self._runs.make(at_once, variables, self._options.tags, delay)
+            with self._lock:
+                self._waiting.pop(0)
+                self._out[request.name] = _Attempt(request, run, heard=time.monotonic())
+                if len(self._out) == 1:
+                    self._stirred()
+
+    def _stop_what_is_to(self) -> None:
+        if self._stopped:
+            with self._lock:
+                never_made, self._waiting = self._waiting, []
+            for request in never_made:
+                self._stopped_before(request, "started")
+        for attempt in self._attempts():
+            reason = self.describe_stop() if self._stopped else attempt.stop_reason
+            now = time.monotonic()
+            if reason is None or (attempt.told_at and now - attempt.told_at < STOP_GRACE):
+                continue
+            seen = self._runs.read([attempt.run.id]).get(attempt.run.id, attempt.run)
+            if not seen.has_ended:
+                # A worker that dies, or that misses it, leaves the run Cancelling.
+                self._runs.stop(seen, reason, at_once=attempt.told_at is not None)
+            attempt.told_at = now
+
+    def _take(self, attempt: _Attempt, run: TrialFlowRun) -> None:
+        """Take note that a flow run has ended."""
+
+        def why_stopped(begun: bool) -> str:
+            if self._stopped:
+                when = "while the trial ran" if begun else "before the trial started"
+                return self.describe_stop(when)
+            if attempt.stop_reason is not None:
+                return f"the trial was stopped: {attempt.stop_reason}"
+            return "the trial's flow run was cancelled"
+
+        self._answered(attempt, self._ends.of_ended(attempt.request, run, why_stopped))
+
+    def _look_closely(self) -> None:
+        """Look which trials have begun, and which have not been heard of for too long."""
+        attempts = self._attempts()
+        runs = self._runs.read([attempt.run.id for attempt in attempts])
+        has_workers = True
+        now = time.monotonic()
+        for attempt in attempts:
+            run = runs.get(attempt.run.id)
+            if run is None:
+                self._answered(attempt, self._ends.of_deleted(attempt.request))
+                continue
+            if run.beat != attempt.run.beat or run.state.type != attempt.run.state.type:
+                attempt.heard = now
+            attempt.run = run
+            if not run.may_not_have_begun and not attempt.has_begun:
+                attempt.has_begun = True
+                self._stirred()
+            if now - attempt.heard <= SILENCE or run.is_waiting or run.has_ended:
+                continue
+            if run.may_not_have_begun:  # Something is starting it, or was.
+                has_workers = has_workers and self._deployment.has_workers()
+                if has_workers:
+                    continue
+            self._answered(attempt, self._ends.of_silent(attempt.request, run))
+        self._warn_of_a_long_wait()
+
+    def _warn_of_a_long_wait(self) -> None:
+        waits = [attempt for attempt in self._attempts() if not attempt.has_begun]
+        silent_for = time.monotonic() - self._quiet_since
+        if not waits or self._has_warned or silent_for < NOBODY_COMES:
+            return
+        if len(waits) < len(self._attempts()):
+            return  # The others have the places.
+        self._has_warned = True
+        self.study.log(
+            logging.WARNING,
+            f"No trial has begun for {silent_for:.0f} s: {self._deployment.why_nothing_begins()}. "
+            "The study waits",
+        )
+
+    def _answered(self, attempt: _Attempt, answer: TrialAnswer) -> None:
+        if self._pop(attempt):
+            self._stirred()
+            self._arrive_with(attempt.request, answer)
+
+    def _stopped_before(self, request: TrialRequest, when: str) -> None:
+        message = self.describe_stop(f"before the trial {when}")
+        ending = Ending(Outcome.CANCELLED, message, attempts=request.attempt - 1)
+        self._arrive_with(request, TrialAnswer(ending))
+
+    def _arrive_with(self, request: TrialRequest, answer: TrialAnswer) -> None:
+        arrival = Arrival(request.number, answer, request.attempt)
+        self._arrive(lambda: arrival)
+
+    def _stirred(self) -> None:
+        """Take note that something happens."""
+        self._quiet_since = time.monotonic()
+        self._has_warned = False
+
+    def _refuse_all(self, reason: str) -> None:
+        with self._lock:
+            requests = [*self._waiting, *(attempt.request for attempt in self._out.values())]
+            self._waiting.clear()
+            self._out.clear()
+        for request in requests:
+            self._arrive_with(request, TrialAnswer(None, reason))
+
+    def _attempts(self) -> list[_Attempt]:
+        with self._lock:
+            return list(self._out.values())
+
+    def _pop(self, attempt: _Attempt) -> bool:
+        with self._lock:
+            return self._out.pop(attempt.request.name, None) is not None
+
+
+def _check_objective(study: EngineStudy) -> None:
+    """Check that the objective has a path, by which a machine that knows nothing can import it."""
+    if not study.objective.importable_path:
+        raise InvalidConfiguration(
+            f"objective: {study.objective.name!r} cannot be imported by its name, which the flow "
+            "runs of engine 'deployment' need, since nothing else of this program travels to them: "
+            "put it into a module that their image has, and give its path, such as "
+            '"package.module:train", or a file\'s, such as "models/train.py:train"'
+        )
+
+
+def _settings(study: EngineStudy, number: int, attempt: int) -> Mapping[str, Any]:
+    """The study's own settings that job variables may have in braces."""
+    memory = study.limits.memory
+    return {
+        "study": study.name,
+        "number": number,
+        "attempt": attempt,
+        "trial_memory_mb": None if memory is None else round(memory / 1e6),
+        "trial_timeout": study.limits.timeout,
+    }

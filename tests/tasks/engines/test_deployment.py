@@ -1,0 +1,277 @@
+"""Trials as flow runs on a work pool keep the contract of engines."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any, ClassVar
+from uuid import UUID
+
+import pytest
+from prefect import flow
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.filters import (
+    FlowRunFilter,
+    FlowRunFilterParentFlowRunId,
+    LogFilter,
+    LogFilterFlowRunId,
+)
+from prefect.client.schemas.objects import FlowRun
+from prefect.states import Cancelling
+
+from prefect_tuner import (
+    EngineError,
+    InvalidConfiguration,
+    Outcome,
+    TunerConfig,
+    tune,
+)
+from prefect_tuner.ending import Ending
+from prefect_tuner.flows.ledger.ledger import read_state
+from prefect_tuner.flows.storage.ledger_file import LedgerFile
+from prefect_tuner.tasks.engine import Engine, EngineStudy
+from prefect_tuner.tasks.engines import deployment
+from prefect_tuner.tasks.engines.deployment import DeploymentEngine, DeploymentOptions
+from prefect_tuner.testing.engine_conformance import (
+    assert_gone,
+    noted_by,
+    request_to,
+)
+from prefect_tuner.trial import TrialLimits
+from tests.polling import eventually
+from tests.tasks.engines import study_program
+from tests.tasks.engines.studies import StudiesOnEngine, WorkersAreLost, logs_its_runs, worker_of
+from tests.tasks.engines.trial_pool import ROOT, TrialPool, deploy, trial_pool
+
+pytestmark = [
+    pytest.mark.usefixtures("prefect_server"),
+    # Each trial is a process that imports all of Prefect, several at a time.
+    pytest.mark.timeout(600),
+]
+
+
+@pytest.fixture(scope="class")
+def pool(prefect_server: object, tmp_path_factory: pytest.TempPathFactory) -> Iterator[TrialPool]:
+    with trial_pool() as made:
+        folder = tmp_path_factory.mktemp("workers")
+        made.start_worker(folder)
+        made.start_worker(folder)
+        made.await_workers(2)
+        yield made
+
+
+class TestDeploymentEngine(WorkersAreLost):
+    concurrency = 4
+    stop_timeout = 30.0
+    deployment: ClassVar[str]
+
+    @pytest.fixture(scope="class", autouse=True)
+    @classmethod
+    def _on_the_pool(cls, pool: TrialPool) -> None:
+        cls.deployment = pool.deployment
+
+    @classmethod
+    def engine(cls, study: EngineStudy) -> AbstractContextManager[Engine]:
+        return DeploymentEngine.opened(study, DeploymentOptions(deployment=cls.deployment))
+
+    def test_a_trial_whose_machine_is_lost_has_crashed_within_a_minute(
+        self, pool: TrialPool, tmp_path: Path
+    ) -> None:
+        def run(engine: Engine) -> Ending:
+            note = tmp_path / "lost"
+            engine.start(request_to(engine, 0, {"kind": "hangs", "note": str(note)}, TrialLimits()))
+            (pid,) = noted_by(note, 1)
+            process = worker_of(pid)
+            for worker in pool.workers:  # Whichever has it.
+                worker.kill()
+            os.kill(process, signal.SIGKILL)
+            arrival = engine.next_arrival(60.0)
+            assert arrival is not None
+            assert arrival.answer.ending is not None
+            return arrival.answer.ending
+
+        ending = self.in_a_flow(run)
+        assert (ending.outcome, ending.attempts) == (Outcome.CRASHED, 1)
+        assert ending.message.startswith("its worker was lost: process ")
+
+
+class TestStudiesOnADeployment(StudiesOnEngine):
+    name = "deployment"
+
+    @pytest.fixture(scope="class", autouse=True)
+    @classmethod
+    def _on_the_pool(cls, pool: TrialPool) -> None:
+        cls.address = pool.deployment
+
+    def test_prefect_works_in_a_trial_and_its_log_is_that_of_its_task_run(
+        self, tmp_path: Path
+    ) -> None:
+        """Of its flow run here, which is shown under the study's."""
+        config = TunerConfig(max_trials=1)
+        result = self.run(logs_its_runs, {"x": [1]}, storage=str(tmp_path), config=config)
+        own = UUID(str(result.trials[0].extra["flow_run"]))
+
+        def logged() -> FlowRun:
+            with get_client(sync_client=True) as client:
+                logs = client.read_logs(LogFilter(flow_run_id=LogFilterFlowRunId(any_=[own])))
+                assert "said inside" in [log.message for log in logs]
+                return client.read_flow_run(own)
+
+        run = eventually(logged)
+        assert run.name.endswith("-0")
+        assert run.state is not None
+        assert run.state.is_completed()
+        with get_client(sync_client=True) as client:
+            assert run.parent_task_run_id is not None
+            task_run = client.read_task_run(run.parent_task_run_id)
+            assert task_run.name == run.name
+            assert task_run.flow_run_id is not None
+            below = FlowRunFilter(
+                parent_flow_run_id=FlowRunFilterParentFlowRunId(any_=[task_run.flow_run_id])
+            )
+            assert [each.id for each in client.read_flow_runs(flow_run_filter=below)] == [own]
+
+    @pytest.mark.parametrize(("number", "seconds"), [(signal.SIGINT, 30)])
+    def test_trials_end_with_the_program_that_tunes(
+        self, tmp_path: Path, number: signal.Signals, seconds: float
+    ) -> None:
+        super().test_trials_end_with_the_program_that_tunes(tmp_path, number, seconds)
+
+    def test_what_runs_when_the_program_is_killed_is_adopted_by_the_next_run(
+        self, tmp_path: Path
+    ) -> None:
+        notes = tmp_path / "notes"
+        with self._program(tmp_path) as killed:
+            noted_by(notes, 2)
+            killed.kill()
+        (tmp_path / "go-0").touch()
+        eventually(lambda: assert_gone_one_of(noted_by(notes, 2)), timeout=30.0)
+        with self._program(tmp_path) as program:
+
+            def went_on() -> None:
+                state = read_state(LedgerFile(tmp_path / "studies-deployment", "waiting"))
+                assert state is not None
+                assert len(state.runs) == 2
+                assert 0 in state.finished
+                assert 1 in state.running
+
+            eventually(went_on, timeout=60.0)
+            for number in range(1, 4):
+                (tmp_path / f"go-{number}").touch()
+            assert program.stdout is not None
+            digest = program.stdout.read().decode().split()[-1]
+            assert program.wait(60) == 0
+        begun = [line.split()[:2] for line in notes.read_text().splitlines()]
+        assert begun == [["0", "1"], ["1", "1"], ["2", "1"], ["3", "1"]]
+        state = read_state(LedgerFile(tmp_path / "studies-deployment", "waiting"))
+        assert state is not None
+        assert [trial.attempts for trial in state.trials] == [1, 1, 1, 1]
+        assert digest == study_program.waiting_study("local", "", tmp_path).digest
+
+    def test_cancelling_the_run_of_a_program_that_was_killed_stops_its_trials(
+        self, tmp_path: Path
+    ) -> None:
+        with self._program(tmp_path) as killed:
+            noted_by(tmp_path / "notes", 2)
+            killed.kill()
+        state = read_state(LedgerFile(tmp_path / "studies-deployment", "waiting"))
+        assert state is not None
+        with get_client(sync_client=True) as client:
+            client.set_flow_run_state(state.runs[-1].flow_run_id, Cancelling())
+        eventually(lambda: assert_gone(tmp_path / "notes"), timeout=30.0)
+
+    def _program(self, folder: Path) -> subprocess.Popen[bytes]:
+        module = "tests.tasks.engines.study_program"
+        command = [sys.executable, "-m", module, self.name, self.address, str(folder)]
+        return subprocess.Popen(
+            [*command, "waiting_study"], stdout=subprocess.PIPE, cwd=ROOT, stdin=subprocess.DEVNULL
+        )
+
+
+def assert_gone_one_of(pids: list[int]) -> None:
+    assert sum(Path(f"/proc/{pid}").exists() for pid in pids) == len(pids) - 1
+
+
+@flow(name="another flow")
+def another(request: str, more: int = 0) -> str:
+    return f"{request} {more}"
+
+
+@pytest.mark.usefixtures("prefect_server")
+class TestBadInput:
+    def run(self, objective: Any = "json:loads", **options: Any) -> None:
+        tune(objective, {"x": [1, 2]}, engine="deployment", engine_options=options)
+
+    def test_a_deployment_has_to_be_named(self) -> None:
+        with pytest.raises(InvalidConfiguration, match=r"engine_options\.deployment: is required"):
+            self.run()
+
+    def test_an_unknown_one_is_answered_with_those_that_there_are(self) -> None:
+        with (
+            trial_pool() as pool,
+            pytest.raises(EngineError, match=rf"did you mean 'trial/{pool.pool}'"),
+        ):
+            self.run(deployment=pool.pool[:-1])
+
+    def test_one_of_another_flow_is_refused(self) -> None:
+        made = deploy(another, "other")
+        try:
+            with pytest.raises(EngineError, match="is of the flow 'another flow', which takes"):
+                self.run(deployment="another flow/other")
+        finally:
+            with get_client(sync_client=True) as client:
+                client.delete_deployment(made)
+
+    def test_a_closure_is_refused_with_what_to_do(self) -> None:
+        with pytest.raises(InvalidConfiguration, match=r"objective: .*put it into a module"):
+            self.run(lambda params: float(params["x"]), deployment="trial/any")
+
+    def test_a_pool_without_a_worker_is_told_at_once_and_again_and_the_study_waits(
+        self, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(deployment, "NOBODY_COMES", 3.0)
+        monkeypatch.setattr(deployment, "LOOK_CLOSELY", 1.0)
+        config = TunerConfig(max_trials=3, max_duration=8.0)
+        with (
+            trial_pool() as pool,
+            caplog.at_level(logging.WARNING),
+            pytest.raises(Exception, match="no trial has a metric"),
+        ):
+            tune(
+                "json:loads",
+                {"x": [1, 2]},
+                config=config,
+                engine="deployment",
+                engine_options={"deployment": pool.deployment},
+            )
+        told = [record.message for record in caplog.records if pool.pool in record.message]
+        advice = f"work pool '{pool.pool}' has no worker online; start one by `prefect worker"
+        assert len(told) == 2
+        assert told[0].startswith("W" + advice[1:])
+        assert told[1].startswith("No trial has begun for ")
+        assert advice in told[1]
+
+    def test_a_limit_below_the_trials_at_a_time_is_told_before_any_trial(
+        self, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        config = TunerConfig(max_trials=3, max_concurrency=3, max_duration=1.0)
+        with (
+            trial_pool(limit=1) as pool,
+            caplog.at_level(logging.WARNING),
+            pytest.raises(Exception, match="no trial has a metric"),
+        ):
+            tune(
+                "json:loads",
+                {"x": [1, 2]},
+                config=config,
+                engine="deployment",
+                engine_options={"deployment": pool.deployment},
+            )
+        limited = f"3 trials at a time, but work pool '{pool.pool}' lets 1 flow runs run at a time"
+        assert any(limited in record.message for record in caplog.records)
