@@ -20,6 +20,7 @@ class RestClient:
     """
 
     def __init__(self, api_url: str) -> None:
+        self.api_url = api_url
         self._http = httpx.Client(base_url=api_url, timeout=30.0)
 
     def __enter__(self) -> Self:
