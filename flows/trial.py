@@ -8,7 +8,7 @@ from typing import Any
 from prefect import flow
 from prefect.runtime import flow_run
 
-from prefect_tuner.flows.tune_flow import leave_import_path
+from prefect_tuner.flows.flow_file import leave_import_path
 from prefect_tuner.tasks.trial_task import supervise_trial
 from prefect_tuner.tasks.workers.flow_run_host import FlowRunHost
 from prefect_tuner.tasks.workers.trial_host import hosted_by

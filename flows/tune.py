@@ -1,6 +1,7 @@
 """The flow `tune`: hyperparameter tuning as a Prefect flow, each trial a task run."""
 
 from prefect_tuner.example import SPACE
+from prefect_tuner.flows.flow_file import leave_import_path
 from prefect_tuner.flows.run.plug_in_parameters import (
     NO_OPTIONS,
     EngineOptionsParameter,
@@ -25,7 +26,7 @@ from prefect_tuner.flows.run.study_parameters import (
 from prefect_tuner.flows.run.study_plan import plan_study
 from prefect_tuner.flows.run.study_run import run_study
 from prefect_tuner.flows.study.tuning_result import TuningResult
-from prefect_tuner.flows.tune_flow import leave_import_path, tune_flow
+from prefect_tuner.flows.tune_flow import tune_flow
 from prefect_tuner.strategies.factory import DEFAULT_STRATEGY
 from prefect_tuner.tasks.engines.engine_registry import DEFAULT_ENGINE
 from prefect_tuner.trial import Direction

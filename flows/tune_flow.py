@@ -7,9 +7,7 @@ import functools
 import hashlib
 import inspect
 import json
-import sys
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, final
 
 from prefect import Flow
@@ -136,19 +134,6 @@ def tune_flow(function: Callable[P, R]) -> TuneFlow[P, R]:
         persist_result=True,
         result_serializer=RESULT_SERIALIZER,
     )
-
-
-def leave_import_path(file: str) -> None:
-    """Take the folder of a flow's file from the import path, where Prefect leaves it for good.
-
-    There, a package such as `flows/reports` would stand before a module `reports` of the user's.
-
-    Args:
-        file: The file, which Prefect loads by its path just now.
-    """
-    folder = str(Path(file).resolve().parent)
-    if folder in sys.path:
-        sys.path.remove(folder)
 
 
 def _digest_of(parameters: dict[str, Any]) -> str:

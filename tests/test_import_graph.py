@@ -49,7 +49,7 @@ MAY_IMPORT = {
     "tasks.processes": "tasks.messages tasks.objectives tasks.process_table",
     "tasks.workers": "tasks.objectives tasks.processes",
     "tasks": "tasks.messages tasks.objectives tasks.processes tasks.trial_process tasks.workers",
-    "tasks.flow_runs": "tasks.workers",
+    "tasks.flow_runs": "tasks tasks.workers",
     "tasks.engines": "tasks tasks.flow_runs tasks.objectives tasks.processes tasks.workers",
     "flows.study": "search_space strategies",
     "flows.storage": "tasks.process_table",

@@ -7,21 +7,22 @@ import logging
 import threading
 import time
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, replace
-from typing import Any, Self, final
+from typing import Self, final
 
 from prefect.client.orchestration import get_client
-from pydantic import Field
 
 from prefect_tuner.ending import Ending
-from prefect_tuner.errors import InvalidConfiguration, TuningCancelled
+from prefect_tuner.errors import TuningCancelled
 from prefect_tuner.redaction import shown_error
-from prefect_tuner.tasks.engine import Arrival, Engine, EngineOptions, EngineStudy
+from prefect_tuner.tasks.engine import Arrival, Engine, EngineStudy
 from prefect_tuner.tasks.engines.flow_context import study_flow_run
+from prefect_tuner.tasks.flow_runs.deployment_options import DeploymentOptions, check_options
 from prefect_tuner.tasks.flow_runs.flow_run_ends import FlowRunEnds
-from prefect_tuner.tasks.flow_runs.job_variables import filled
+from prefect_tuner.tasks.flow_runs.job_variables import filled, template_values
+from prefect_tuner.tasks.flow_runs.signs_of_life import SignsOfLife
 from prefect_tuner.tasks.flow_runs.trial_deployment import TrialDeployment
 from prefect_tuner.tasks.flow_runs.trial_flow_runs import TrialFlowRun, TrialFlowRuns
 from prefect_tuner.tasks.workers.flow_run_notes import is_away, without_retries
@@ -36,44 +37,10 @@ LOOK = 2.0
 LOOK_CLOSELY = 8.0
 """Seconds between two looks at all of them: whether they have begun, and whether they live."""
 
-SILENCE = 40.0
-"""Seconds without a sign of life after which a trial has lost its worker."""
-
 STOP_GRACE = 12.0
 """Seconds after which a trial counts as stopped that was told to stop; it sees that as well."""
 
-NOBODY_COMES = 60.0
-"""Seconds in which no trial begins after which the user is told why that may be."""
-
 _LAST_WORDS = 15.0
-
-
-class DeploymentOptions(EngineOptions):
-    """What the engine `deployment` takes.
-
-    Example:
-        ```python
-        from prefect_tuner.tasks.engines.deployment import DeploymentOptions
-
-        options = DeploymentOptions(
-            deployment="trial/gpu", job_variables={"memory": "{memory_mb}Mi"}
-        )
-        assert options.tags == ()
-        ```
-    """
-
-    harmless = frozenset({"deployment", "tags"})
-
-    deployment: str = Field(
-        min_length=1, description="Name of a deployment of the flow trial, such as trial/gpu."
-    )
-    job_variables: dict[str, Any] = Field(
-        default={},
-        description="What the work pool's jobs get beside what the deployment says, such as "
-        "{memory: '{memory_mb}Mi'}. In braces: study, number, attempt, trial_memory_mb, memory_mb "
-        "(with what watches the trial), trial_timeout.",
-    )
-    tags: tuple[str, ...] = Field(default=(), description="Tags of the trials' flow runs.")
 
 
 @dataclass
@@ -82,8 +49,6 @@ class _Attempt:
 
     request: TrialRequest
     run: TrialFlowRun
-    has_begun: bool = False
-    heard: float = 0.0
     stop_reason: str | None = None
     told_at: float | None = None
 
@@ -106,6 +71,7 @@ class DeploymentEngine(Engine):
     _deployment: TrialDeployment
     _runs: TrialFlowRuns
     _ends: FlowRunEnds
+    _life: SignsOfLife
 
     def __init__(self, study: EngineStudy, options: DeploymentOptions) -> None:
         super().__init__(study)
@@ -122,16 +88,12 @@ class DeploymentEngine(Engine):
         self._thread: threading.Thread | None = None
         self._away_since: float | None = None
         self._looked_closely = 0.0
-        self._quiet_since = time.monotonic()
-        self._has_warned = False
 
     @classmethod
     @contextmanager
     def opened(cls, study: EngineStudy, options: DeploymentOptions) -> Iterator[Self]:
         """See `Engine`."""
-        study.check_no_devices()
-        _check_objective(study)
-        filled(options.job_variables, _settings(study, 0, 1))
+        check_options(study, options)
         with closing(cls(study, options)) as engine:
             yield engine
 
@@ -142,6 +104,7 @@ class DeploymentEngine(Engine):
         self._deployment = TrialDeployment(self._client, self._options.deployment)
         study_id = self.study.id or self._run
         self._runs = TrialFlowRuns(self._client, self._deployment.id, self._flow_run, study_id)
+        self._life = SignsOfLife(self._deployment, self.study.log)
         self._ends = FlowRunEnds(self._runs, self._deployment.name)
         notes = self._deployment.notes(self.study.launch.concurrency)
         context = contextvars.copy_context()  # Prefect's settings and the flow run are in there.
@@ -177,8 +140,7 @@ class DeploymentEngine(Engine):
             f"Trial {request.number} goes on in the flow run that an earlier run of the study has "
             f"started for it, {run.id}",
         )
-        with self._lock:
-            self._out[request.name] = _Attempt(request, run, heard=time.monotonic())
+        self._add(request, run)
         self._woken.set()
         return True
 
@@ -241,8 +203,7 @@ class DeploymentEngine(Engine):
         """Wait for a server that is away; end the study for anything else, or after a while."""
         now = time.monotonic()
         self._away_since = self._away_since or now
-        for attempt in self._attempts():  # They cannot be heard either.
-            attempt.heard = now
+        self._life.nothing_is_heard()
         if not is_away(error):
             self._refuse_all(f"trials cannot be run as flow runs: {shown_error(error)}")
         elif now - self._away_since > OUTAGE:
@@ -263,18 +224,16 @@ class DeploymentEngine(Engine):
     def _make(self) -> None:
         while self._waiting and not self._stopped:
             request = self._waiting[0]
-            variables = filled(
-                self._options.job_variables,
-                _settings(self.study, request.number, request.before + request.attempt),
+            values = template_values(
+                request.study, request.number, request.before + request.attempt, request.limits
             )
+            variables = filled(self._options.job_variables, values)
             delay = request.retry.delay if request.attempt > 1 else 0.0
             at_once = replace(request, retry=replace(request.retry, delay=0.0))
             run = self._runs.make(at_once, variables, self._options.tags, delay)
+            self._add(request, run)
             with self._lock:
-                self._waiting.pop(0)
-                self._out[request.name] = _Attempt(request, run, heard=time.monotonic())
-                if len(self._out) == 1:
-                    self._stirred()
+                self._waiting.remove(request)
 
     def _stop_what_is_to(self) -> None:
         if self._stopped:
@@ -307,48 +266,27 @@ class DeploymentEngine(Engine):
         self._answered(attempt, self._ends.of_ended(attempt.request, run, why_stopped))
 
     def _look_closely(self) -> None:
-        """Look which trials have begun, and which have not been heard of for too long."""
+        """Look which trials live, and which have not been heard of for too long."""
         attempts = self._attempts()
         runs = self._runs.read([attempt.run.id for attempt in attempts])
-        has_workers = True
-        now = time.monotonic()
         for attempt in attempts:
             run = runs.get(attempt.run.id)
             if run is None:
                 self._answered(attempt, self._ends.of_deleted(attempt.request))
-                continue
-            if run.beat != attempt.run.beat or run.state.type != attempt.run.state.type:
-                attempt.heard = now
-            attempt.run = run
-            if not run.may_not_have_begun and not attempt.has_begun:
-                attempt.has_begun = True
-                self._stirred()
-            if now - attempt.heard <= SILENCE or run.is_waiting or run.has_ended:
-                continue
-            if run.may_not_have_begun:  # Something is starting it, or was.
-                has_workers = has_workers and self._deployment.has_workers()
-                if has_workers:
-                    continue
-            self._answered(attempt, self._ends.of_silent(attempt.request, run))
-        self._warn_of_a_long_wait()
+            elif self._life.is_lost(run):
+                self._answered(attempt, self._ends.of_silent(attempt.request, run))
+        self._life.warn_of_a_long_wait()
 
-    def _warn_of_a_long_wait(self) -> None:
-        waits = [attempt for attempt in self._attempts() if not attempt.has_begun]
-        silent_for = time.monotonic() - self._quiet_since
-        if not waits or self._has_warned or silent_for < NOBODY_COMES:
-            return
-        if len(waits) < len(self._attempts()):
-            return  # The others have the places.
-        self._has_warned = True
-        self.study.log(
-            logging.WARNING,
-            f"No trial has begun for {silent_for:.0f} s: {self._deployment.why_nothing_begins()}. "
-            "The study waits",
-        )
+    def _add(self, request: TrialRequest, run: TrialFlowRun) -> None:
+        self._life.add(run)
+        with self._lock:
+            self._out[request.name] = _Attempt(request, run)
 
     def _answered(self, attempt: _Attempt, answer: TrialAnswer) -> None:
-        if self._pop(attempt):
-            self._stirred()
+        self._life.forget(attempt.run.id)
+        with self._lock:
+            is_out = self._out.pop(attempt.request.name, None) is not None
+        if is_out:
             self._arrive_with(attempt.request, answer)
 
     def _stopped_before(self, request: TrialRequest, when: str) -> None:
@@ -359,11 +297,6 @@ class DeploymentEngine(Engine):
     def _arrive_with(self, request: TrialRequest, answer: TrialAnswer) -> None:
         arrival = Arrival(request.number, answer, request.attempt)
         self._arrive(lambda: arrival)
-
-    def _stirred(self) -> None:
-        """Take note that something happens."""
-        self._quiet_since = time.monotonic()
-        self._has_warned = False
 
     def _refuse_all(self, reason: str) -> None:
         with self._lock:
@@ -376,30 +309,3 @@ class DeploymentEngine(Engine):
     def _attempts(self) -> list[_Attempt]:
         with self._lock:
             return list(self._out.values())
-
-    def _pop(self, attempt: _Attempt) -> bool:
-        with self._lock:
-            return self._out.pop(attempt.request.name, None) is not None
-
-
-def _check_objective(study: EngineStudy) -> None:
-    """Check that the objective has a path, by which a machine that knows nothing can import it."""
-    if not study.objective.importable_path:
-        raise InvalidConfiguration(
-            f"objective: {study.objective.name!r} cannot be imported by its name, which the flow "
-            "runs of engine 'deployment' need, since nothing else of this program travels to them: "
-            "put it into a module that their image has, and give its path, such as "
-            '"package.module:train", or a file\'s, such as "models/train.py:train"'
-        )
-
-
-def _settings(study: EngineStudy, number: int, attempt: int) -> Mapping[str, Any]:
-    """The study's own settings that job variables may have in braces."""
-    memory = study.limits.memory
-    return {
-        "study": study.name,
-        "number": number,
-        "attempt": attempt,
-        "trial_memory_mb": None if memory is None else round(memory / 1e6),
-        "trial_timeout": study.limits.timeout,
-    }

@@ -15,7 +15,7 @@ from prefect.client.orchestration import get_client
 from prefect_kubernetes.worker import KubernetesWorker, KubernetesWorkerJobConfiguration
 
 from prefect_tuner import __version__
-from prefect_tuner.tasks.engines.job_variables import filled, template_values
+from prefect_tuner.tasks.flow_runs.job_variables import filled, template_values
 from prefect_tuner.trial import TrialLimits
 from tests.deployments.dockerfile import read_dockerfile
 from tests.deployments.kubernetes_job import mistakes_in_job

@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from prefect.task_runners import ProcessPoolTaskRunner, ThreadPoolTaskRunner
 
@@ -32,12 +33,14 @@ def runner_of(engine: str, address: str) -> Any:
 
 def tune_on(engine: str, address: str, objective: Any, space: Any, **given: Any) -> TuningResult:
     """The result of a study on an engine: by a task runner of the flow, where there is one."""
+    flow: Callable[..., TuningResult] = tune
     if engine == "deployment":
         options = {"deployment": address}
-        return tune(objective, space, engine=engine, engine_options=options, **given)
-    flow = tune.with_options(task_runner=runner_of(engine, address))
-    result: TuningResult = flow(objective, space, **given)
-    return result
+        return flow(objective, space, engine=engine, engine_options=options, **given)
+    flow = cast(
+        "Callable[..., TuningResult]", tune.with_options(task_runner=runner_of(engine, address))
+    )
+    return flow(objective, space, **given)
 
 
 def hanging_study(engine: str, address: str, folder: Path) -> TuningResult:

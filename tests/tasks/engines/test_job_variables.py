@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from prefect_tuner import InvalidConfiguration
-from prefect_tuner.tasks.engines.job_variables import (
+from prefect_tuner.tasks.flow_runs.job_variables import (
     HEADROOM_MB,
     TemplateValue,
     filled,

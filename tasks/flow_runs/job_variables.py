@@ -58,7 +58,7 @@ def template_values(
 
     Example:
         ```python
-        from prefect_tuner.tasks.engines.job_variables import template_values
+        from prefect_tuner.tasks.flow_runs.job_variables import template_values
         from prefect_tuner.trial import TrialLimits
 
         values = template_values("digits", 7, 1, TrialLimits(timeout=59.5, memory=2_000_000_000))
@@ -100,7 +100,7 @@ def filled(
 
     Example:
         ```python
-        from prefect_tuner.tasks.engines.job_variables import filled
+        from prefect_tuner.tasks.flow_runs.job_variables import filled
 
         asked = {"memory": "{memory_mb}", "env": {"RUN": "{study}/{number}", "AT": "${HOME}"}}
         given = filled(asked, {"memory_mb": 2512, "study": "digits", "number": 7})
