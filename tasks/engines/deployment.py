@@ -31,7 +31,7 @@ from prefect_tuner.tasks.workers.worker_host import OUTAGE
 from prefect_tuner.tasks.workers.worker_paths import travelling
 from prefect_tuner.trial import Outcome
 
-LOOK = 2.0
+LOOK = 1.0
 """Seconds between two looks which trials have ended."""
 
 LOOK_CLOSELY = 8.0
@@ -41,6 +41,7 @@ STOP_GRACE = 12.0
 """Seconds after which a trial counts as stopped that was told to stop; it sees that as well."""
 
 _LAST_WORDS = 15.0
+_AGAIN = 0.3
 
 
 @dataclass
@@ -193,7 +194,8 @@ class DeploymentEngine(Engine):
                     self._away_since = None
                 except Exception as error:  # noqa: BLE001 - the server may be away for a while
                     self._was_not_heard(error)
-                    self._closing.wait(LOOK)
+                    self._woken.set()  # To try again soon: SQLite is often busy for a moment.
+                    self._closing.wait(_AGAIN)
             with suppress(Exception), self._calls:
                 self._stop_what_is_to()
                 for run in self._runs.left(self.study.name):
