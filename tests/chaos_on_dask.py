@@ -7,6 +7,7 @@ The study that is left in peace runs without Dask: both have the same digest.
 
 from __future__ import annotations
 
+import json
 import os
 from collections import Counter
 from collections.abc import Iterator
@@ -42,7 +43,8 @@ class ChaosOnDask(Chaos):
     def _environment_of(self, study: str) -> dict[str, str]:
         if study != STUDY:
             return self._environment
-        return {**self._environment, "COUNTED_STUDY_ON_DASK": self._cluster.address}
+        where = {"engine": "dask", "engine_options": {"address": self._cluster.address}}
+        return {**self._environment, "COUNTED_STUDY_ON": json.dumps(where)}
 
     def _kill(self, target: str) -> bool:
         workers = len(self._cluster.workers)

@@ -105,8 +105,8 @@ class DeploymentEngine(Engine):
         self._deployment = TrialDeployment(self._client, self._options.deployment)
         study_id = self.study.id or self._run
         self._runs = TrialFlowRuns(self._client, self._deployment.id, self._flow_run, study_id)
-        self._life = SignsOfLife(self._deployment, self.study.log)
-        self._ends = FlowRunEnds(self._runs, self._deployment.name)
+        self._life = SignsOfLife(self._deployment, self.study.log, self._options.start_timeout)
+        self._ends = FlowRunEnds(self._runs, self._deployment.name, self.study.log)
         notes = self._deployment.notes(self.study.launch.concurrency)
         context = contextvars.copy_context()  # Prefect's settings and the flow run are in there.
         self._thread = threading.Thread(
@@ -284,11 +284,14 @@ class DeploymentEngine(Engine):
         with self._lock:
             self._out[request.name] = _Attempt(request, run)
 
-    def _answered(self, attempt: _Attempt, answer: TrialAnswer) -> None:
+    def _answered(self, attempt: _Attempt, answer: TrialAnswer | None) -> None:
+        """Hand over what came of an attempt, or have it begin where it has not."""
         self._life.forget(attempt.run.id)
         with self._lock:
             is_out = self._out.pop(attempt.request.name, None) is not None
-        if is_out:
+            if is_out and answer is None:
+                self._waiting.append(attempt.request)
+        if is_out and answer is not None:
             self._arrive_with(attempt.request, answer)
 
     def _stopped_before(self, request: TrialRequest, when: str) -> None:

@@ -25,7 +25,7 @@ class DeploymentOptions(EngineOptions):
         ```
     """
 
-    harmless = frozenset({"deployment", "tags"})
+    harmless = frozenset({"deployment", "start_timeout", "tags"})
 
     deployment: str = Field(
         min_length=1, description="Name of a deployment of the flow trial, such as trial/gpu."
@@ -35,6 +35,13 @@ class DeploymentOptions(EngineOptions):
         description="What the work pool's jobs get beside what the deployment says, such as "
         "{memory: '{memory_mb}Mi'}. In braces: study, number, attempt, trial_memory_mb, memory_mb "
         "(with what watches the trial), trial_timeout.",
+    )
+    start_timeout: float = Field(
+        default=900.0,
+        gt=0,
+        allow_inf_nan=False,
+        description="Seconds from when a worker takes a trial's flow run until it has begun; after "
+        "that another is made.",
     )
     tags: tuple[str, ...] = Field(default=(), description="Tags of the trials' flow runs.")
 

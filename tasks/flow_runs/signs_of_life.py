@@ -25,10 +25,17 @@ class SignsOfLife:
     Args:
         deployment: What they are made from.
         log: Takes a level of Python's logging, and a line.
+        start_timeout: Seconds that a worker may take to start one.
     """
 
-    def __init__(self, deployment: TrialDeployment, log: Callable[[int, str], None]) -> None:
+    def __init__(
+        self,
+        deployment: TrialDeployment,
+        log: Callable[[int, str], None],
+        start_timeout: float,
+    ) -> None:
         self._deployment = deployment
+        self._start_timeout = start_timeout
         self._log = log
         self._heard: dict[UUID, tuple[TrialFlowRun, float]] = {}
         self._begun: set[UUID] = set()
@@ -55,8 +62,8 @@ class SignsOfLife:
     def is_lost(self, run: TrialFlowRun) -> bool:
         """Whether nothing was heard of a flow run for too long.
 
-        One that waits for a worker is not; nor is one that something is starting, as long as there
-        are workers: a machine for it may take its time.
+        One that waits for a worker is not. One that is being started may take its time, since a
+        machine for it may have to come, as long as there are workers.
 
         Args:
             run: As the server has it now.
@@ -71,7 +78,9 @@ class SignsOfLife:
             self._stirred()
         if now - heard <= SILENCE or run.is_waiting or run.has_ended:
             return False
-        return not (run.may_not_have_begun and self._deployment.has_workers())
+        if not run.may_not_have_begun:
+            return True
+        return now - heard > self._start_timeout or not self._deployment.has_workers()
 
     def warn_of_a_long_wait(self) -> None:
         """Tell the user, once, that no trial has begun for a while, and why that may be."""

@@ -96,13 +96,11 @@ def calls_by_number(folder: Path, study: str) -> dict[int, int]:
 if __name__ == "__main__":
     from prefect_tuner import tune  # Here, as it loads Prefect, which the trials need not.
 
-    # Another test's: on a Dask cluster.
-    address = os.environ.get("COUNTED_STUDY_ON_DASK", "")
-    where: dict[str, Any] = (
-        {"engine": "dask", "engine_options": {"address": address}} if address else {}
-    )
+    # Another test's: on an engine that is not this machine's.
+    where: dict[str, Any] = json.loads(os.environ.get("COUNTED_STUDY_ON", "{}"))
+    on_a_pool = where.get("engine") == "deployment"
     result = tune(
-        train,
+        f"{__file__}:train" if on_a_pool else train,
         counted_space(Path(sys.argv[1]), float(([*sys.argv, "0.3"])[5])),
         strategy=HillClimb,
         study=sys.argv[2],

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, cast
 from uuid import UUID
@@ -19,6 +20,7 @@ from prefect.deployments.runner import RunnerDeployment
 from prefect.types.entrypoint import EntrypointType
 
 from prefect_tuner.flows.trial import trial
+from tests.marked_processes import MarkedProcesses
 from tests.polling import eventually
 
 ROOT = Path(__file__).parents[3]
@@ -28,12 +30,15 @@ class TrialPool:
     """Attributes:
     pool: Its name.
     deployment: The name of the deployment.
+    workers: Its workers, all that were started.
+    processes: These, and all that they have started.
     """
 
     def __init__(self) -> None:
         self.pool = f"trials-{uuid.uuid4().hex[:8]}"
         self.deployment = f"trial/{self.pool}"
         self.workers: list[subprocess.Popen[bytes]] = []
+        self.processes = MarkedProcesses()
 
     def start_worker(self, folder: Path) -> subprocess.Popen[bytes]:
         """Start a worker in a folder that has nothing to do with the objective."""
@@ -43,7 +48,7 @@ class TrialPool:
             worker = subprocess.Popen(
                 [sys.executable, *command],
                 cwd=folder,
-                env=os.environ | {"PREFECT_WORKER_QUERY_SECONDS": "1"},
+                env=os.environ | self.processes.environment | {"PREFECT_WORKER_QUERY_SECONDS": "1"},
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
@@ -86,6 +91,9 @@ def trial_pool(limit: int | None = None) -> Iterator[TrialPool]:
             worker.terminate()
         for worker in made.workers:
             worker.wait(30)
+        for pid in made.processes.find():  # Of workers that were killed.
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
         with get_client(sync_client=True) as client:
             client.delete_deployment(deployment_id)
             client.delete_work_pool(made.pool)
