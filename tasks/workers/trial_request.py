@@ -23,6 +23,7 @@ MESSAGE_VERSION = 2
 _OBJECTIVE_AS_TEXT = (
     "name",
     "path",
+    "importable_path",
     "sys_path",
     "directory",
     "argv",
@@ -183,13 +184,20 @@ def message_from_text(text: str) -> dict[str, Any]:
     """
     try:
         message: dict[str, Any] = json.loads(text)
-        objective = {name: message["objective"][name] for name in _OBJECTIVE_AS_TEXT}
+        # Those of another release may have other names, which is told when their version is read.
+        told = message["objective"]
+        objective = {name: told[name] for name in _OBJECTIVE_AS_TEXT if name in told}
     except (ValueError, TypeError, KeyError) as error:
         raise EngineError(
             f"request: must be the JSON text of a trial's request, as a study writes it: {error!r}"
         ) from error
-    lists = {name: tuple(each) for name, each in objective.items() if isinstance(each, list)}
-    return {**message, "objective": {**objective, **lists}}
+    parts = {"objective": objective, "launch": message.get("launch", {})}
+    return {**message, **{name: _with_tuples(part) for name, part in parts.items()}}
+
+
+def _with_tuples(part: Mapping[str, Any]) -> dict[str, Any]:
+    """A part of a message as it was before it was JSON."""
+    return {name: tuple(each) if isinstance(each, list) else each for name, each in part.items()}
 
 
 @dataclass(frozen=True)

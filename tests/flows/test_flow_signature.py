@@ -51,7 +51,7 @@ def test_the_engine_is_a_drop_down_of_the_registered_names() -> None:
     field = PROPERTIES["engine"]
     assert (field["type"], field["default"]) == ("string", "local")
     assert field["enum"] == engine_names()
-    assert {"dask", "local", "ray"} <= set(field["enum"])
+    assert {"dask", "deployment", "local", "ray"} <= set(field["enum"])
 
 
 @pytest.mark.parametrize("engine", engine_names())

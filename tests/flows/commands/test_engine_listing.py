@@ -52,6 +52,7 @@ def test_the_command_lists_all_of_them(capsys: pytest.CaptureFixture[str]) -> No
     assert first_lines == [
         "broken",
         "dask",
+        "deployment",
         "local (default)",
         "no_engine",
         "noting",

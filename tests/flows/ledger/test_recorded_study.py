@@ -228,6 +228,52 @@ def test_attempts_are_counted_over_all_runs(tmp_path: Path) -> None:
     assert [trial.attempts for trial in trials] == [4, 1]
 
 
+def test_an_attempt_that_goes_on_from_an_earlier_run_counts_once(tmp_path: Path) -> None:
+    with pytest.raises(Killed):
+        SimulatedRun(tmp_path, study(None), Learner.train, 2).run(TRIALS, Random(0), 1)
+    assert [trial.attempts for trial in state_of(tmp_path).in_flight] == [1, 1]
+    run = SimulatedRun(tmp_path, study(None), Learner.train, 2)
+    with run.ledger:
+        first = run.study.ask(2)
+        assert first is not None
+        run.study.adopt(first)
+        assert state_of(tmp_path).attempts_before == {0: 0, 1: 1}
+        again = run.study.ask(2)
+        assert again is not None
+        assert again.number == 1  # The first one is not given out again.
+        run.study.start(again)
+        # As the engine tells it: the first of this run. It fails once, and is tried again.
+        run.study.retry(0, Ending(Outcome.CRASHED, attempts=1))
+        run.study.finish(0, Ending(Outcome.COMPLETED, metric=1.0, attempts=2))
+        run.study.finish(1, Ending(Outcome.COMPLETED, metric=2.0, attempts=1))
+        assert [trial.attempts for trial in state_of(tmp_path).trials] == [2, 2]
+        assert state_of(tmp_path) == run.study.state
+
+
+def test_an_attempt_may_be_adopted_by_one_run_after_another(tmp_path: Path) -> None:
+    with pytest.raises(Killed):
+        SimulatedRun(tmp_path, study(None), Learner.train).run(TRIALS, Random(0), 0)
+    for _ in range(3):
+        run = SimulatedRun(tmp_path, study(None), Learner.train)
+        with run.ledger:
+            trial = run.study.ask(2)
+            assert trial is not None
+            assert run.study.attempts_before(0) == 1
+            run.study.adopt(trial)
+            assert run.study.attempts_before(0) == 0
+    assert state_of(tmp_path).trials[0].attempts == 1
+
+
+def test_a_study_has_the_same_id_in_all_its_runs_and_no_other_has_it(tmp_path: Path) -> None:
+    ids = set()
+    for folder in (tmp_path / "one", tmp_path / "another"):
+        for _ in range(2):
+            with pytest.raises(Killed):
+                SimulatedRun(folder, study(None), Learner.train).run(TRIALS, Random(0), 4)
+            ids.add((folder, state_of(folder).id))
+    assert len(ids) == len({name for _, name in ids}) == 2
+
+
 def test_without_a_lag_results_are_used_as_they_come(tmp_path: Path) -> None:
     digests = set()
     for seed in range(5):

@@ -232,7 +232,7 @@ def test_a_mistake_in_the_options_does_not_hide_the_others() -> None:
         ({"study": "a\nb"}, "study: must be a name of at most 200 printable characters"),
         ({"study": "\ud800"}, "study: must be a name of at most 200 printable characters"),
         ({"engine": "dusk"}, "engine: 'dusk' is not known, did you mean 'dask'?"),
-        ({"engine": 3}, "engine: must be one of 'dask', 'local', 'ray'"),
+        ({"engine": 3}, "engine: must be one of 'dask', 'deployment', 'local', 'ray'"),
         ({"engine_options": None}, "engine_options: must be a mapping, got None"),
         ({"engine_options": {"threads": 3}}, "engine_options.threads: is not known"),
         ({"space": {}}, "space"),

@@ -90,7 +90,8 @@ def trial_pool(limit: int | None = None) -> Iterator[TrialPool]:
         for worker in made.workers:
             worker.terminate()
         for worker in made.workers:
-            worker.wait(30)
+            with suppress(subprocess.TimeoutExpired):
+                worker.wait(30)
         for pid in made.processes.find():  # Of workers that were killed.
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
