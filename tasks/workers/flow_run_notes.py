@@ -47,20 +47,24 @@ def is_away(error: BaseException) -> bool:
 
 
 def with_patience(call: Callable[[], T], seconds: float) -> T:
-    """What a call to the API gives, made again while the server is away.
+    """What a call to the API gives, made again each second while the server is away.
+
+    Prefect's client waits longer each time, up to half a minute, also where SQLite was busy for a
+    moment.
 
     Args:
         call: Makes it.
         seconds: For how long; then its error is raised.
     """
     deadline = time.monotonic() + seconds
-    while True:
-        try:
-            return call()
-        except (PrefectHTTPStatusError, httpx.TransportError, OSError) as error:
-            if not is_away(error) or time.monotonic() > deadline:
-                raise
-        time.sleep(_AGAIN)
+    with without_retries():
+        while True:
+            try:
+                return call()
+            except (PrefectHTTPStatusError, httpx.TransportError, OSError) as error:
+                if not is_away(error) or time.monotonic() > deadline:
+                    raise
+            time.sleep(_AGAIN)
 
 
 class FlowRunNotes:
