@@ -237,6 +237,9 @@ def _runner(study: EngineStudy, options: DaskOptions) -> DaskTaskRunner:
         "n_workers": study.launch.concurrency,
         "threads_per_worker": 1,
         "dashboard_address": ":0",
+        # Workers that end with the study may find their scheduler gone, and say so at length. What
+        # matters of them, the study tells.
+        "silence_logs": logging.CRITICAL,
     }
     return DaskTaskRunner(cluster_kwargs={**own, **options.cluster_kwargs})
 

@@ -11,7 +11,7 @@ from uuid import UUID
 from prefect_tuner.tasks.flow_runs.trial_deployment import TrialDeployment
 from prefect_tuner.tasks.flow_runs.trial_flow_runs import TrialFlowRun
 
-SILENCE = 40.0
+SILENCE = 32.0
 """Seconds without a sign of life after which a trial has lost its worker."""
 
 NOBODY_COMES = 60.0

@@ -169,7 +169,7 @@ class TestStudiesOnADeployment(StudiesOnEngine):
             assert program.stdout is not None
             digest = program.stdout.read().decode().split()[-1]
             assert program.wait(60) == 0
-        begun = [line.split()[:2] for line in notes.read_text().splitlines()]
+        begun = sorted(line.split()[:2] for line in notes.read_text().splitlines())
         assert begun == [["0", "1"], ["1", "1"], ["2", "1"], ["3", "1"]]
         state = read_state(LedgerFile(tmp_path / "studies-deployment", "waiting"))
         assert state is not None

@@ -113,7 +113,7 @@ def test_a_plug_in_that_cannot_be_used_is_named_with_its_package(name: str, said
         ("dusk", {}, ["engine: 'dusk' is not known, did you mean 'dask'? Known are 'dask'"]),
         ("notign", {}, ["engine: 'notign' is not known, did you mean 'noting'?"]),
         ("Local", {}, ["engine: 'Local' is not known, did you mean 'local'?"]),
-        (None, {}, ["engine: must be one of 'broken', 'dask', 'local', "]),
+        (None, {}, ["engine: must be one of 'broken', 'dask', 'deployment', 'local', "]),
         (["dask"], {}, ["engine: must be one of "]),
         ("local", [], ["engine_options: must be a mapping, got []"]),
         ("local", {"threads": 3}, ["engine_options.threads: is not known"]),
