@@ -3,7 +3,8 @@
 For each engine, on a cluster of this machine that is started for it, in one flow run:
 
 - a trial whose objective does nothing, and a bare Prefect task on the same task runner, in turns;
-  each is waited for before the next one starts;
+  each is waited for before the next one starts. For `deployment` the latter is a bare flow run on
+  the same work pool;
 - trials that sleep for a second, many at a time: the share of the time in which they sleep;
 - the memory of the flow's process after the first and after the last of many trials (`--memory`).
 
@@ -25,8 +26,9 @@ from statistics import median
 from typing import Any, NamedTuple
 
 from benchmarks.timing import logging_to, seconds
+from benchmarks.work_pool import WorkPool
 
-ENGINES = ("local", "processes", "dask", "ray")
+ENGINES = ("local", "processes", "dask", "ray", "deployment")
 SLEEP = 1.0
 """Seconds."""
 
@@ -127,6 +129,8 @@ def engine_of(name: str, runner: Any, study: Any) -> Any:
         from prefect_tuner.tasks.engines.process_pool import ProcessPoolEngine
 
         return ProcessPoolEngine(study, runner)
+    if name == "deployment":
+        return runner.engine(study)
     from prefect_tuner.tasks.engines.local import LocalEngine
 
     return LocalEngine(study)
@@ -159,6 +163,8 @@ def started(name: str, places: int) -> Iterator[Any]:
 
         settings = {"num_cpus": places, "include_dashboard": False, "log_to_driver": False}
         runner = RayTaskRunner(init_kwargs=settings)
+    elif name == "deployment":
+        runner = WorkPool()
     elif name == "processes":
         runner = ProcessPoolTaskRunner(max_workers=places)
     else:
@@ -213,7 +219,10 @@ def resident() -> int:
 
 def wait_for_task(runner: Any, task: Any) -> None:
     """Have a task run by a task runner."""
-    runner.submit(task, parameters={}).result()
+    if isinstance(runner, WorkPool):
+        runner.wait_for_a_flow_run()
+    else:
+        runner.submit(task, parameters={}).result()
 
 
 def nothing() -> None:

@@ -173,7 +173,10 @@ def _failure_table(failures: list[Trial]) -> Table:
 def _run_table(study: StoredStudy, state: StudyState) -> Table:
     hidden = len(state.runs) - RUNS_SHOWN
     title = f"Runs (the last {RUNS_SHOWN} of {len(state.runs)})" if hidden > 0 else "Runs"
-    table = terminal_table(*terms("began"), *words("host", "flow run", "ended"), title=title)
+    # Said where there is something to say: most studies run here.
+    engines = any(run.engine for run in state.runs)
+    columns = ["host", "engine", "flow run", "ended"] if engines else ["host", "flow run", "ended"]
+    table = terminal_table(*terms("began"), *words(*columns), title=title)
     runs = list(zip(state.runs, state.endings, strict=True))
     for run, ending in runs[-RUNS_SHOWN:]:
         if ending is not None:
@@ -185,6 +188,7 @@ def _run_table(study: StoredStudy, state: StudyState) -> Table:
         table.add_row(
             local_time(run.at),
             cell(run.host),
+            *([cell(run.engine or "local")] if engines else []),
             cell(run.flow_run),
             cell(ended),
         )

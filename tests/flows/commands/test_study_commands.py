@@ -195,6 +195,15 @@ def test_a_study_without_any_metric_is_shown(tuner: Command) -> None:
     assert cells(tuner("show", "empty"), "trials  ")[1] == "0 of 10"
 
 
+def test_runs_are_shown_with_their_engine_where_one_was_not_the_local_one(tuner: Command) -> None:
+    store_study("here", completed(0, 0.5))
+    assert "engine" not in tuner("show", "here").out
+    store_study("far", completed(0, 0.5), engine=("deployment", {"deployment": "trial/gpu"}))
+    told = tuner("show", "far").out
+    assert re.search(r"began\W+host\W+engine\W+flow run", told)
+    assert re.search(r" deployment\W+gentle-otter ", told)
+
+
 def test_no_text_of_a_trial_is_obeyed_by_the_terminal(tuner: Command) -> None:
     message = "\x1b]0;owned\x07\x1b[2Jbad\r[red]red[/red]\x00"
     store_study("hostile", failed(0, message=message), ending="failed", reason=message)
