@@ -62,6 +62,11 @@ def test_it_executes_the_flow_run_in_the_image_and_against_the_server(
     assert job.environment["PREFECT__FLOW_RUN_ID"] == job.flow_run
 
 
+def test_pods_may_reach_the_server_by_another_address_than_their_worker(pods: TrialPods) -> None:
+    inside = "http://prefect-server.prefect.svc.cluster.local:4200/api"
+    assert pods.job(env={"PREFECT_API_URL": inside}).environment["PREFECT_API_URL"] == inside
+
+
 def test_a_file_as_the_objective_is_found_in_the_folder_of_the_image() -> None:
     entry, image = deployment_in_prefect_yaml("trial", "pods"), read_dockerfile()
     assert entry["pull"] == [
@@ -72,6 +77,7 @@ def test_a_file_as_the_objective_is_found_in_the_folder_of_the_image() -> None:
 
 def test_the_pod_is_named_and_labelled_as_the_trial(job: Job, pods: TrialPods) -> None:
     assert job.manifest["metadata"]["generateName"] == "digits-7-attempt-2-"
+    assert job.manifest["metadata"]["namespace"] == "prefect"
     for labels in (
         job.manifest["metadata"]["labels"],
         job.manifest["spec"]["template"]["metadata"]["labels"],
