@@ -12,7 +12,6 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from prefect_tuner import __version__, tune
-from prefect_tuner.tasks.engines.engine_registry import engine_names
 from tests.deployments.dockerfile import read_dockerfile
 from tests.deployments.prefect_yaml import deployment_in_prefect_yaml
 from tests.deployments.programs import Program, running
@@ -133,7 +132,6 @@ def test_the_pipeline_tunes_trains_and_evaluates(runs: dict[str, str], rest: Res
 
 
 @pytest.mark.timeout(400)
-@pytest.mark.skipif("deployment" not in engine_names(), reason="there is no such engine")
 def test_a_study_has_its_trials_run_by_the_worker_of_another_pool(
     worker: Program, trial_worker: Program, rest: RestClient
 ) -> None:
