@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -25,14 +25,17 @@ class Program:
     Args:
         command: What to run.
         folder: Where, and where its output goes.
+        environment: What it has of an environment; this process's own when left out.
     """
 
-    def __init__(self, command: list[str], folder: Path) -> None:
+    def __init__(
+        self, command: list[str], folder: Path, environment: Mapping[str, str] | None = None
+    ) -> None:
         self._mark = f"{_MARK}={uuid.uuid4()}"
         self._log = folder / "output.log"
         name, _, value = self._mark.partition("=")
         environment = {
-            **os.environ,
+            **(os.environ if environment is None else environment),
             name: value,
             # The server is asked for work every second, and not every ten or fifteen.
             "PREFECT_RUNNER_POLL_FREQUENCY": "1",
@@ -78,6 +81,10 @@ class Program:
     def terminate(self, timeout: float = 20.0) -> int:
         """Send SIGTERM, as an init system does, and return the exit code."""
         self._process.terminate()
+        return self._process.wait(timeout)
+
+    def wait(self, timeout: float = 60.0) -> int:
+        """Wait for its end, and return the exit code."""
         return self._process.wait(timeout)
 
     def remove(self) -> None:

@@ -52,6 +52,12 @@ def test_the_flow_is_loaded_alike_by_module_and_by_path(schema: dict[str, Any]) 
     assert _load(ENTRYPOINTS[1]) == {"name": "tune", "schema": schema}
 
 
+def test_the_flow_of_a_trial_is_found_by_its_module() -> None:
+    loaded = _load("prefect_tuner.flows.trial.trial")
+    assert loaded["name"] == "trial"
+    assert list(loaded["schema"]["properties"]) == ["request"]
+
+
 def test_loaded_by_path_it_hides_no_module_of_the_users(tmp_path: Path) -> None:
     program = """
 import os, sys

@@ -13,6 +13,7 @@ import pytest
 
 from prefect_tuner import __version__, tune
 from tests.deployments.dockerfile import read_dockerfile
+from tests.deployments.prefect_yaml import deployment_in_prefect_yaml
 from tests.deployments.programs import Program, running
 from tests.deployments.rest_client import RestClient
 from tests.deployments.studies import (
@@ -25,8 +26,23 @@ from tests.polling import eventually
 
 pytestmark = pytest.mark.slow
 
-DEPLOYMENTS = ("tune/nightly", "tune/container", "pipeline/weekly", "promote/promote")
-POOLS = {"tuning": "process", "tuning-containers": "docker"}
+DEPLOYMENTS = (
+    "tune/nightly",
+    "tune/container",
+    "trial/processes",
+    "trial/pods",
+    "pipeline/weekly",
+    "promote/promote",
+)
+POOLS = {
+    "tuning": ["--type", "process"],
+    "tuning-containers": ["--type", "docker"],
+    "trials": ["--type", "process"],
+    "tuning-pods": [
+        *("--type", "kubernetes"),
+        *("--base-job-template", "deployments/kubernetes/base_job_template.json"),
+    ],
+}
 
 
 def _prefect(*arguments: str) -> None:
@@ -44,8 +60,8 @@ def _prefect(*arguments: str) -> None:
 @pytest.fixture(scope="module")
 def deployed(rest: RestClient) -> Iterator[None]:
     """What the comment at the top of prefect.yaml says, typed in."""
-    for pool, kind in POOLS.items():
-        _prefect("work-pool", "create", pool, "--type", kind)
+    for pool, options in POOLS.items():
+        _prefect("work-pool", "create", pool, *options)
     _prefect("deploy", "--prefect-file", "deployments/prefect.yaml", "--all")
     deployments = [rest.deployment(name)["id"] for name in DEPLOYMENTS]
     yield
@@ -60,6 +76,14 @@ def deployed(rest: RestClient) -> Iterator[None]:
 def worker(deployed: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Program]:
     """A worker in a folder that has nothing to do with the checkout."""
     command = ["-m", "prefect", "worker", "start", "--pool", "tuning"]
+    with running(command, tmp_path_factory.mktemp("elsewhere")) as program:
+        yield program
+
+
+@pytest.fixture(scope="module")
+def trial_worker(deployed: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Program]:
+    """A worker of the pool for trials, likewise."""
+    command = ["-m", "prefect", "worker", "start", "--pool", "trials"]
     with running(command, tmp_path_factory.mktemp("elsewhere")) as program:
         yield program
 
@@ -105,6 +129,44 @@ def test_the_pipeline_tunes_trains_and_evaluates(runs: dict[str, str], rest: Res
     below = {"parent_flow_run_id": {"any_": [runs["weekly"]]}}
     (study,) = rest.filter("flow_runs", {"flow_runs": below})
     rest.finished_task_runs(study["id"], 2)
+
+
+@pytest.mark.timeout(400)
+def test_a_study_has_its_trials_run_by_the_worker_of_another_pool(
+    worker: Program, trial_worker: Program, rest: RestClient
+) -> None:
+    run = rest.start_run(
+        "tune/nightly",
+        study="digits-elsewhere",
+        config={"max_trials": 2, "max_concurrency": 2},
+        engine="deployment",
+        engine_options={"deployment": "trial/processes"},
+    )
+    rest.wait_for_success(run, timeout=300.0)
+    rows = rest.artifact("digits-elsewhere-leaderboard")
+    assert [0.5 < row["metric"] < 1.0 for row in rows] == [True, True]
+    below = rest.filter("flow_runs", {"flow_runs": {"parent_flow_run_id": {"any_": [run]}}})
+    assert {each["id"] for each in below} == set(rest.runs("trial/processes"))
+    assert [each["state_type"] for each in below] == ["COMPLETED", "COMPLETED"]
+
+
+def test_the_pods_of_trials_get_what_the_file_says(deployed: None, rest: RestClient) -> None:
+    deployment, entry = rest.deployment("trial/pods"), deployment_in_prefect_yaml("trial", "pods")
+    assert deployment["job_variables"] == entry["work_pool"]["job_variables"]
+    assert deployment["pull_steps"] == entry["pull"]
+    assert set(deployment["parameter_openapi_schema"]["properties"]) == {"request"}
+    pool = rest.get("/work_pools/tuning-pods")
+    assert pool["type"] == "kubernetes"
+    assert "gpus" in pool["base_job_template"]["variables"]["properties"]
+
+
+def test_studies_and_trials_have_pools_of_their_own(deployed: None, rest: RestClient) -> None:
+    pools = {name: rest.deployment(name)["work_pool_name"] for name in DEPLOYMENTS}
+    of_trials = {pool for name, pool in pools.items() if name.startswith("trial/")}
+    assert of_trials == {"trials", "tuning-pods"}
+    assert of_trials.isdisjoint(
+        pool for name, pool in pools.items() if not name.startswith("trial/")
+    )
 
 
 def test_a_study_that_completes_starts_the_downstream_flow_with_typed_parameters(
