@@ -107,6 +107,7 @@ class DeploymentEngine(Engine):
         self._runs = TrialFlowRuns(self._client, self._deployment.id, self._flow_run, study_id)
         self._life = SignsOfLife(self._deployment, self.study.log, self._options.start_timeout)
         self._ends = FlowRunEnds(self._runs, self._deployment.name, self.study.log)
+        self._deployment.check_job_variables(self._options.job_variables)
         notes = self._deployment.notes(self.study.launch.concurrency)
         context = contextvars.copy_context()  # Prefect's settings and the flow run are in there.
         self._thread = threading.Thread(
@@ -275,7 +276,11 @@ class DeploymentEngine(Engine):
             run = runs.get(attempt.run.id)
             if run is None:
                 self._answered(attempt, self._ends.of_deleted(attempt.request))
-            elif self._life.is_lost(run):
+            elif not self._life.is_lost(run):
+                continue
+            elif run.state.is_cancelling():  # By a user; whoever was to end it is gone.
+                self._runs.stop(run, run.state.message or "", at_once=True)
+            else:
                 self._answered(attempt, self._ends.of_silent(attempt.request, run))
         self._life.warn_of_a_long_wait()
 

@@ -19,7 +19,7 @@ class DeploymentOptions(EngineOptions):
         from prefect_tuner.tasks.flow_runs.deployment_options import DeploymentOptions
 
         options = DeploymentOptions(
-            deployment="trial/gpu", job_variables={"memory": "{memory_mb}Mi"}
+            deployment="trial/pods", job_variables={"memory_limit": "{memory_mb}Mi"}
         )
         assert options.tags == ()
         ```
@@ -33,8 +33,8 @@ class DeploymentOptions(EngineOptions):
     job_variables: dict[str, Any] = Field(
         default={},
         description="What the work pool's jobs get beside what the deployment says, such as "
-        "{memory: '{memory_mb}Mi'}. In braces: study, number, attempt, trial_memory_mb, memory_mb "
-        "(with what watches the trial), trial_timeout.",
+        "{memory_limit: '{memory_mb}Mi'}. In braces: study, number, attempt, trial_memory_mb, "
+        "memory_mb (with what watches the trial), trial_timeout.",
     )
     start_timeout: float = Field(
         default=900.0,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from contextlib import suppress
 from uuid import UUID
 
@@ -12,7 +13,7 @@ from prefect.client.schemas.objects import WorkerStatus, WorkPool
 from prefect.client.schemas.responses import DeploymentResponse
 from prefect.exceptions import ObjectNotFound
 
-from prefect_tuner.errors import EngineError
+from prefect_tuner.errors import EngineError, InvalidConfiguration
 from prefect_tuner.redaction import redacted
 from prefect_tuner.validation import unknown_name
 
@@ -43,6 +44,23 @@ class TrialDeployment:
     def id(self) -> UUID:
         """Its id."""
         return self._found.id
+
+    def check_job_variables(self, given: Mapping[str, object]) -> None:
+        """Check that the work pool knows job variables: Prefect takes no notice of others.
+
+        Raises:
+            InvalidConfiguration: It does not know one.
+        """
+        pool = self._pool()
+        known = (pool.base_job_template if pool else {}).get("variables", {}).get("properties", {})
+        mistakes = [
+            f"engine_options.job_variables.{name}: {unknown_name(name, known)} (those of work pool "
+            f"{self._found.work_pool_name!r})"
+            for name in given
+            if known and name not in known
+        ]
+        if mistakes:
+            raise InvalidConfiguration(*mistakes)
 
     def notes(self, concurrency: int) -> list[tuple[int, str]]:
         """What the user should know before any trial is started.

@@ -208,7 +208,8 @@ def another(request: str, more: int = 0) -> str:
 @pytest.mark.usefixtures("prefect_server")
 class TestBadInput:
     def run(self, objective: Any = "json:loads", **options: Any) -> None:
-        tune(objective, {"x": [1, 2]}, engine="deployment", engine_options=options)
+        config = TunerConfig(max_duration=5.0)  # Should it not be refused.
+        tune(objective, {"x": [1, 2]}, config=config, engine="deployment", engine_options=options)
 
     def test_a_deployment_has_to_be_named(self) -> None:
         with pytest.raises(InvalidConfiguration, match=r"engine_options\.deployment: is required"):
@@ -220,6 +221,13 @@ class TestBadInput:
             pytest.raises(EngineError, match=rf"did you mean 'trial/{pool.pool}'"),
         ):
             self.run(deployment=pool.pool[:-1])
+
+    def test_job_variables_that_the_pool_would_ignore_are_refused(self) -> None:
+        with (
+            trial_pool() as pool,
+            pytest.raises(InvalidConfiguration, match=r"job_variables\.comand: .*'command'"),
+        ):
+            self.run(deployment=pool.deployment, job_variables={"comand": "x", "env": {}})
 
     def test_one_of_another_flow_is_refused(self) -> None:
         made = deploy(another, "other")
