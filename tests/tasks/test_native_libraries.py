@@ -9,6 +9,8 @@ import pytest
 from tests.tasks.attempts import attempt
 from tests.tasks.modules import launched, notes, write_module
 
+pytestmark = pytest.mark.slow
+
 DATA = """
 import numpy as np
 RNG = np.random.default_rng(0)
