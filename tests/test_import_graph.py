@@ -227,6 +227,11 @@ def test_the_model_is_there_without_the_statistics_of_scipy_which_load_slowly() 
     assert modules_after(loaded)
 
 
+def test_the_processes_of_trials_are_there_without_pydantic_which_loads_slowly() -> None:
+    program = "import prefect_tuner.tasks.fork_server.fork_server_main"
+    assert "pydantic" not in modules_after(program)
+
+
 def test_the_public_names_are_sorted_and_are_those_that_type_checkers_see() -> None:
     assert list(prefect_tuner.__all__) == sorted(prefect_tuner.__all__)
     tree = ast.parse((FOLDERS[PACKAGE] / "__init__.py").read_text())

@@ -11,13 +11,14 @@ import difflib
 import re
 from collections.abc import Iterable
 from types import NoneType, UnionType
-from typing import Annotated, Any, NamedTuple, Union, get_args, get_origin
-
-from pydantic import BaseModel, ValidationError
-from pydantic_core import ErrorDetails
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, Union, get_args, get_origin
 
 from prefect_tuner.errors import InvalidConfiguration
 from prefect_tuner.redaction import HIDDEN, names_secret, shown
+
+if TYPE_CHECKING:  # The processes of trials need no pydantic, which takes a while to load.
+    from pydantic import BaseModel, ValidationError
+    from pydantic_core import ErrorDetails
 
 
 class FieldMistake(NamedTuple):
@@ -159,6 +160,8 @@ def _locate(model: Any, loc: tuple[int | str, ...]) -> tuple[tuple[str, ...], li
 
     Pydantic puts the alternatives of a union into the location, as in `("points", "int")`.
     """
+    from pydantic import BaseModel
+
     annotation, path = model, []
     known: list[str] = []
     for part in loc:
