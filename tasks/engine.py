@@ -187,6 +187,12 @@ class Engine(ABC):
         self.stop_reason = self.stop_reason or reason
         self._stop_all()
 
+    def let_go(self) -> None:  # noqa: B027 - for some
+        """Hear that another run has taken the study over: what it may have adopted is its own.
+
+        `stop` follows.
+        """
+
     def next_arrival(self, timeout: float) -> Arrival | None:
         """Wait for an attempt to end.
 

@@ -84,6 +84,7 @@ class DeploymentEngine(Engine):
         self._waiting: list[TrialRequest] = []
         self._out: dict[str, _Attempt] = {}
         self._stopped = False
+        self._is_anothers = False
         self._closing = threading.Event()
         self._woken = threading.Event()
         self._thread: threading.Thread | None = None
@@ -105,6 +106,7 @@ class DeploymentEngine(Engine):
         self._deployment = TrialDeployment(self._client, self._options.deployment)
         study_id = self.study.id or self._run
         self._runs = TrialFlowRuns(self._client, self._deployment.id, self._flow_run, study_id)
+        self._runs.begin()
         self._life = SignsOfLife(self._deployment, self.study.log, self._options.start_timeout)
         self._ends = FlowRunEnds(self._runs, self._deployment.name, self.study.log)
         self._deployment.check_job_variables(self._options.job_variables)
@@ -130,13 +132,9 @@ class DeploymentEngine(Engine):
     def adopt(self, request: TrialRequest) -> bool:
         """See `Engine`."""
         request = self._as_sent(request)
-        with self._calls:
-            run = self._runs.find(request)
-            if run is None or run.state.is_cancelling():
-                return False
-            if run.has_ended and self._runs.answer(run) is None:
-                return False
-            self._runs.take_over(run)
+        run = self._found(request)
+        if run is None:
+            return False
         self.study.log(
             logging.INFO,
             f"Trial {request.number} goes on in the flow run that an earlier run of the study has "
@@ -154,6 +152,10 @@ class DeploymentEngine(Engine):
                     attempt.stop_reason = reason
         self._woken.set()
 
+    def let_go(self) -> None:
+        """See `Engine`."""
+        self._is_anothers = True
+
     def close(self) -> None:
         """See `Engine`."""
         if self._out or self._waiting:
@@ -169,6 +171,22 @@ class DeploymentEngine(Engine):
         with self._lock:
             self._stopped = True
         self._woken.set()
+
+    def _found(self, request: TrialRequest) -> TrialFlowRun | None:
+        """The flow run of an attempt that an earlier run has started, if an end comes of it."""
+        deadline = time.monotonic() + OUTAGE
+        while True:
+            try:
+                with without_retries(), self._calls:
+                    run = self._runs.find(request)
+                    if run is None or self._runs.leads_nowhere(run):
+                        return None
+                    self._runs.take_over(run)
+                    return run
+            except Exception as error:
+                if not is_away(error) or time.monotonic() > deadline:
+                    raise
+            time.sleep(_AGAIN)
 
     def _as_sent(self, request: TrialRequest) -> TrialRequest:
         """A request for a process that has nothing but its flow run, and one trial."""
@@ -197,10 +215,17 @@ class DeploymentEngine(Engine):
                     self._was_not_heard(error)
                     self._woken.set()  # To try again soon: SQLite is often busy for a moment.
                     self._closing.wait(_AGAIN)
-            with suppress(Exception), self._calls:
-                self._stop_what_is_to()
-                for run in self._runs.left(self.study.name):
-                    self._runs.stop(run, self.describe_stop())
+            deadline = time.monotonic() + _LAST_WORDS
+            while not self._has_stopped_what_is_left() and time.monotonic() < deadline:
+                time.sleep(_AGAIN)
+
+    def _has_stopped_what_is_left(self) -> bool:
+        with suppress(Exception), self._calls:
+            self._stop_what_is_to()
+            for run in [] if self._is_anothers else self._runs.left(self.study.name):
+                self._runs.stop(run, self.describe_stop())
+            return True
+        return False
 
     def _was_not_heard(self, error: Exception) -> None:
         """Wait for a server that is away; end the study for anything else, or after a while."""
@@ -218,11 +243,13 @@ class DeploymentEngine(Engine):
         self._stop_what_is_to()
         self._make()
         attempts = {attempt.run.id: attempt for attempt in self._attempts()}
-        for run in self._runs.ended(list(attempts)).values():
-            self._take(attempts[run.id], run)
-        if time.monotonic() - self._looked_closely >= LOOK_CLOSELY:
+        ended = self._runs.ended(list(attempts))
+        # What has become of one that has not begun depends on whether others have.
+        if ended or time.monotonic() - self._looked_closely >= LOOK_CLOSELY:
             self._look_closely()
             self._looked_closely = time.monotonic()
+        for run in ended.values():
+            self._take(attempts[run.id], run)
 
     def _make(self) -> None:
         while self._waiting and not self._stopped:
@@ -245,12 +272,15 @@ class DeploymentEngine(Engine):
             for request in never_made:
                 self._stopped_before(request, "started")
         for attempt in self._attempts():
+            if self._is_anothers:
+                self._answered(attempt, self._let_go(attempt.request))
+                continue
             reason = self.describe_stop() if self._stopped else attempt.stop_reason
             now = time.monotonic()
             if reason is None or (attempt.told_at and now - attempt.told_at < STOP_GRACE):
                 continue
-            seen = self._runs.read([attempt.run.id]).get(attempt.run.id, attempt.run)
-            if not seen.has_ended:
+            seen = self._runs.read([attempt.run.id]).get(attempt.run.id)
+            if seen is not None and not seen.has_ended:
                 # A worker that dies, or that misses it, leaves the run Cancelling.
                 self._runs.stop(seen, reason, at_once=attempt.told_at is not None)
             attempt.told_at = now
@@ -272,6 +302,8 @@ class DeploymentEngine(Engine):
         """Look which trials live, and which have not been heard of for too long."""
         attempts = self._attempts()
         runs = self._runs.read([attempt.run.id for attempt in attempts])
+        for begun in (each for each in runs.values() if each.beat):
+            self._ends.heard_of(begun.id)
         for attempt in attempts:
             run = runs.get(attempt.run.id)
             if run is None:
@@ -298,6 +330,10 @@ class DeploymentEngine(Engine):
                 self._waiting.append(attempt.request)
         if is_out and answer is not None:
             self._arrive_with(attempt.request, answer)
+
+    def _let_go(self, request: TrialRequest) -> TrialAnswer:
+        message = self.describe_stop("and another run of it goes on with the trial")
+        return TrialAnswer(Ending(Outcome.CANCELLED, message, attempts=request.attempt))
 
     def _stopped_before(self, request: TrialRequest, when: str) -> None:
         message = self.describe_stop(f"before the trial {when}")
