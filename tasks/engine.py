@@ -107,6 +107,9 @@ class Engine(ABC):
     Options: ClassVar[type[EngineOptions]] = EngineOptions
     """What the engine takes."""
 
+    outlives_the_study: ClassVar[bool] = False
+    """Whether trials go on when the process of their study is killed."""
+
     stop_timeout: float = 4.0
     """Seconds that stopped trials may take to end."""
 

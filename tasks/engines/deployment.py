@@ -25,7 +25,7 @@ from prefect_tuner.tasks.flow_runs.job_variables import filled, template_values
 from prefect_tuner.tasks.flow_runs.signs_of_life import SignsOfLife
 from prefect_tuner.tasks.flow_runs.trial_deployment import TrialDeployment
 from prefect_tuner.tasks.flow_runs.trial_flow_runs import TrialFlowRun, TrialFlowRuns
-from prefect_tuner.tasks.workers.flow_run_notes import is_away, without_retries
+from prefect_tuner.tasks.workers.flow_run_notes import is_away, with_patience, without_retries
 from prefect_tuner.tasks.workers.trial_request import TrialAnswer, TrialRequest
 from prefect_tuner.tasks.workers.worker_host import OUTAGE
 from prefect_tuner.tasks.workers.worker_paths import travelling
@@ -50,7 +50,6 @@ class _Attempt:
 
     request: TrialRequest
     run: TrialFlowRun
-    stop_reason: str | None = None
     told_at: float | None = None
 
 
@@ -67,6 +66,7 @@ class DeploymentEngine(Engine):
     """
 
     Options = DeploymentOptions
+    outlives_the_study = True
     stop_timeout = 30.0
 
     _deployment: TrialDeployment
@@ -84,6 +84,7 @@ class DeploymentEngine(Engine):
         self._waiting: list[TrialRequest] = []
         self._out: dict[str, _Attempt] = {}
         self._stopped = False
+        self._stop_reasons: dict[int, str] = {}
         self._is_anothers = False
         self._closing = threading.Event()
         self._woken = threading.Event()
@@ -132,7 +133,7 @@ class DeploymentEngine(Engine):
     def adopt(self, request: TrialRequest) -> bool:
         """See `Engine`."""
         request = self._as_sent(request)
-        run = self._found(request)
+        run = with_patience(lambda: self._found(request), OUTAGE)
         if run is None:
             return False
         self.study.log(
@@ -146,10 +147,7 @@ class DeploymentEngine(Engine):
 
     def stop_trial(self, number: int, reason: str) -> None:
         """See `Engine`."""
-        with self._lock:
-            for attempt in self._out.values():
-                if attempt.request.number == number:
-                    attempt.stop_reason = reason
+        self._stop_reasons[number] = reason
         self._woken.set()
 
     def let_go(self) -> None:
@@ -174,24 +172,19 @@ class DeploymentEngine(Engine):
 
     def _found(self, request: TrialRequest) -> TrialFlowRun | None:
         """The flow run of an attempt that an earlier run has started, if an end comes of it."""
-        deadline = time.monotonic() + OUTAGE
-        while True:
-            try:
-                with without_retries(), self._calls:
-                    run = self._runs.find(request)
-                    if run is None or self._runs.leads_nowhere(run):
-                        return None
-                    self._runs.take_over(run)
-                    return run
-            except Exception as error:
-                if not is_away(error) or time.monotonic() > deadline:
-                    raise
-            time.sleep(_AGAIN)
+        with self._calls:
+            run = self._runs.find(request)
+            if run is None or self._runs.leads_nowhere(run):
+                return None
+            self._runs.take_over(run)
+            return run
 
     def _as_sent(self, request: TrialRequest) -> TrialRequest:
         """A request for a process that has nothing but its flow run, and one trial."""
         objective = replace(
-            travelling(self.study.objective), path=self.study.objective.importable_path
+            travelling(self.study.objective),
+            path=self.study.objective.importable_path,
+            argv=(),  # Of this program, for all to read: there may be secrets among them.
         )
         return replace(
             request,
@@ -203,6 +196,13 @@ class DeploymentEngine(Engine):
         )
 
     def _work(self) -> None:
+        try:
+            self._make_and_look()
+        except BaseException as error:
+            self._refuse_all(f"trials cannot be run as flow runs: {shown_error(error)}")
+            raise
+
+    def _make_and_look(self) -> None:
         with without_retries():
             while not self._closing.is_set():
                 self._woken.wait(LOOK)
@@ -275,7 +275,8 @@ class DeploymentEngine(Engine):
             if self._is_anothers:
                 self._answered(attempt, self._let_go(attempt.request))
                 continue
-            reason = self.describe_stop() if self._stopped else attempt.stop_reason
+            reason = self._stop_reasons.get(attempt.request.number)
+            reason = self.describe_stop() if self._stopped else reason
             now = time.monotonic()
             if reason is None or (attempt.told_at and now - attempt.told_at < STOP_GRACE):
                 continue
@@ -292,14 +293,16 @@ class DeploymentEngine(Engine):
             if self._stopped:
                 when = "while the trial ran" if begun else "before the trial started"
                 return self.describe_stop(when)
-            if attempt.stop_reason is not None:
-                return f"the trial was stopped: {attempt.stop_reason}"
+            if attempt.request.number in self._stop_reasons:
+                return f"the trial was stopped: {self._stop_reasons[attempt.request.number]}"
             return "the trial's flow run was cancelled"
 
         self._answered(attempt, self._ends.of_ended(attempt.request, run, why_stopped))
 
     def _look_closely(self) -> None:
         """Look which trials live, and which have not been heard of for too long."""
+        if time.monotonic() - self._looked_closely > 2 * LOOK_CLOSELY:
+            self._life.nothing_is_heard()  # By this process, which may have been stopped.
         attempts = self._attempts()
         runs = self._runs.read([attempt.run.id for attempt in attempts])
         for begun in (each for each in runs.values() if each.beat):

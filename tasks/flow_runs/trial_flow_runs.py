@@ -195,7 +195,9 @@ class TrialFlowRuns:
             tags=FlowRunFilterTags(all_=[self._tag(study)]),
             state=_in(frozenset(StateType) - TERMINAL_STATES),
         )
-        found = self._client.read_flow_runs(flow_run_filter=wanted, limit=PAGE)
+        found: list[FlowRun] = []
+        while len(page := self._page(wanted, len(found))) > 0:
+            found += page
         return [
             TrialFlowRun.of(run)
             for run in found
@@ -232,6 +234,9 @@ class TrialFlowRuns:
         """
         before = FlowRunNotes(run.id, self._client).claim(STARTED, THE_STUDY)
         return None if before == THE_STUDY else before
+
+    def _page(self, wanted: FlowRunFilter, offset: int) -> list[FlowRun]:
+        return self._client.read_flow_runs(flow_run_filter=wanted, limit=PAGE, offset=offset)
 
     def _read(
         self, ids: Sequence[UUID], state: FlowRunFilterState | None = None

@@ -176,6 +176,20 @@ class TestStudiesOnADeployment(StudiesOnEngine):
         assert [trial.attempts for trial in state.trials] == [1, 1, 1, 1]
         assert digest == study_program.waiting_study("local", "", tmp_path).digest
 
+    def test_what_runs_on_and_is_not_needed_any_more_is_stopped_by_the_next_run(
+        self, tmp_path: Path
+    ) -> None:
+        notes = tmp_path / "notes"
+        with self._program(tmp_path) as killed:
+            noted_by(notes, 2)
+            (tmp_path / "go-0").touch()
+            noted_by(notes, 3)
+            killed.kill()
+        result = study_program.waiting_study(self.name, self.address, tmp_path, max_trials=1)
+        # It was complete, by the smaller budget.
+        assert [trial.number for trial in result.trials if trial.metric is not None] == [0]
+        eventually(lambda: assert_gone(notes), timeout=30.0)
+
     def test_cancelling_the_run_of_a_program_that_was_killed_stops_its_trials(
         self, tmp_path: Path
     ) -> None:

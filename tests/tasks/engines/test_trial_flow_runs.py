@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -81,7 +80,11 @@ def test_a_trial_that_is_stopped_while_its_process_starts_does_not_begin(
             assert [each.state and each.state.type for each in found] == [StateType.PENDING]
 
         eventually(started, timeout=60.0)
-        time.sleep(1.2)  # Prefect's worker has looked at its state, and starts its process.
+
+        def looked_at() -> None:  # By Prefect's worker; its process starts.
+            assert pool.processes.find("prefect.engine")
+
+        eventually(looked_at, timeout=30.0)
         engine.stop("the budget is spent")
         arrival = engine.next_arrival(30.0)
         assert arrival is not None
