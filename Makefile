@@ -29,7 +29,9 @@ tune: $(INSTALLED) ## Tune a real model on real data (ENGINE=dask: on a Dask clu
 	@$(RUN) prefect_tuner.flows.commands.command_line run deployments/digits.yaml \
 	  $(if $(ENGINE),--engine "$(ENGINE)")
 
+# Compiled once, and not by each of a thousand processes where PYTHONDONTWRITEBYTECODE is set.
 test: $(INSTALLED) ## Run the whole test suite
+	@$(RUN) compileall -q src/prefect_tuner flows strategies tasks
 	@$(RUN) pytest --numprocesses 3 --dist loadscope --no-loadscope-reorder
 
 check: lint types ## Check style and types

@@ -16,12 +16,14 @@ from tests.deployments.programs import Program
 from tests.deployments.rest_client import RestClient
 from tests.deployments.serving import serving
 from tests.deployments.studies import (
+    STOPPED_WITHIN,
     assert_cancelling_stops_all_and_keeps_what_had_finished,
     assert_no_trial_is_left,
     exactly,
     start_hanging_run,
     typed_study,
 )
+from tests.polling import eventually
 
 pytestmark = pytest.mark.slow
 
@@ -123,3 +125,14 @@ def test_a_flow_that_is_killed_takes_its_trials_with_it(served: Program, rest: R
     os.kill(flow, signal.SIGKILL)
     assert_no_trial_is_left(served)
     assert rest.wait_for_end(run)["name"] == "Crashed"
+
+
+def test_sigterm_ends_it_with_all_that_it_runs(served: Program, rest: RestClient) -> None:
+    """The last test of this file: nothing is served from then on."""
+    start_hanging_run(rest, served, "tune/tune", "served-terminated")
+    served.terminate()
+
+    def nothing_is_left() -> None:
+        assert not served.children()
+
+    eventually(nothing_is_left, timeout=STOPPED_WITHIN)

@@ -23,7 +23,8 @@ def run_trial(objective, **settings):
     launcher = Launcher(describe_objective(objective), LaunchSettings(**settings))
     lines = []
     try:
-        request = AttemptRequest("script", 0, {"x": 2}, 0)
+        # No trial follows, for which a process would import ahead of its time.
+        request = AttemptRequest("script", 0, {"x": 2}, 0, more=0)
         report = run_attempt(launcher, request, TrialLimits(60.0), lambda _, t: lines.append(t))
     finally:
         launcher.stop()

@@ -99,8 +99,8 @@ def test_data_prepared_at_import_serves_all_trials(tmp_path: Path, what: str) ->
     # Several threads each, whatever the machine has: with one there is nothing to lose in a fork.
     threads = {"OMP_NUM_THREADS": "2", "POLARS_MAX_THREADS": "2"}
     with launched(module, environment=threads) as launcher:
-        for _ in range(2):
-            run = attempt(launcher, timeout=60, grace=10)
+        for more in (1, 0):
+            run = attempt(launcher, timeout=60, grace=10, more=more)
             assert run.report.metric == run.report.extra.get("plain"), run.report
         assert named in notes(launcher)
 

@@ -13,6 +13,7 @@ import textwrap
 from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
@@ -32,16 +33,7 @@ PREFECT_SERVER_EPHEMERAL_ENABLED = "false"
 """
 
 
-@pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A `PREFECT_HOME` with a profile that knows no server, and forbids the embedded one."""
-    folder = tmp_path_factory.mktemp("prefect home")
-    (folder / "profiles.toml").write_text(FORBIDDING)
-    return folder
-
-
-@pytest.fixture
-def environment(home: Path) -> Mapping[str, str]:
+def environment_of(home: Path) -> dict[str, str]:
     """Like that of a user who has just installed Prefect."""
     return {
         **{name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")},
@@ -58,6 +50,92 @@ def recorded(home: Path) -> tuple[str, str, list[str]]:
         ).fetchone()
         states = database.execute("SELECT state_type FROM task_run WHERE flow_run_id = ?", [run])
         return run, state, sorted(name for (name,) in states)
+
+
+SCRIPT = """
+import pathlib, sys, time
+from prefect import flow
+from prefect_tuner import Float, TunerConfig, tune
+
+def train(params, trial):
+    if "variable" in sys.argv:
+        from prefect.variables import Variable
+        assert Variable.get("nowhere", default="none") == "none"
+        assert "prefect.server.api.server" not in sys.modules  # Which starts a server of its own.
+    if "hang" in sys.argv:
+        pathlib.Path("hanging").touch()
+        time.sleep(1000)
+    return params["x"]
+
+def study():
+    return tune(train, {"x": Float(0.0, 1.0)}, config=TunerConfig(max_trials=2))
+
+@flow
+def pipeline():
+    return study()
+
+if __name__ == "__main__":
+    result = pipeline() if "pipeline" in sys.argv else study()
+    print(result.best_metric)
+"""
+
+
+def run_script(
+    folder: Path, environment: Mapping[str, str], *arguments: str
+) -> subprocess.Popen[str]:
+    (folder / "script.py").write_text(textwrap.dedent(SCRIPT))
+    return subprocess.Popen(
+        [sys.executable, "script.py", *arguments],
+        cwd=folder,
+        env={**environment, "PREFECT_SERVER_EPHEMERAL_ENABLED": "true"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+class FirstStart(NamedTuple):
+    """What came of a script whose embedded server was the first of its `PREFECT_HOME`.
+
+    Attributes:
+        home: The `PREFECT_HOME`.
+        code: The script's exit code.
+        out: What it has printed.
+        log: What was told on the error stream.
+        state: The state of its flow run, as the database has it.
+        server_logs: The logs of servers that it has left.
+    """
+
+    home: Path
+    code: int
+    out: str
+    log: str
+    state: str
+    server_logs: list[Path]
+
+
+@pytest.fixture(scope="module")
+def first_start(tmp_path_factory: pytest.TempPathFactory) -> FirstStart:
+    """A study of a script whose trials use Prefect, where no server has ever run."""
+    home = tmp_path_factory.mktemp("prefect home")
+    folder = tmp_path_factory.mktemp("first start")
+    with run_script(folder, environment_of(home), "variable") as script:
+        output, log = script.communicate(timeout=240)
+    _, state, _ = recorded(home)
+    server_logs = list((home / "prefect-tuner").glob("server-*.log"))
+    return FirstStart(home, script.returncode, output, log, state, server_logs)
+
+
+@pytest.fixture
+def home(first_start: FirstStart) -> Path:
+    """A `PREFECT_HOME` with a database, whose profile knows no server and forbids Prefect's own."""
+    (first_start.home / "profiles.toml").write_text(FORBIDDING)
+    return first_start.home
+
+
+@pytest.fixture
+def environment(home: Path) -> Mapping[str, str]:
+    return environment_of(home)
 
 
 def test_a_study_runs_without_a_server_and_its_record_stays(
@@ -105,69 +183,24 @@ def test_a_command_that_is_killed_leaves_no_trial_and_no_server(
         assert_gone(server, timeout=20.0)
 
 
-SCRIPT = """
-import pathlib, sys, time
-from prefect import flow
-from prefect_tuner import Float, TunerConfig, tune
-
-def train(params, trial):
-    if "variable" in sys.argv:
-        from prefect.variables import Variable
-        assert Variable.get("nowhere", default="none") == "none"
-        assert "prefect.server.api.server" not in sys.modules  # Which starts a server of its own.
-    if "hang" in sys.argv:
-        pathlib.Path("hanging").touch()
-        time.sleep(1000)
-    return params["x"]
-
-def study():
-    return tune(train, {"x": Float(0.0, 1.0)}, config=TunerConfig(max_trials=2))
-
-@flow
-def pipeline():
-    return study()
-
-if __name__ == "__main__":
-    result = pipeline() if "pipeline" in sys.argv else study()
-    print(result.best_metric)
-"""
-
-
-def run_script(
-    folder: Path, environment: Mapping[str, str], *arguments: str
-) -> subprocess.Popen[str]:
-    (folder / "script.py").write_text(textwrap.dedent(SCRIPT))
-    return subprocess.Popen(
-        [sys.executable, "script.py", *arguments],
-        cwd=folder,
-        env={**environment, "PREFECT_SERVER_EPHEMERAL_ENABLED": "true"},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-
-
 def test_a_script_runs_without_a_server_and_says_nothing_of_its_troubles(
+    first_start: FirstStart,
+) -> None:
+    # The first start, in which the database is made, logs most.
+    assert first_start.code == 0, first_start.log
+    assert 0.0 <= float(first_start.out) <= 1.0
+    assert re.search(r"\bStarting Prefect.* server\b", first_start.log)
+    assert "Traceback" not in first_start.log
+    assert "View at" not in first_start.log  # There is no UI to view it in.
+    assert first_start.state == "COMPLETED"
+    assert first_start.server_logs == []
+
+
+def test_a_script_that_is_killed_leaves_no_trial_and_no_server(
     tmp_path: Path, environment: Mapping[str, str]
 ) -> None:
-    home = tmp_path / "new home"  # The first start, in which the database is made, logs most.
-    with run_script(tmp_path, {**environment, "PREFECT_HOME": str(home)}) as script:
-        output, log = script.communicate(timeout=240)
-    assert script.returncode == 0, log
-    assert 0.0 <= float(output) <= 1.0
-    assert re.search(r"\bStarting Prefect.* server\b", log)
-    assert "Traceback" not in log
-    assert "View at" not in log  # There is no UI to view it in.
-    _, state, _ = recorded(home)
-    assert state == "COMPLETED"
-    assert list((home / "prefect-tuner").glob("server-*.log")) == []
-
-
-@pytest.mark.parametrize("arguments", [["hang"], ["hang", "pipeline"]])
-def test_a_script_that_is_killed_leaves_no_trial_and_no_server(
-    tmp_path: Path, environment: Mapping[str, str], arguments: list[str]
-) -> None:
-    with run_script(tmp_path, environment, *arguments) as script:
+    # Of a study that is no subflow, the command that is killed tells the same.
+    with run_script(tmp_path, environment, "hang", "pipeline") as script:
 
         def hanging() -> None:
             assert (tmp_path / "hanging").exists()
@@ -179,14 +212,14 @@ def test_a_script_that_is_killed_leaves_no_trial_and_no_server(
     assert_gone(*processes, timeout=20.0)
 
 
-def test_a_trial_that_uses_prefect_starts_no_server_of_its_own(
+def test_a_trial_of_a_subflow_that_uses_prefect_starts_no_server_of_its_own(
     tmp_path: Path, environment: Mapping[str, str]
 ) -> None:
-    for arguments in (["variable"], ["variable", "pipeline"]):
-        with run_script(tmp_path, environment, *arguments) as script:
-            output, log = script.communicate(timeout=240)
-        assert script.returncode == 0, log
-        assert 0.0 <= float(output) <= 1.0
+    # The trials of the first start, whose study is no subflow, use it too.
+    with run_script(tmp_path, environment, "variable", "pipeline") as script:
+        output, log = script.communicate(timeout=240)
+    assert script.returncode == 0, log
+    assert 0.0 <= float(output) <= 1.0
 
 
 def test_a_server_that_does_not_start_names_the_file_with_its_log(

@@ -9,17 +9,15 @@ from __future__ import annotations
 import os
 import re
 import signal
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
 
-from prefect_tuner import Categorical, Params, TrialContext, TuningObserver
+from prefect_tuner import Categorical, TuningObserver
 from prefect_tuner.flows.study.tuning_events import TrialStarted
 from tests.flows.fault_objectives import FAULTS, GRANDCHILDREN, Faulty
 from tests.flows.flow_runs import FlowRun, ask_server, run_tune
-from tests.flows.held import Held, Looking
 from tests.flows.processes import assert_gone
 from tests.polling import eventually
 
@@ -254,27 +252,3 @@ def test_a_module_deleted_before_the_fork_server_is_killed_crashes_the_trials_af
     for trial in run.result.trials[2:]:
         assert re.match(r".*process .*be started: objective ", trial.message)
         assert re.search(rf"\bno file '{module}'", trial.message)
-
-
-CHEAP: list[Callable[[TrialContext], Any]] = [
-    FAULTS[name] for name in ("exception", "os._exit", "segmentation fault", "sys.exit", "nan")
-]
-CHEAP_OUTCOMES = ["failed", "crashed", "crashed", "crashed", "invalid_metric"]
-
-
-def fail_cheaply(params: Params, trial: TrialContext) -> Any:
-    """Each of the cheap faults in turn, but for a first trial that gives the study a metric."""
-    return CHEAP[trial.number % len(CHEAP)](trial) if trial.number else 1.0
-
-
-@pytest.mark.slow
-def test_two_hundred_faults_hold_no_more_than_fifty() -> None:
-    observer = Looking({50, 200}, Held.now)
-    # Some more than that: an observer is told a little later, and shall find the study running.
-    run = run_tune(fail_cheaply, max_trials=225, max_duration=None, observers=[observer])
-    assert run.outcomes == ["completed", *(CHEAP_OUTCOMES * 45)[1:]]
-    early, late = observer.seen
-    # Prefect's own threads come and go, and a trial or two are on their way at either time.
-    assert late.threads <= early.threads + 3
-    assert late.files <= early.files + 10
-    assert late.children <= early.children

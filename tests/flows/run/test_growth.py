@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import pytest
 
+from prefect_tuner import Params, TrialContext
+from tests.flows.fault_objectives import FAULTS
 from tests.flows.flow_runs import run_tune
 from tests.flows.held import Held, Looking
 from tests.flows.objectives import value
@@ -11,15 +16,35 @@ from tests.flows.objectives import value
 pytestmark = pytest.mark.usefixtures("prefect_server")
 
 
-def test_a_hundred_more_trials_hold_nothing_more() -> None:
-    observer = Looking({50, 150}, Held.now)
-    run = run_tune(value, max_trials=155, observers=[observer])
-    assert run.outcomes == ["completed"] * 155
+CHEAP: dict[str, Callable[[TrialContext], Any]] = {
+    "completed": lambda trial: float(trial.number),
+    "failed": FAULTS["exception"],
+    "crashed": FAULTS["os._exit"],
+    "crashed by a signal": FAULTS["segmentation fault"],
+    "crashed by sys.exit": FAULTS["sys.exit"],
+    "invalid_metric": FAULTS["nan"],
+}
+"""What trials do in turn, by what comes of it."""
+
+
+def end_in_each_way(params: Params, trial: TrialContext) -> Any:
+    """Each of the ends in turn, beginning with one that gives the study a metric."""
+    return list(CHEAP.values())[trial.number % len(CHEAP)](trial)
+
+
+@pytest.mark.slow
+def test_a_hundred_more_trials_hold_nothing_more_however_they_end() -> None:
+    observer = Looking({30, 150}, Held.now)
+    # Some more than that: an observer is told a little later, and shall find the study running.
+    run = run_tune(end_in_each_way, max_trials=156, max_duration=None, observers=[observer])
+    assert run.outcomes == [outcome.partition(" ")[0] for outcome in CHEAP] * 26
     early, late = observer.seen
-    # Prefect's own threads come and go, and a trial or two are on their way at either time.
+    # Prefect's own threads come and go, and a trial or two are on their way at either time. There
+    # are twenty more of each kind: if each of a kind held something, that would be too much.
     assert late.threads <= early.threads + 3
     assert late.files <= early.files + 10
     assert late.states <= early.states + 10
+    assert late.children <= early.children
 
 
 def test_nothing_is_left_of_a_study() -> None:
