@@ -36,9 +36,8 @@ from prefect_tuner.ending import Ending
 from prefect_tuner.flows.ledger.ledger import read_state
 from prefect_tuner.flows.storage.ledger_file import LedgerFile
 from prefect_tuner.tasks.engine import Engine, EngineStudy
-from prefect_tuner.tasks.engines import deployment
 from prefect_tuner.tasks.engines.deployment import DeploymentEngine
-from prefect_tuner.tasks.flow_runs import signs_of_life
+from prefect_tuner.tasks.flow_runs import signs_of_life, trial_desk
 from prefect_tuner.tasks.flow_runs.deployment_options import DeploymentOptions
 from prefect_tuner.testing.engine_conformance import (
     assert_gone,
@@ -260,7 +259,7 @@ class TestBadInput:
         self, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(signs_of_life, "NOBODY_COMES", 3.0)
-        monkeypatch.setattr(deployment, "LOOK_CLOSELY", 1.0)
+        monkeypatch.setattr(trial_desk, "LOOK_CLOSELY", 1.0)
         config = TunerConfig(max_trials=3, max_duration=8.0)
         with (
             trial_pool() as pool,
