@@ -107,6 +107,9 @@ class Engine(ABC):
     Options: ClassVar[type[EngineOptions]] = EngineOptions
     """What the engine takes."""
 
+    outlives_the_study: ClassVar[bool] = False
+    """Whether trials go on when the process of their study is killed."""
+
     stop_timeout: float = 4.0
     """Seconds that stopped trials may take to end."""
 
@@ -186,6 +189,12 @@ class Engine(ABC):
         """
         self.stop_reason = self.stop_reason or reason
         self._stop_all()
+
+    def let_go(self) -> None:  # noqa: B027 - for some
+        """Hear that another run has taken the study over: what it may have adopted is its own.
+
+        `stop` follows.
+        """
 
     def next_arrival(self, timeout: float) -> Arrival | None:
         """Wait for an attempt to end.

@@ -6,7 +6,7 @@ import logging
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 
 from prefect.client.orchestration import get_client
@@ -20,7 +20,7 @@ from prefect.logging.handlers import APILogWorker
 from prefect.logging.loggers import LoggingAdapter
 from prefect.runtime import flow_run
 
-from prefect_tuner.errors import TrainingError
+from prefect_tuner.errors import EngineError, TrainingError
 from prefect_tuner.flows.ledger.counted_trials import recorded_result
 from prefect_tuner.flows.observers.artifact_observer import ArtifactObserver
 from prefect_tuner.flows.observers.event_observer import EventObserver
@@ -91,7 +91,8 @@ def run_study(plan: StudyPlan, name: str) -> TuningResult:
                 notify=observers.notify,
             )
             stopped_before = loop.resume()
-            if stopped_before is not None:  # No engine is started for it.
+            if stopped_before is not None:
+                _stop_what_goes_on(opened, objective, logger)
                 return _complete_before(opened, objective, loop, observers, stopped_before, logger)
             if opened.continuation:
                 logger.info("%s", opened.continuation)
@@ -109,6 +110,22 @@ def run_study(plan: StudyPlan, name: str) -> TuningResult:
         finally:
             # Observers may take their time to hear the rest: nobody has to wait for them.
             opened.ledger.close()
+
+
+def _stop_what_goes_on(
+    opened: OpenStudy, objective: ObjectiveSpec, logger: logging.Logger | LoggingAdapter
+) -> None:
+    """Stop trials of an earlier run that outlive it, and that nobody needs any more.
+
+    No other engine is started for a study that is complete.
+    """
+    kind, _ = chosen = opened.plan.parsed_engine
+    if kind.outlives_the_study and opened.recorded.state.in_flight:
+        with (
+            suppress(EngineError),  # The study is complete nevertheless.
+            engine_for(_engine_study(opened, objective, logger), chosen) as engine,
+        ):
+            engine.prepare()
 
 
 def _complete_before(

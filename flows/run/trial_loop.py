@@ -121,6 +121,8 @@ class TrialLoop:
             reason = self._run_trials()
         except BaseException as error:
             try:
+                if isinstance(error, StudyConflict):
+                    engine.let_go()
                 self._stop_trials(describe_error(error), counting=True)
             except Exception as another:  # noqa: BLE001 - it shall not hide what came first
                 error.add_note(f"Stopping the trials then failed: {another!r}")

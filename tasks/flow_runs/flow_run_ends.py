@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable
 from dataclasses import replace
 from typing import final
+from uuid import UUID
 
 from prefect_tuner.ending import Ending
 from prefect_tuner.tasks.flow_runs.trial_flow_runs import TrialFlowRun, TrialFlowRuns
@@ -34,13 +35,14 @@ class FlowRunEnds:
         self._runs = runs
         self._log = log
         self._deployment = deployment
-        self._any_has_begun = False
+        self._begun: set[UUID] = set()
         self._never_begun = 0
 
-    def heard_of_one(self) -> None:
-        """Take note that a trial has begun somewhere."""
-        self._any_has_begun = True
-        self._never_begun = 0
+    def heard_of(self, run: UUID) -> None:
+        """Take note that the trial of a flow run has begun."""
+        if run not in self._begun:
+            self._begun.add(run)
+            self._never_begun = 0
 
     def of_ended(
         self, request: TrialRequest, run: TrialFlowRun, why_stopped: Callable[[bool], str]
@@ -57,7 +59,7 @@ class FlowRunEnds:
         """
         if answer := self._left(request, run):
             return answer
-        worker = self._runs.claimed_by(run)
+        worker = self._runs.bar(run)
         if run.state.is_cancelled():
             message = why_stopped(worker is not None)
             attempts = request.attempt if worker else request.attempt - 1
@@ -76,7 +78,7 @@ class FlowRunEnds:
         """
         if answer := self._left(request, run):
             return answer
-        worker = self._runs.claimed_by(run)
+        worker = self._runs.bar(run)
         if worker is None and run.may_not_have_begun:
             told = f"it was {(run.state.name or '').lower()} for too long"
             self._runs.tell_crashed(run, f"not begun: {told}")
@@ -94,7 +96,7 @@ class FlowRunEnds:
         message = self._runs.answer(run)
         if message is None:
             return None
-        self.heard_of_one()
+        self.heard_of(run.id)
         answer = TrialAnswer.from_message(message)
         if answer.ending is None:
             return answer
@@ -114,7 +116,7 @@ class FlowRunEnds:
             f"Flow run {request.label!r} of deployment {self._deployment!r} ended before its trial "
             f"began: {told}. Its log may say more (flow run {run.id})"
         )
-        if self._any_has_begun and self._never_begun < NEVER_BEGUN:
+        if self._begun and self._never_begun < NEVER_BEGUN:
             self._log(logging.WARNING, f"{told}. It is made again")
             return None
         return TrialAnswer(None, told)

@@ -57,7 +57,7 @@ class SignsOfLife:
     def nothing_is_heard(self) -> None:
         """Take note that the server is away: what is silent now may well live."""
         now = time.monotonic()
-        self._heard = {name: (run, now) for name, (run, _) in self._heard.items()}
+        self._heard = {name: (run, now) for name, (run, _) in list(self._heard.items())}
 
     def is_lost(self, run: TrialFlowRun) -> bool:
         """Whether nothing was heard of a flow run for too long.

@@ -25,6 +25,7 @@ from prefect_tuner.errors import EngineError
 from prefect_tuner.tasks.workers.flow_run_notes import FlowRunNotes, own_labels
 from prefect_tuner.tasks.workers.trial_mailbox import BEAT, ENDED, GOES_ON, STARTED
 from prefect_tuner.tasks.workers.trial_request import TrialRequest
+from prefect_tuner.tasks.workers.worker_host import THE_STUDY
 
 PAGE = 200
 """Flow runs that Prefect's server gives at a time."""
@@ -136,7 +137,7 @@ class TrialFlowRuns:
                 },
             )
             run = TrialFlowRun.of(made)
-            if not (run.has_ended or run.state.is_cancelling()) or self.answer(run) is not None:
+            if not self.leads_nowhere(run):
                 return run
         raise EngineError(
             f"trial {request.number} was stopped {MOST_STARTS} times before it began: cancel the "
@@ -151,10 +152,30 @@ class TrialFlowRuns:
         runs = sorted(found, key=lambda run: keys.index(run.idempotency_key or keys[0]))
         return TrialFlowRun.of(runs[-1]) if runs else None
 
+    def leads_nowhere(self, run: TrialFlowRun) -> bool:
+        """Whether a flow run was stopped, or has ended, without an end of its attempt.
+
+        Then nobody can begin it any more. A refusal is no end: the worker may have by now what it
+        lacked.
+        """
+        if not (run.has_ended or run.state.is_cancelling()):
+            return False
+        if (self.answer(run) or {}).get("ending") is not None:
+            return False
+        self.bar(run)
+        return True
+
+    def begin(self) -> None:
+        """Have trials look at this flow run of the study, also those made before it was retried."""
+        FlowRunNotes(self._study, self._client).label({GOES_ON: self._study})
+
     def take_over(self, run: TrialFlowRun) -> None:
         """Have a trial look at this flow run of its study rather than at the one that asked."""
-        if run.study and run.study != self._study:
-            FlowRunNotes(run.study, self._client).label({GOES_ON: self._study})
+        if run.has_ended or not run.study or run.study == self._study:
+            return
+        before = FlowRunNotes(run.study, self._client)
+        if before.flow_run() is not None:  # It may have been deleted since.
+            before.label({GOES_ON: self._study})
 
     def read(self, ids: Sequence[UUID]) -> dict[UUID, TrialFlowRun]:
         """The flow runs, without those that are gone."""
@@ -174,7 +195,9 @@ class TrialFlowRuns:
             tags=FlowRunFilterTags(all_=[self._tag(study)]),
             state=_in(frozenset(StateType) - TERMINAL_STATES),
         )
-        found = self._client.read_flow_runs(flow_run_filter=wanted, limit=PAGE)
+        found: list[FlowRun] = []
+        while len(page := self._page(wanted, len(found))) > 0:
+            found += page
         return [
             TrialFlowRun.of(run)
             for run in found
@@ -191,6 +214,9 @@ class TrialFlowRuns:
         """
         state = Cancelled if at_once or run.may_not_have_begun else Cancelling
         self._client.set_flow_run_state(run.id, state(message=reason), force=at_once)
+        # Prefect lets a process that is being started go on from Cancelled to Running.
+        if run.may_not_have_begun and self.bar(run) is not None:
+            self._client.set_flow_run_state(run.id, Cancelling(message=reason))
 
     def tell_crashed(self, run: TrialFlowRun, message: str) -> None:
         """Have Prefect, and the trial if it lives after all, know that it counts as crashed."""
@@ -200,9 +226,17 @@ class TrialFlowRuns:
         """What a trial has left as its answer."""
         return FlowRunNotes(run.id, self._client).read(ENDED)
 
-    def claimed_by(self, run: TrialFlowRun) -> str | None:
-        """Which worker has begun it."""
-        return FlowRunNotes(run.id, self._client).claimed_by(STARTED)
+    def bar(self, run: TrialFlowRun) -> str | None:
+        """Have a trial not begin any more: whoever starts it later is refused.
+
+        Returns:
+            Which worker has begun it before; None where none has.
+        """
+        before = FlowRunNotes(run.id, self._client).claim(STARTED, THE_STUDY)
+        return None if before == THE_STUDY else before
+
+    def _page(self, wanted: FlowRunFilter, offset: int) -> list[FlowRun]:
+        return self._client.read_flow_runs(flow_run_filter=wanted, limit=PAGE, offset=offset)
 
     def _read(
         self, ids: Sequence[UUID], state: FlowRunFilterState | None = None

@@ -7,6 +7,7 @@ import threading
 import time
 from contextlib import suppress
 from dataclasses import replace
+from pathlib import Path
 from typing import final
 
 from prefect_tuner.ending import Ending
@@ -34,6 +35,9 @@ class TrialWatch(Watch):
     Args:
         mailbox: Of the trial's flow run.
     """
+
+    # It was there a moment ago: Prefect has begun the flow run by it.
+    first_contact = OUTAGE
 
     def __init__(self, mailbox: TrialMailbox) -> None:
         super().__init__(mailbox)
@@ -77,10 +81,13 @@ class FlowRunHost(FarHost):
         """See `TrialHost`.
 
         Who starts the flow run need not be a study. Where this machine limits what is imported,
-        nothing is looked for where a request says.
+        nothing is looked for where a request says, and no variable is set as it says: the limit
+        itself is one, and so is the path of Python.
         """
         if is_limited():
-            request = replace(request, objective=replace(request.objective, sys_path=()))
+            here = replace(request.objective, sys_path=(), directory=str(Path.cwd()))
+            launch = replace(request.launch, devices=())
+            request = replace(request, objective=here, launch=launch)
         return super().admit(request, log)
 
     def refused(self, answer: TrialAnswer) -> None:

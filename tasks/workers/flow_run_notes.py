@@ -25,6 +25,9 @@ PREFIX = "prefect-tuner"
 
 _CONFLICT = 409
 _NOT_FOUND = 404
+_NOT_NOW = frozenset({408, 429})
+"""That a request took too long, and that there were too many: Prefect Cloud limits them."""
+
 _SERVER_ERROR = 500
 _AGAIN = 1.0
 
@@ -42,7 +45,8 @@ def without_retries() -> AbstractContextManager[object]:
 def is_away(error: BaseException) -> bool:
     """Whether a call to the API has failed since the server is away, or says that it is unwell."""
     if isinstance(error, PrefectHTTPStatusError):
-        return error.response.status_code >= _SERVER_ERROR
+        status = error.response.status_code
+        return status >= _SERVER_ERROR or status in _NOT_NOW
     return isinstance(error, httpx.TransportError | OSError)
 
 

@@ -6,6 +6,7 @@ import contextvars
 import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from typing import ClassVar
 
 from prefect_tuner.tasks.objectives.objective import ObjectiveSpec
 from prefect_tuner.tasks.processes.isolation import LaunchSettings
@@ -27,6 +28,9 @@ class Watch(ABC):
         mailbox: The same.
     """
 
+    first_contact: ClassVar[float] = FIRST_CONTACT
+    """Seconds for which a server that is away is waited for at the first look."""
+
     def __init__(self, mailbox: Mailbox) -> None:
         self.mailbox = mailbox
         self._lock = threading.Lock()
@@ -37,7 +41,7 @@ class Watch(ABC):
     def open(self) -> None:
         """Look once, and then time and again."""
         self.mailbox.open()
-        self._heed(with_patience(self.mailbox.signals, FIRST_CONTACT))
+        self._heed(with_patience(self.mailbox.signals, self.first_contact))
         if self.is_over:
             return
         context = contextvars.copy_context()  # Prefect's settings are in there.

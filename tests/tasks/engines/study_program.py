@@ -67,8 +67,8 @@ def waits(params: dict[str, Any], trial: TrialContext) -> float:
     return float(params["x"])
 
 
-def waiting_study(engine: str, address: str, folder: Path) -> TuningResult:
-    """A study of four trials that wait."""
+def waiting_study(engine: str, address: str, folder: Path, max_trials: int = 4) -> TuningResult:
+    """A study of trials that wait, two at a time."""
     return tune_on(
         engine,
         address,
@@ -77,7 +77,7 @@ def waiting_study(engine: str, address: str, folder: Path) -> TuningResult:
         strategy="random",
         study="waiting",
         storage=str(folder / f"studies-{engine}"),
-        config=TunerConfig(max_trials=4, max_concurrency=2, reproducible=True),
+        config=TunerConfig(max_trials=max_trials, max_concurrency=2, reproducible=True),
     )
 
 

@@ -36,9 +36,8 @@ from prefect_tuner.ending import Ending
 from prefect_tuner.flows.ledger.ledger import read_state
 from prefect_tuner.flows.storage.ledger_file import LedgerFile
 from prefect_tuner.tasks.engine import Engine, EngineStudy
-from prefect_tuner.tasks.engines import deployment
 from prefect_tuner.tasks.engines.deployment import DeploymentEngine
-from prefect_tuner.tasks.flow_runs import signs_of_life
+from prefect_tuner.tasks.flow_runs import signs_of_life, trial_desk
 from prefect_tuner.tasks.flow_runs.deployment_options import DeploymentOptions
 from prefect_tuner.testing.engine_conformance import (
     assert_gone,
@@ -176,6 +175,20 @@ class TestStudiesOnADeployment(StudiesOnEngine):
         assert [trial.attempts for trial in state.trials] == [1, 1, 1, 1]
         assert digest == study_program.waiting_study("local", "", tmp_path).digest
 
+    def test_what_runs_on_and_is_not_needed_any_more_is_stopped_by_the_next_run(
+        self, tmp_path: Path
+    ) -> None:
+        notes = tmp_path / "notes"
+        with self._program(tmp_path) as killed:
+            noted_by(notes, 2)
+            (tmp_path / "go-0").touch()
+            noted_by(notes, 3)
+            killed.kill()
+        result = study_program.waiting_study(self.name, self.address, tmp_path, max_trials=1)
+        # It was complete, by the smaller budget.
+        assert [trial.number for trial in result.trials if trial.metric is not None] == [0]
+        eventually(lambda: assert_gone(notes), timeout=30.0)
+
     def test_cancelling_the_run_of_a_program_that_was_killed_stops_its_trials(
         self, tmp_path: Path
     ) -> None:
@@ -246,7 +259,7 @@ class TestBadInput:
         self, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(signs_of_life, "NOBODY_COMES", 3.0)
-        monkeypatch.setattr(deployment, "LOOK_CLOSELY", 1.0)
+        monkeypatch.setattr(trial_desk, "LOOK_CLOSELY", 1.0)
         config = TunerConfig(max_trials=3, max_duration=8.0)
         with (
             trial_pool() as pool,

@@ -81,9 +81,12 @@ def trial_pool(limit: int | None = None) -> Iterator[TrialPool]:
     """The pool with its deployment and without a worker; all is gone afterwards."""
     made = TrialPool()
     with get_client(sync_client=True) as client:
-        client.create_work_pool(
-            WorkPoolCreate(name=made.pool, type="process", concurrency_limit=limit)
+        # As the command makes it.
+        template = ProcessWorker.get_default_base_job_template()
+        pool = WorkPoolCreate(
+            name=made.pool, type="process", base_job_template=template, concurrency_limit=limit
         )
+        client.create_work_pool(pool)
     deployment_id = deploy(trial, made.pool, made.pool)
     try:
         yield made
