@@ -58,10 +58,12 @@ class StudiesOnEngine:
     """Attributes:
     name: The engine's.
     address: Of its cluster.
+    trials: Of the study that is the same everywhere.
     """
 
     name: ClassVar[str] = "local"
     address: ClassVar[str] = ""
+    trials: ClassVar[int] = 8
 
     def run(self, objective: Any, space: Any, **options: Any) -> TuningResult:
         return tune_on(self.name, self.address, objective, space, **options)
@@ -70,7 +72,7 @@ class StudiesOnEngine:
         given: dict[str, Any] = {
             "space": {"x": Float(0.0, 4.0), "y": Float(-1.0, 1.0)},
             "strategy": "gp",
-            "config": TunerConfig(max_trials=8, max_concurrency=2, reproducible=True),
+            "config": TunerConfig(max_trials=self.trials, max_concurrency=2, reproducible=True),
         }
         here = tune(quadratic, storage=str(tmp_path / "here"), **given)
         there = self.run(quadratic, storage=str(tmp_path / "there"), **given)

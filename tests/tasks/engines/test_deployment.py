@@ -104,6 +104,7 @@ class TestDeploymentEngine(WorkersAreLost):
 
 class TestStudiesOnADeployment(StudiesOnEngine):
     name = "deployment"
+    trials = 4  # Each of them starts a process that imports all of Prefect.
 
     @pytest.fixture(scope="class", autouse=True)
     @classmethod
