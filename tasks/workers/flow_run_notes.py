@@ -10,15 +10,16 @@ import json
 import time
 import uuid
 from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, TypeVar
 from uuid import UUID
 
 import httpx
 from prefect.client.orchestration import SyncPrefectClient
 from prefect.client.schemas.objects import FlowRun
+from prefect.context import SettingsContext, get_settings_context
 from prefect.exceptions import PrefectHTTPStatusError
-from prefect.settings import PREFECT_CLIENT_MAX_RETRIES, temporary_settings
+from prefect.settings import PREFECT_CLIENT_MAX_RETRIES, Settings
 
 PREFIX = "prefect-tuner"
 """What the names of labels and notes begin with."""
@@ -39,7 +40,28 @@ def without_retries() -> AbstractContextManager[object]:
 
     It waits longer each time, up to half a minute: too long for signs of life.
     """
-    return temporary_settings({PREFECT_CLIENT_MAX_RETRIES: 0})
+    context = get_settings_context()
+    if context.settings.client.max_retries == 0:
+        return nullcontext()
+    return SettingsContext(
+        profile=context.profile, settings=_made_without_retries(context.settings)
+    )
+
+
+_last: tuple[Settings, Settings] | None = None
+
+
+def _made_without_retries(settings: Settings) -> Settings:
+    """The same settings but for that.
+
+    Made once: it takes Prefect some 30 ms, and each attempt at a trial asks for them.
+    """
+    global _last  # noqa: PLW0603 - one is enough, as a process has the same settings throughout
+    last = _last
+    if last is None or last[0] is not settings:
+        last = (settings, settings.copy_with_update({PREFECT_CLIENT_MAX_RETRIES: 0}))
+        _last = last
+    return last[1]
 
 
 def is_away(error: BaseException) -> bool:
@@ -94,8 +116,7 @@ class FlowRunNotes:
 
     def label(self, labels: Mapping[str, str]) -> None:
         """Write labels, by name without the prefix."""
-        named = {f"{PREFIX}.{name}": value for name, value in labels.items()}
-        self._client.update_flow_run_labels(self._id, named)  # type: ignore[arg-type]
+        self._client.update_flow_run_labels(self._id, as_labels(labels))
 
     def record(self, key: str, value: Mapping[str, Any], patience: float = 0.0) -> bool:
         """Make a note.
@@ -152,6 +173,11 @@ class FlowRunNotes:
 
     def _create(self, key: str, value: Mapping[str, Any]) -> None:
         self._client.create_flow_run_input(self._id, f"{PREFIX}-{key}", json.dumps(value))
+
+
+def as_labels(named: Mapping[str, str]) -> dict[str, bool | int | float | str]:
+    """Labels as Prefect has them, by their full names."""
+    return {f"{PREFIX}.{name}": value for name, value in named.items()}
 
 
 def own_labels(flow_run: FlowRun) -> dict[str, str]:

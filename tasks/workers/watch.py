@@ -13,6 +13,7 @@ from prefect_tuner.tasks.processes.isolation import LaunchSettings
 from prefect_tuner.tasks.processes.launcher import Launcher
 from prefect_tuner.tasks.workers.flow_run_notes import with_patience, without_retries
 from prefect_tuner.tasks.workers.study_mailbox import Mailbox, Signals
+from prefect_tuner.tasks.workers.worker_paths import found_here
 
 FIRST_CONTACT = 30.0
 """Seconds for the first look; a worker that does not reach the server then never may."""
@@ -60,12 +61,12 @@ class Watch(ABC):
         """What starts the study's trials in this process.
 
         Args:
-            objective: What the trials call, as it is found here.
+            objective: What the trials call.
             settings: How they are started, asked for once: Prefect's take a while to gather.
         """
         with self._lock:
             if self._launcher is None:
-                self._launcher = Launcher(objective, settings())
+                self._launcher = Launcher(found_here(objective), settings())
                 if self._stopped is not None:
                     self._launcher.stop(self._stopped)
             return self._launcher

@@ -21,7 +21,6 @@ from prefect_tuner.tasks.workers.trial_host import Log, TrialHost
 from prefect_tuner.tasks.workers.trial_request import TrialAnswer, TrialRequest
 from prefect_tuner.tasks.workers.watch import Watch
 from prefect_tuner.tasks.workers.worker_name import this_worker
-from prefect_tuner.tasks.workers.worker_paths import found_here
 from prefect_tuner.trial import Outcome
 
 OUTAGE = 600.0
@@ -51,7 +50,7 @@ class FarHost(TrialHost):
         before = watch.mailbox.claim(request.name, this_worker(), OUTAGE)
         if before is not None:
             return self._begun_before(watch, request, before)
-        launcher = watch.launcher(found_here(request.objective), lambda: _settings(request))
+        launcher = watch.launcher(request.objective, lambda: _settings(request))
         if watch.is_over:
             return _cancelled(request, launcher.describe_stop("before the trial started"))
         try:

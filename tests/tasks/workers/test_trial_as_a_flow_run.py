@@ -9,13 +9,14 @@ from uuid import UUID
 import httpx
 import pytest
 from prefect.exceptions import PrefectHTTPStatusError
+from prefect.settings import get_current_settings
 
 from prefect_tuner.errors import ObjectiveNotFound
 from prefect_tuner.tasks.objectives.allowed_objectives import ALLOWED_OBJECTIVES
 from prefect_tuner.tasks.objectives.objective import ObjectiveSpec
 from prefect_tuner.tasks.processes.isolation import LaunchSettings
 from prefect_tuner.tasks.workers.flow_run_host import FlowRunHost
-from prefect_tuner.tasks.workers.flow_run_notes import is_away
+from prefect_tuner.tasks.workers.flow_run_notes import is_away, without_retries
 from prefect_tuner.tasks.workers.study_mailbox import Signals
 from prefect_tuner.tasks.workers.trial_mailbox import TrialMailbox
 from prefect_tuner.tasks.workers.trial_request import TrialRequest
@@ -63,3 +64,16 @@ def test_a_server_that_has_too_much_to_do_is_asked_again(status: int, away: bool
     response = httpx.Response(status, request=request)
     error = httpx.HTTPStatusError("refused", request=request, response=response)
     assert is_away(PrefectHTTPStatusError.from_httpx_error(error)) is away
+
+
+def test_settings_without_retries_are_made_once() -> None:
+    """They take Prefect a while, and each attempt at a trial asks for them."""
+    before = get_current_settings()
+    with without_retries():
+        first = get_current_settings()
+        assert first.client.max_retries == 0
+        with without_retries():
+            assert get_current_settings() is first
+    assert get_current_settings() is before
+    with without_retries():
+        assert get_current_settings() is first
