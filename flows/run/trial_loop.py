@@ -188,8 +188,8 @@ class TrialLoop:
             more=self._study.left_to_ask(self._config.max_trials),
             before=before,
         )
-        begun = replace(request, before=before - 1)
-        if before > 0 and self._engine.adopt(begun):
+        begun = replace(request, before=before - 1) if before > 0 else None
+        if begun is not None and self._engine.adopt(begun):
             self._study.adopt(trial)
             self._in_flight[trial.number] = begun
         else:

@@ -9,9 +9,9 @@ from typing import Self, final
 from prefect.context import FlowRunContext
 from prefect.task_runners import TaskRunner
 
-from prefect_tuner.errors import EngineError
 from prefect_tuner.tasks.engine import Engine, EngineOptions, EngineStudy
 from prefect_tuner.tasks.engines.engine_registry import engines_in_use
+from prefect_tuner.tasks.engines.flow_context import study_context
 from prefect_tuner.tasks.engines.local import LocalEngine
 from prefect_tuner.tasks.engines.process_pool import ProcessPoolEngine
 from prefect_tuner.tasks.engines.task_runner import TaskRunnerEngine
@@ -25,10 +25,7 @@ class AnyRunnerEngine(TaskRunnerEngine):
     @contextmanager
     def opened(cls, study: EngineStudy, options: EngineOptions) -> Iterator[Self]:  # noqa: ARG003
         """See `Engine`: on the flow's own task runner."""
-        context = FlowRunContext.get()
-        if context is None:
-            raise EngineError("trials that run elsewhere need a flow run of Prefect")
-        with closing(cls(study, context.task_runner)) as engine:
+        with closing(cls(study, study_context().task_runner)) as engine:
             yield engine
 
     @classmethod

@@ -13,17 +13,31 @@ from prefect.task_runners import ThreadPoolTaskRunner
 
 from prefect_tuner.errors import EngineError
 
+_NEEDED = "trials that run elsewhere need a flow run of Prefect"
 
-def study_flow_run() -> str:
-    """The id of the flow run that the caller is in.
+
+def study_context() -> FlowRunContext:
+    """The context of the flow run that the caller is in.
 
     Raises:
         EngineError: It is in none.
     """
     context = FlowRunContext.get()
-    if context is None or context.flow_run is None:
-        raise EngineError("trials that run elsewhere need a flow run of Prefect")
-    return str(context.flow_run.id)
+    if context is None:
+        raise EngineError(_NEEDED)
+    return context
+
+
+def study_flow_run() -> str:
+    """The id of that flow run.
+
+    Raises:
+        EngineError: The caller is in none.
+    """
+    flow_run = study_context().flow_run
+    if flow_run is None:
+        raise EngineError(_NEEDED)
+    return str(flow_run.id)
 
 
 def _stand_in() -> None:

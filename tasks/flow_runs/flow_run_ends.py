@@ -6,7 +6,6 @@ import logging
 from collections.abc import Callable
 from dataclasses import replace
 from typing import final
-from uuid import UUID
 
 from prefect_tuner.ending import Ending
 from prefect_tuner.tasks.flow_runs.trial_flow_runs import TrialFlowRun, TrialFlowRuns
@@ -35,14 +34,13 @@ class FlowRunEnds:
         self._runs = runs
         self._log = log
         self._deployment = deployment
-        self._begun: set[UUID] = set()
+        self._any_has_begun = False
         self._never_begun = 0
 
-    def heard_of(self, run: UUID) -> None:
-        """Take note that the trial of a flow run has begun."""
-        if run not in self._begun:
-            self._begun.add(run)
-            self._never_begun = 0
+    def one_has_begun(self) -> None:
+        """Take note that a trial has begun."""
+        self._any_has_begun = True
+        self._never_begun = 0
 
     def of_ended(
         self, request: TrialRequest, run: TrialFlowRun, why_stopped: Callable[[bool], str]
@@ -96,7 +94,7 @@ class FlowRunEnds:
         message = self._runs.answer(run)
         if message is None:
             return None
-        self.heard_of(run.id)
+        self.one_has_begun()
         answer = TrialAnswer.from_message(message)
         if answer.ending is None:
             return answer
@@ -116,7 +114,7 @@ class FlowRunEnds:
             f"Flow run {request.label!r} of deployment {self._deployment!r} ended before its trial "
             f"began: {told}. Its log may say more (flow run {run.id})"
         )
-        if self._begun and self._never_begun < NEVER_BEGUN:
+        if self._any_has_begun and self._never_begun < NEVER_BEGUN:
             self._log(logging.WARNING, f"{told}. It is made again")
             return None
         return TrialAnswer(None, told)

@@ -82,7 +82,7 @@ class TrialDeployment:
                 )
                 notes.append((logging.WARNING, told))
         if pool is not None and (why := self._why_idle(pool)):
-            notes.append((logging.WARNING, f"{why[0].upper()}{why[1:]}: trials wait for one"))
+            notes.append((logging.WARNING, f"{why[0].upper()}{why[1:]}: trials wait"))
         return notes
 
     def why_nothing_begins(self) -> str:

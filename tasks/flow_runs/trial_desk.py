@@ -44,6 +44,7 @@ class _Attempt:
 
     request: TrialRequest
     run: TrialFlowRun
+    has_begun: bool = False
     told_at: float | None = None
 
 
@@ -205,7 +206,8 @@ class TrialDesk:
         attempts = {attempt.run.id: attempt for attempt in self._attempts()}
         ended = self._runs.ended(list(attempts))
         # What has become of one that has not begun depends on whether others have.
-        if ended or time.monotonic() - self._looked_closely >= LOOK_CLOSELY:
+        not_begun = any(not run.beat for run in ended.values())
+        if not_begun or time.monotonic() - self._looked_closely >= LOOK_CLOSELY:
             self._look_closely()
             self._looked_closely = time.monotonic()
         for run in ended.values():
@@ -262,8 +264,10 @@ class TrialDesk:
             self._life.nothing_is_heard()  # By this process, which may have been stopped.
         attempts = self._attempts()
         runs = self._runs.read([attempt.run.id for attempt in attempts])
-        for begun in (each for each in runs.values() if each.beat):
-            self._ends.heard_of(begun.id)
+        for attempt in attempts:  # First: what becomes of the others may depend on it.
+            if not attempt.has_begun and attempt.run.id in runs and runs[attempt.run.id].beat:
+                attempt.has_begun = True
+                self._ends.one_has_begun()
         for attempt in attempts:
             run = runs.get(attempt.run.id)
             if run is None:

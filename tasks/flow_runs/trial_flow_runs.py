@@ -22,8 +22,9 @@ from prefect.client.schemas.objects import TERMINAL_STATES, FlowRun, State, Stat
 from prefect.states import Cancelled, Cancelling, Crashed, Pending, Scheduled
 
 from prefect_tuner.errors import EngineError
-from prefect_tuner.tasks.workers.flow_run_notes import FlowRunNotes, own_labels
-from prefect_tuner.tasks.workers.trial_mailbox import BEAT, ENDED, GOES_ON, STARTED
+from prefect_tuner.tasks.workers.flow_run_notes import FlowRunNotes, as_labels, own_labels
+from prefect_tuner.tasks.workers.study_mailbox import ENDED, STARTED
+from prefect_tuner.tasks.workers.trial_mailbox import BEAT, GOES_ON
 from prefect_tuner.tasks.workers.trial_request import TrialRequest
 from prefect_tuner.tasks.workers.worker_host import THE_STUDY
 
@@ -131,10 +132,7 @@ class TrialFlowRuns:
                 idempotency_key=key,
                 parent_task_run_id=task_run.id,
                 job_variables=dict(job_variables),
-                labels={
-                    f"prefect-tuner.{_STUDY_ID}": self._study_id,
-                    f"prefect-tuner.{_STUDY}": self._study,
-                },
+                labels=as_labels({_STUDY_ID: self._study_id, _STUDY: self._study}),
             )
             run = TrialFlowRun.of(made)
             if not self.leads_nowhere(run):

@@ -15,6 +15,12 @@ from prefect.client.orchestration import get_client
 
 from prefect_tuner.tasks.workers.flow_run_notes import FlowRunNotes, own_labels
 
+STARTED = "started"
+"""The note of who has begun an attempt."""
+
+ENDED = "ended"
+"""The note of what came of it."""
+
 
 @dataclass(frozen=True)
 class Signals:
@@ -65,19 +71,23 @@ class Mailbox(ABC):
         Returns:
             Who has taken it before; None where nobody had.
         """
-        return self._notes.claim(f"started-{attempt}", worker, patience)
+        return self._notes.claim(self._key(STARTED, attempt), worker, patience)
 
     def claimed_by(self, attempt: str) -> str | None:
         """Who has taken an attempt; None where nobody has."""
-        return self._notes.claimed_by(f"started-{attempt}")
+        return self._notes.claimed_by(self._key(STARTED, attempt))
 
     def record_answer(self, attempt: str, answer: Mapping[str, Any], patience: float = 0.0) -> None:
         """Keep what came of an attempt, for whoever starts it again or misses its answer."""
-        self._notes.record(f"ended-{attempt}", answer, patience)
+        self._notes.record(self._key(ENDED, attempt), answer, patience)
 
     def answer(self, attempt: str) -> dict[str, Any] | None:
         """What came of an attempt, where that was recorded."""
-        return self._notes.read(f"ended-{attempt}")
+        return self._notes.read(self._key(ENDED, attempt))
+
+    def _key(self, note: str, attempt: str) -> str:
+        """The name of an attempt's note."""
+        return f"{note}-{attempt}"
 
 
 @final

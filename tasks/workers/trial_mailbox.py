@@ -7,8 +7,7 @@ loses one of two that are written at once. That it is to stop, its state says, a
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, final
+from typing import final
 from uuid import UUID
 
 from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
@@ -16,12 +15,6 @@ from prefect.client.schemas.objects import FlowRun
 
 from prefect_tuner.tasks.workers.flow_run_notes import own_labels
 from prefect_tuner.tasks.workers.study_mailbox import Mailbox, Signals
-
-STARTED = "started"
-"""The note of who has begun the attempt."""
-
-ENDED = "ended"
-"""The note of what came of it."""
 
 BEAT = "beat"
 """The label of a trial that has another value each time that the trial says that it lives."""
@@ -68,26 +61,8 @@ class TrialMailbox(Mailbox):
             return Signals(stop="its flow run was cancelled")
         return Signals()
 
-    def claim(self, attempt: str, worker: str, patience: float = 0.0) -> str | None:  # noqa: ARG002
-        """See `Mailbox`: the flow run is for one attempt."""
-        return self._notes.claim(STARTED, worker, patience)
-
-    def claimed_by(self, attempt: str) -> str | None:  # noqa: ARG002 - likewise
-        """See `Mailbox`."""
-        return self._notes.claimed_by(STARTED)
-
-    def record_answer(
-        self,
-        attempt: str,  # noqa: ARG002 - likewise
-        answer: Mapping[str, Any],
-        patience: float = 0.0,
-    ) -> None:
-        """See `Mailbox`."""
-        self._notes.record(ENDED, answer, patience)
-
-    def answer(self, attempt: str) -> dict[str, Any] | None:  # noqa: ARG002 - likewise
-        """See `Mailbox`."""
-        return self._notes.read(ENDED)
+    def _key(self, note: str, attempt: str) -> str:  # noqa: ARG002 - the flow run is for one
+        return note
 
 
 def _stopped(run: FlowRun) -> str:

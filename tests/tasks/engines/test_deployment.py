@@ -221,9 +221,18 @@ def another(request: str, more: int = 0) -> str:
 
 @pytest.mark.usefixtures("prefect_server")
 class TestBadInput:
-    def run(self, objective: Any = "json:loads", **options: Any) -> None:
-        config = TunerConfig(max_duration=5.0)  # Should it not be refused.
+    def run(
+        self,
+        objective: Any = "json:loads",
+        # Should it not be refused.
+        config: TunerConfig = TunerConfig(max_duration=5.0),  # noqa: B008 - it is frozen
+        **options: Any,
+    ) -> None:
         tune(objective, {"x": [1, 2]}, config=config, engine="deployment", engine_options=options)
+
+    def run_for_nothing(self, pool: TrialPool, config: TunerConfig) -> None:
+        with pytest.raises(Exception, match="no trial has a metric"):
+            self.run(config=config, deployment=pool.deployment)
 
     def test_a_deployment_has_to_be_named(self) -> None:
         with pytest.raises(InvalidConfiguration, match=r"engine_options\.deployment: is required"):
@@ -261,19 +270,8 @@ class TestBadInput:
     ) -> None:
         monkeypatch.setattr(signs_of_life, "NOBODY_COMES", 3.0)
         monkeypatch.setattr(trial_desk, "LOOK_CLOSELY", 1.0)
-        config = TunerConfig(max_trials=3, max_duration=8.0)
-        with (
-            trial_pool() as pool,
-            caplog.at_level(logging.WARNING),
-            pytest.raises(Exception, match="no trial has a metric"),
-        ):
-            tune(
-                "json:loads",
-                {"x": [1, 2]},
-                config=config,
-                engine="deployment",
-                engine_options={"deployment": pool.deployment},
-            )
+        with trial_pool() as pool, caplog.at_level(logging.WARNING):
+            self.run_for_nothing(pool, TunerConfig(max_trials=3, max_duration=8.0))
         told = [record.message for record in caplog.records if pool.pool in record.message]
         advice = f"work pool '{pool.pool}' has no worker online; start one by `prefect worker"
         assert len(told) == 2
@@ -285,17 +283,7 @@ class TestBadInput:
         self, caplog: pytest.LogCaptureFixture
     ) -> None:
         config = TunerConfig(max_trials=3, max_concurrency=3, max_duration=1.0)
-        with (
-            trial_pool(limit=1) as pool,
-            caplog.at_level(logging.WARNING),
-            pytest.raises(Exception, match="no trial has a metric"),
-        ):
-            tune(
-                "json:loads",
-                {"x": [1, 2]},
-                config=config,
-                engine="deployment",
-                engine_options={"deployment": pool.deployment},
-            )
+        with trial_pool(limit=1) as pool, caplog.at_level(logging.WARNING):
+            self.run_for_nothing(pool, config)
         limited = f"3 trials at a time, but work pool '{pool.pool}' lets 1 flow runs run at a time"
         assert any(limited in record.message for record in caplog.records)

@@ -67,13 +67,18 @@ def runs_of(name: str) -> list[FlowRun]:
         return client.read_flow_runs(flow_run_filter=wanted)
 
 
+def hang(engine: Engine, note: Path) -> None:
+    """Have a trial begin that notes it and hangs."""
+    engine.start(request_to(engine, 0, {"kind": "hangs", "note": str(note)}, TrialLimits()))
+
+
 def test_a_trial_that_is_stopped_while_its_process_starts_does_not_begin(
     pool: TrialPool, tmp_path: Path
 ) -> None:
     name, note = f"stopped-{uuid.uuid4().hex[:8]}", tmp_path / "notes"
 
     def run(engine: Engine) -> Outcome:
-        engine.start(request_to(engine, 0, {"kind": "hangs", "note": str(note)}, TrialLimits()))
+        hang(engine, note)
 
         def started() -> None:
             found = runs_of(name)
@@ -110,7 +115,7 @@ def test_what_another_run_of_the_study_may_have_adopted_is_left_to_it(
     name, note = f"taken-{uuid.uuid4().hex[:8]}", tmp_path / "notes"
 
     def run(engine: Engine) -> None:
-        engine.start(request_to(engine, 0, {"kind": "hangs", "note": str(note)}, TrialLimits()))
+        hang(engine, note)
         noted_by(note, 1)
         engine.let_go()
         engine.stop("another run has taken it over")
@@ -164,5 +169,5 @@ def test_a_machine_that_is_lost_before_its_trial_begins_ends_no_study_of_which_o
     answer = ends.of_ended(request, lost, lambda _: "")
     assert answer is not None
     assert "ended before its trial began" in answer.refusal
-    ends.heard_of(uuid.uuid4())
+    ends.one_has_begun()
     assert ends.of_ended(request, lost, lambda _: "") is None
