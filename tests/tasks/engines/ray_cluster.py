@@ -13,38 +13,47 @@ from types import TracebackType
 from typing import Self
 
 from prefect_tuner.tasks.process_table.process_tree import descendants
-from tests.polling import eventually
-from tests.tasks.engines.dask_cluster import assert_open, free_port
 
 _ENVIRONMENT = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_AUTH_MODE": "disabled"}
+
+
+# Not `ray start`: it also starts a server for Ray Client, at the same port on all of a machine and
+# by a shell that does not find a folder with a space in its name, and it ends the cluster with it.
+_HEAD = """
+import sys, ray
+settings = {"num_cpus": 2, "include_dashboard": False, "log_to_driver": False}
+context = ray.init(**settings, _temp_dir=sys.argv[1], _node_ip_address="127.0.0.1")
+print(context.address_info["gcs_address"], flush=True)
+sys.stdin.read()
+"""
 
 
 class RayCluster:
     """A Ray with two CPUs.
 
     Attributes:
-        address: Of its head.
+        address: Of its head; empty before it is started.
     """
 
     def __init__(self) -> None:
-        self._port = free_port()
-        self.address = f"127.0.0.1:{self._port}"
+        self.address = ""
         # Sockets lie in there, whose paths may not be long.
         self._folder = tempfile.mkdtemp(prefix="ray-")
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: subprocess.Popen[str] | None = None
 
     def __enter__(self) -> Self:
         os.environ.update(_ENVIRONMENT)
-        ray = [sys.executable, "-m", "ray.scripts.scripts", "start", "--head", "--block"]
-        options = [f"--port={self._port}", "--num-cpus=2", "--include-dashboard=false"]
         self._process = subprocess.Popen(
-            [*ray, *options, f"--temp-dir={self._folder}", "--node-ip-address=127.0.0.1"],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
+            [sys.executable, "-c", _HEAD, self._folder],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
+            text=True,
             start_new_session=True,
         )
-        eventually(lambda: assert_open(self._port), timeout=60)
+        assert self._process.stdout is not None
+        self.address = self._process.stdout.readline().strip()
+        assert self.address, "Ray does not start"
         return self
 
     def __exit__(
@@ -58,5 +67,5 @@ class RayCluster:
         for pid in started:  # Asked to end, it takes half a minute.
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
-        self._process.wait()
+        self._process.communicate()
         shutil.rmtree(self._folder, ignore_errors=True)
