@@ -7,7 +7,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal, TypeAlias
 
 from prefect.exceptions import Pause
 from pydantic import BaseModel, ConfigDict
@@ -18,6 +18,9 @@ from prefect_tuner.tasks.objectives.objective import ObjectiveSpec
 from prefect_tuner.tasks.processes.isolation import LaunchSettings
 from prefect_tuner.tasks.workers.trial_request import RetryPolicy, TrialAnswer, TrialRequest
 from prefect_tuner.trial import TrialLimits
+
+TrialsPerTask: TypeAlias = int | Literal["auto"]
+"""How many trials share a task run."""
 
 
 class EngineOptions(BaseModel):
@@ -45,6 +48,7 @@ class EngineStudy:
         log: Takes a level of Python's logging, and a line for the log of the study.
         limits: What each trial may take.
         id: The same in all runs of the study, and no other study's; empty where it has but one.
+        trials_per_task: How many trials share a task run; "auto" leaves that to the engine.
     """
 
     name: str
@@ -54,6 +58,7 @@ class EngineStudy:
     log: Callable[[int, str], None]
     limits: TrialLimits = field(default_factory=TrialLimits)
     id: str = ""
+    trials_per_task: TrialsPerTask = 1
 
     def check_no_devices(self) -> None:
         """Check that trials get no devices of this machine, for engines that run them elsewhere.
@@ -66,6 +71,18 @@ class EngineStudy:
                 f"config.devices: are those of this machine, got {list(self.launch.devices)} for "
                 "trials that run elsewhere; there a trial gets its device from its worker, by the "
                 "engine's options, such as resources, num_gpus or job_variables"
+            )
+
+    def check_task_run_each(self) -> None:
+        """Check that trials need not share task runs, for engines on which they do not.
+
+        Raises:
+            InvalidConfiguration: They are to.
+        """
+        if self.trials_per_task not in (1, "auto"):
+            raise InvalidConfiguration(
+                "config.trials_per_task: trials share task runs on this machine alone, with the "
+                f'engine local; elsewhere it must be 1 or "auto", got {self.trials_per_task}'
             )
 
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, TypeAlias, cast
@@ -11,16 +10,11 @@ from typing import Any, TypeAlias, cast
 from prefect import Task, task
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State, StateDetails, StateType
-from prefect.context import FlowRunContext, TaskRunContext
-from prefect.logging import get_logger, get_run_logger
 from prefect.runtime import task_run
 from prefect.utilities.annotations import quote
 
-from prefect_tuner.ending import Ending
 from prefect_tuner.errors import EngineError, ObjectiveNotFound
-from prefect_tuner.tasks.messages.attempt_request import AttemptRequest
-from prefect_tuner.tasks.processes.attempt import run_attempt
-from prefect_tuner.tasks.trial_process.run_context import describe_run_context
+from prefect_tuner.tasks.supervised_attempt import describe_ending, run_log, supervise_attempt
 from prefect_tuner.tasks.workers.trial_host import current_host
 from prefect_tuner.tasks.workers.trial_request import RetryPolicy, TrialAnswer, TrialRequest
 from prefect_tuner.tasks.workers.worker_host import worker_host
@@ -63,38 +57,22 @@ def supervise_trial(request: Mapping[str, Any]) -> State[dict[str, Any]]:
     Raises:
         TrialAttemptFailed: The attempt failed and the same task run makes another.
     """
-    log = _trial_log()
+    log = run_log()
     host = current_host() or worker_host()
     try:
         asked = TrialRequest.from_message(request)
         asked = replace(asked, attempt=asked.attempt + (task_run.run_count or 1) - 1)
-        admitted = host.admit(asked, log)
+        ending = supervise_attempt(asked, host, log, f"Trial {asked.number} started")
     except (EngineError, ObjectiveNotFound) as error:
         answer = TrialAnswer.refused(error)
         host.refused(answer)
         return _state(StateType.FAILED, "Failed", f"not run: {answer.refusal}", answer)
-    described = describe_params(asked.params)
-    if isinstance(admitted, Ending):
-        ending = admitted
-    else:
-        ending = run_attempt(
-            admitted,
-            AttemptRequest(
-                asked.study, asked.number, asked.params, asked.seed, asked.attempt, asked.more
-            ),
-            asked.limits,
-            log,
-            opening=f"Trial {asked.number} started with {described}",
-            run_context=describe_run_context,
-        )
-        host.ended(asked, ending)
     message = describe_ending(ending)
-    if ending.traceback:
-        log(logging.ERROR, ending.traceback.rstrip().replace("\n", "\n  "))
     # What came of it is not logged here: Prefect does so, from the exception or the state.
     if asked.retry.tries_again(ending) and host.goes_on(asked, ending):
         raise TrialAttemptFailed(message)
-    kind, name = _STATES.get(ending.outcome, (StateType.FAILED, "Failed"))
+    kind, name = state_of(ending.outcome)
+    described = describe_params(asked.params)
     return _state(kind, name, f"{message} with {described}", TrialAnswer(ending))
 
 
@@ -116,6 +94,11 @@ def trial_task(retry: RetryPolicy) -> TrialTask:
     return run_trial.with_options(retries=retry.retries + 1, retry_delay_seconds=0)
 
 
+def state_of(outcome: Outcome) -> tuple[StateType, str]:
+    """The type and the name of the state of a task run whose trial has ended so."""
+    return _STATES.get(outcome, (StateType.FAILED, "Failed"))
+
+
 def quoted(request: TrialRequest) -> dict[str, Any]:
     """A request as a task takes it.
 
@@ -123,19 +106,6 @@ def quoted(request: TrialRequest) -> dict[str, Any]:
     here, and a trial is not to pay for it.
     """
     return cast("dict[str, Any]", quote(request.to_message()))
-
-
-def describe_ending(ending: Ending) -> str:
-    """An attempt's outcome in half a sentence."""
-    parts = [ending.outcome.value.replace("_", " ")]
-    if ending.metric is not None:
-        parts.append(f"metric={ending.metric!r}")
-    if ending.message:
-        parts.append(ending.message)
-    text = ": ".join(parts)
-    if ending.duration is not None:
-        text += f" ({ending.duration:.3g} s)"
-    return text + (f", attempt {ending.attempts}" if ending.attempts > 1 else "")
 
 
 def _state(kind: StateType, name: str, message: str, answer: TrialAnswer) -> State[dict[str, Any]]:
@@ -147,10 +117,3 @@ def _state(kind: StateType, name: str, message: str, answer: TrialAnswer) -> Sta
         state_details=StateDetails(),
         timestamp=datetime.now(UTC),
     )
-
-
-def _trial_log() -> Callable[[int, str], None]:
-    """Where the trial's lines go: to its run, or outside of one to Python's logging."""
-    in_a_run = TaskRunContext.get() is not None or FlowRunContext.get() is not None
-    logger: Any = get_run_logger() if in_a_run else get_logger("trial")
-    return lambda level, text: logger.log(level, "%s", text)

@@ -195,6 +195,7 @@ def _engine_study(
             config.exit_grace,
         ),
         id=opened.recorded.state.id,
+        trials_per_task=config.trials_per_task,
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal, Self, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, TypeAlias
 
 from pydantic import (
     BaseModel,
@@ -59,6 +59,11 @@ class TunerConfig(BaseModel):
         ge=1,
         le=LARGEST,
         description="Trials that run at the same time, each in its own process.",
+    )
+    trials_per_task: Annotated[int, Field(ge=1, le=LARGEST)] | Literal["auto"] = Field(
+        default=1,
+        description="Trials that share a task run, one after the other: more than 1 for trials of "
+        "a second or less. auto: as many as end within a few seconds.",
     )
     trial_timeout: float | None = Field(
         default=600.0, gt=0, description="Seconds for one attempt at a trial, which is then killed."

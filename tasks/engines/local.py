@@ -13,6 +13,7 @@ from prefect.task_runners import ThreadPoolTaskRunner
 
 from prefect_tuner.ending import Ending
 from prefect_tuner.tasks.engine import Arrival, Engine, EngineOptions, EngineStudy
+from prefect_tuner.tasks.engines.local_series import OpenSeries, SeriesLength
 from prefect_tuner.tasks.engines.task_futures import arrival_of
 from prefect_tuner.tasks.processes.launcher import Launcher
 from prefect_tuner.tasks.processes.thread_limits import with_threads
@@ -29,7 +30,8 @@ _LOOK = 0.05
 class LocalEngine(Engine):
     """Runs trials as processes of this machine, watched by threads of the flow's task runner.
 
-    All attempts at a trial are one task run, which Prefect retries.
+    All attempts at a trial are one task run, which Prefect retries. Where the study asks for that,
+    several trials are one, after each other.
 
     Args:
         study: What it needs to know of the study.
@@ -41,6 +43,10 @@ class LocalEngine(Engine):
         self._task = trial_task(study.retry)
         self._host = _LocalHost(self)
         self._retried: dict[int, threading.Event] = {}
+        self._series: OpenSeries | None = None
+        if study.trials_per_task != 1:
+            length = SeriesLength.of(study.trials_per_task, study.launch.concurrency)
+            self._series = OpenSeries(length, self._host, self._arrive)
 
     @classmethod
     @contextmanager
@@ -65,6 +71,9 @@ class LocalEngine(Engine):
         if waiting is not None:
             waiting.set()
             return
+        if self._series is not None:
+            self._series.start(request)
+            return
         with hosted_by(self._host):
             future = self._task.submit(quoted(request))
         future.add_done_callback(
@@ -74,6 +83,12 @@ class LocalEngine(Engine):
     def stop_trial(self, number: int, reason: str) -> None:
         """See `Engine`."""
         self.launcher.stop_trial(number, reason)
+
+    def close(self) -> None:
+        """See `Engine`."""
+        super().close()
+        if self._series is not None:
+            self._series.close(self.stop_timeout)
 
     def _stop_all(self) -> None:
         self.launcher.stop(self.stop_reason)

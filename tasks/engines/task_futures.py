@@ -31,7 +31,7 @@ def arrival_of(
         future: It is done.
         timeout: Seconds that its result may take to get here; None for no limit.
     """
-    _release_results()
+    release_results()
     try:
         result: object = future.result(timeout, raise_on_failure=False)
     except Pause as pause:  # The flow run is to be suspended, but the trial has ended.
@@ -54,7 +54,7 @@ def _answer_of_suspended(future: TrialFuture) -> TrialAnswer:
     return TrialAnswer(Ending(Outcome.CANCELLED, message))
 
 
-def _release_results() -> None:
+def release_results() -> None:
     """Let go of finished trials, which Prefect keeps to link task runs by their results.
 
     No task run uses a trial's result, and a study's memory should not grow with its trials.

@@ -77,6 +77,7 @@ class TaskRunnerEngine(Engine):
     def prepare(self) -> list[tuple[int, str]]:
         """See `Engine`."""
         self.study.check_no_devices()
+        self.study.check_task_run_each()
         self._flow_run = study_flow_run()
         self._mailbox = StudyMailbox(self._flow_run, self._run)
         self._mailbox.open()

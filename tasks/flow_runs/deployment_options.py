@@ -55,6 +55,7 @@ def check_options(study: EngineStudy, options: DeploymentOptions) -> None:
             nothing else of this program can import it.
     """
     study.check_no_devices()
+    study.check_task_run_each()
     filled(options.job_variables, template_values(study.name, 0, 1, study.limits))
     if not study.objective.importable_path:
         raise InvalidConfiguration(

@@ -32,7 +32,7 @@ from prefect_tuner.tasks.engines.local import LocalEngine
 from prefect_tuner.tasks.objectives.objective import describe_objective
 from prefect_tuner.tasks.process_table.process_tree import descendants
 from prefect_tuner.tasks.processes.isolation import LaunchSettings
-from prefect_tuner.tasks.trial_task import describe_ending
+from prefect_tuner.tasks.supervised_attempt import describe_ending
 from prefect_tuner.tasks.workers.trial_request import RetryPolicy, TrialRequest
 from prefect_tuner.trial import TrialLimits
 from tests.polling import eventually
