@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import queue
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -81,8 +82,8 @@ class EngineStudy:
         """
         if self.trials_per_task not in (1, "auto"):
             raise InvalidConfiguration(
-                "config.trials_per_task: trials share task runs on this machine alone, with the "
-                f'engine local; elsewhere it must be 1 or "auto", got {self.trials_per_task}'
+                "config.trials_per_task: this engine has a run of Prefect for each trial; it must "
+                f'be 1 or "auto", got {self.trials_per_task}'
             )
 
 
@@ -114,6 +115,7 @@ class Engine(ABC):
     - An attempt is run once at the most: what the engine underneath runs again is refused, and has
       crashed.
     - Whether another attempt follows is for the study to say, by another `start`.
+    - What was started may be held back until `next_arrival` is called.
     - `wake` and `stop` may come from any thread, and at any time after `prepare` has begun; all
       else from the study's own.
 
@@ -133,7 +135,8 @@ class Engine(ABC):
     def __init__(self, study: EngineStudy) -> None:
         self.study = study
         self.stop_reason = ""
-        self._arrivals: queue.SimpleQueue[Callable[[], Arrival] | None] = queue.SimpleQueue()
+        self._arrivals: queue.SimpleQueue[Callable[[], Arrival | None] | None]
+        self._arrivals = queue.SimpleQueue()
 
     @classmethod
     @abstractmethod
@@ -173,6 +176,11 @@ class Engine(ABC):
             EngineError: What runs the trials cannot be reached, or cannot run them.
             TuningCancelled: `stop` was called meanwhile.
         """
+
+    @property
+    def most_in_flight(self) -> int:
+        """How many attempts the study may start before one of them has arrived."""
+        return self.study.launch.concurrency
 
     @abstractmethod
     def start(self, request: TrialRequest) -> None:
@@ -222,11 +230,16 @@ class Engine(ABC):
         Returns:
             The next one that has ended; None where none has in time, or `wake` was called.
         """
-        try:
-            arrived = self._arrivals.get(timeout=timeout)
-        except queue.Empty:
-            return None
-        return None if arrived is None else arrived()
+        deadline = time.monotonic() + timeout
+        while True:
+            if self._arrivals.empty():
+                self._begin_waiting()
+            try:
+                arrived = self._arrivals.get(timeout=max(0.0, deadline - time.monotonic()))
+            except queue.Empty:
+                return None
+            if arrived is None or (arrival := arrived()) is not None:
+                return None if arrived is None else arrival
 
     def wake(self) -> None:
         """Have `next_arrival` return at once."""
@@ -248,6 +261,9 @@ class Engine(ABC):
     def _stop_all(self) -> None:
         """Stop what runs, for `stop_reason`; may be called more than once."""
 
-    def _arrive(self, arrived: Callable[[], Arrival]) -> None:
-        """Hand an arrival over, which is read by the thread that asks for it."""
+    def _begin_waiting(self) -> None:  # noqa: B027 - for some
+        """Do what was put off until the study has started all that it does for now."""
+
+    def _arrive(self, arrived: Callable[[], Arrival | None]) -> None:
+        """Hand an arrival over, which is read by the thread that asks for it, if it is one yet."""
         self._arrivals.put(arrived)

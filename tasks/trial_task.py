@@ -15,7 +15,7 @@ from prefect.utilities.annotations import quote
 
 from prefect_tuner.errors import EngineError, ObjectiveNotFound
 from prefect_tuner.tasks.supervised_attempt import describe_ending, run_log, supervise_attempt
-from prefect_tuner.tasks.workers.trial_host import current_host
+from prefect_tuner.tasks.workers.trial_host import TrialHost, current_host
 from prefect_tuner.tasks.workers.trial_request import RetryPolicy, TrialAnswer, TrialRequest
 from prefect_tuner.tasks.workers.worker_host import worker_host
 from prefect_tuner.trial import Outcome, describe_params
@@ -64,9 +64,7 @@ def supervise_trial(request: Mapping[str, Any]) -> State[dict[str, Any]]:
         asked = replace(asked, attempt=asked.attempt + (task_run.run_count or 1) - 1)
         ending = supervise_attempt(asked, host, log, f"Trial {asked.number} started")
     except (EngineError, ObjectiveNotFound) as error:
-        answer = TrialAnswer.refused(error)
-        host.refused(answer)
-        return _state(StateType.FAILED, "Failed", f"not run: {answer.refusal}", answer)
+        return refused_state(host, error)
     message = describe_ending(ending)
     # What came of it is not logged here: Prefect does so, from the exception or the state.
     if asked.retry.tries_again(ending) and host.goes_on(asked, ending):
@@ -92,6 +90,13 @@ def trial_task(retry: RetryPolicy) -> TrialTask:
     # the whole ending in it, and the trial has told its reason already.
     # The delay is waited for by the host; Prefect's setting for all tasks is none of a trial's.
     return run_trial.with_options(retries=retry.retries + 1, retry_delay_seconds=0)
+
+
+def refused_state(host: TrialHost, error: EngineError | ObjectiveNotFound) -> State[dict[str, Any]]:
+    """The state of a task run whose host cannot run trials of the study."""
+    answer = TrialAnswer.refused(error)
+    host.refused(answer)
+    return _state(StateType.FAILED, "Failed", f"not run: {answer.refusal}", answer)
 
 
 def state_of(outcome: Outcome) -> tuple[StateType, str]:

@@ -43,7 +43,7 @@ ARRIVAL_WAIT = 0.5
 
 
 class TrialLoop:
-    """Keeps up to `max_concurrency` trials in flight until a stop rule says otherwise.
+    """Keeps as many trials in flight as the engine takes until a stop rule says otherwise.
 
     Args:
         study: Gives the trials to run, and is told how they ended.
@@ -164,7 +164,7 @@ class TrialLoop:
     def _start_trials(self) -> None:
         while (
             not self._exhausted
-            and len(self._in_flight) < self._config.max_concurrency
+            and len(self._in_flight) < self._engine.most_in_flight
             and self._study.can_ask(self._config.max_trials)
         ):
             trial = self._study.ask(self._config.max_trials, self._budget)

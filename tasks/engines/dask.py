@@ -6,7 +6,7 @@ import logging
 import re
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from types import FunctionType
 from typing import Any, Self, final
@@ -168,11 +168,11 @@ class DaskEngine(TaskRunnerEngine):
                 f"{__version__} on Python {python}: {'; '.join(wrong)}"
             )
 
-    def _submit(self, request: TrialRequest) -> TrialFuture:
+    def _submit(self, requests: Sequence[TrialRequest]) -> TrialFuture:
         # What Dask would run again is refused: it need not try.
         wanted: dict[str, Any] = {"resources": self._resources} if self._resources else {}
         with annotate(retries=0, **wanted):
-            return super()._submit(request)
+            return super()._submit(requests)
 
     def _workers(self) -> dict[str, Any]:
         workers: dict[str, Any] = self._dask.client.scheduler_info()["workers"]
@@ -183,12 +183,12 @@ class DaskEngine(TaskRunnerEngine):
             return
         now = time.monotonic()
         workers = self._workers()
-        for request, future in self._underway():
+        for request, batch in self._trials.firsts():
             address = self._worker_of(request)
             if address is None or address in workers:
                 self._missed.pop(request.name, None)
             elif now - self._missed.setdefault(request.name, now) > GONE:
-                self._give_up(request, future)
+                self._give_up(request, batch)
 
     def _worker_of(self, request: TrialRequest) -> str | None:
         """The address of the worker that has begun an attempt, once one has."""

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from concurrent.futures import BrokenExecutor
 from contextlib import closing, contextmanager, suppress
 from typing import Self, final
 
 from prefect.task_runners import ProcessPoolTaskRunner
 
-from prefect_tuner.tasks.engine import Arrival, EngineOptions, EngineStudy
+from prefect_tuner.tasks.engine import EngineOptions, EngineStudy
 from prefect_tuner.tasks.engines.task_futures import TrialFuture
 from prefect_tuner.tasks.engines.task_runner import TaskRunnerEngine
+from prefect_tuner.tasks.engines.trials_underway import Batch
 from prefect_tuner.tasks.workers.trial_request import TrialRequest
 
 
@@ -27,14 +29,10 @@ class ProcessPoolEngine(TaskRunnerEngine):
     """
 
     def __init__(self, study: EngineStudy, runner: ProcessPoolTaskRunner) -> None:
-        super().__init__(study, runner)
         self._like = runner
-        # Prefect tells it by no other name.
-        most = getattr(runner, "_max_workers", study.launch.concurrency)
-        self._places = min(int(most), study.launch.concurrency)
+        super().__init__(study, runner)
         self._free: list[ProcessPoolTaskRunner] = []
-        self._busy: dict[str, ProcessPoolTaskRunner] = {}
-        self._waiting: list[TrialRequest] = []
+        self._busy: dict[TrialFuture, ProcessPoolTaskRunner] = {}
 
     @classmethod
     @contextmanager
@@ -48,13 +46,6 @@ class ProcessPoolEngine(TaskRunnerEngine):
         """See `Engine`."""
         return cls(study, runner) if isinstance(runner, ProcessPoolTaskRunner) else None
 
-    def start(self, request: TrialRequest) -> None:
-        """See `Engine`."""
-        if len(self._busy) < self._places or self._stopped:
-            super().start(request)
-        else:
-            self._waiting.append(request)
-
     def close(self) -> None:
         """See `Engine`."""
         super().close()
@@ -64,24 +55,25 @@ class ProcessPoolEngine(TaskRunnerEngine):
         self._free.clear()
         self._busy.clear()
 
-    def _submit(self, request: TrialRequest) -> TrialFuture:
-        pool = self._free.pop() if self._free else self._like.duplicate().__enter__()
-        self._busy[request.name] = pool
-        return self._submit_to(pool, request)
+    def _places(self) -> int:
+        concurrency = self.study.launch.concurrency
+        # Prefect tells it by no other name.
+        return min(int(getattr(self._like, "_max_workers", concurrency)), concurrency)
 
-    def _arrival(self, request: TrialRequest, future: TrialFuture) -> Arrival:
-        arrival = super()._arrival(request, future)
-        pool = self._busy.pop(request.name)
-        if arrival.failure is None:
-            self._free.append(pool)
-        else:
+    def _submit(self, requests: Sequence[TrialRequest]) -> TrialFuture:
+        pool = self._free.pop() if self._free else self._like.duplicate().__enter__()
+        future = self._submit_to(pool, requests)
+        self._busy[future] = pool
+        return future
+
+    def _over(self, batch: Batch) -> None:
+        pool = self._busy.pop(batch.future)
+        try:
+            batch.future.result(timeout=0.0, raise_on_failure=False)
+        except BrokenExecutor:
             with suppress(Exception):
                 pool.__exit__(None, None, None)
-        if self._waiting:
-            self.start(self._waiting.pop(0))
-        return arrival
-
-    def _stop_all(self) -> None:
-        super()._stop_all()
-        while self._waiting:  # They are answered at once now.
-            super().start(self._waiting.pop(0))
+        except Exception:  # noqa: BLE001 - told where its trials arrive
+            self._free.append(pool)
+        else:
+            self._free.append(pool)

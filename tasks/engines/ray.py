@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import math
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from typing import Any, Self, final
 
@@ -103,7 +103,7 @@ class RayEngine(TaskRunnerEngine):
             notes.append((logging.INFO, note))
         return notes
 
-    def _submit(self, request: TrialRequest) -> TrialFuture:
+    def _submit(self, requests: Sequence[TrialRequest]) -> TrialFuture:
         options = self._options
         wanted: dict[str, Any] = {"num_cpus": options.num_cpus, "num_gpus": options.num_gpus}
         if options.resources:
@@ -112,7 +112,7 @@ class RayEngine(TaskRunnerEngine):
             wanted["runtime_env"] = options.runtime_env
         # What Ray would run again is refused: it need not try.
         with remote_options(max_retries=0, **wanted):
-            return super()._submit(request)
+            return super()._submit(requests)
 
     def _tells_of_a_loss(self, failure: object) -> bool:
         lost = (WorkerCrashedError, NodeDiedError, RayActorError, RaySystemError)

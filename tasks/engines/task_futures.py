@@ -35,21 +35,29 @@ def arrival_of(
     try:
         result: object = future.result(timeout, raise_on_failure=False)
     except Pause as pause:  # The flow run is to be suspended, but the trial has ended.
-        return Arrival(number, _answer_of_suspended(future), attempt, pause)
+        return Arrival(number, _answer_of_suspended(number, future), attempt, pause)
     except Exception as error:  # noqa: BLE001 - a task runner may raise instead of answering
         result = error
-    if isinstance(result, Mapping) and "ending" in result:
-        return Arrival(number, TrialAnswer.from_message(result), attempt)
+    if isinstance(result, Mapping) and (answer := _answer_in(result, number)) is not None:
+        return Arrival(number, TrialAnswer.from_message(answer), attempt)
     message = f"the task run ended without a report: {result!r}"
     return Arrival(number, TrialAnswer(Ending(Outcome.CRASHED, message)), attempt, failure=result)
 
 
-def _answer_of_suspended(future: TrialFuture) -> TrialAnswer:
+def _answer_in(result: Mapping[str, Any], number: int) -> Mapping[str, Any] | None:
+    """The answer of a trial in what its task run has returned, which may have had several."""
+    if "ending" in result:
+        return result
+    answers: Mapping[int, Mapping[str, Any]] = result.get("answers", {})
+    return answers.get(number)
+
+
+def _answer_of_suspended(number: int, future: TrialFuture) -> TrialAnswer:
     """The same, where Prefect's futures raise, since the flow run is to be suspended."""
     with suppress(Exception):  # The task run was suspended itself: it has no final state.
         result: object = future.state.result(raise_on_failure=False)
-        if isinstance(result, Mapping):
-            return TrialAnswer.from_message(result)
+        if isinstance(result, Mapping) and (answer := _answer_in(result, number)) is not None:
+            return TrialAnswer.from_message(answer)
     message = "the flow run was suspended while the trial ran"
     return TrialAnswer(Ending(Outcome.CANCELLED, message))
 

@@ -6,10 +6,11 @@ import contextvars
 import threading
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import BrokenExecutor
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from prefect.client.orchestration import get_client
@@ -25,6 +26,8 @@ from prefect_tuner.tasks.engine import Arrival, Engine, EngineStudy
 from prefect_tuner.tasks.engines.flow_context import light_flow_context, study_flow_run
 from prefect_tuner.tasks.engines.study_beat import StudyBeat
 from prefect_tuner.tasks.engines.task_futures import TrialFuture, arrival_of
+from prefect_tuner.tasks.engines.trials_underway import Batch, TrialsUnderway
+from prefect_tuner.tasks.trial_batch import label_of, run_batch
 from prefect_tuner.tasks.trial_task import trial_task
 from prefect_tuner.tasks.workers.study_mailbox import StudyMailbox
 from prefect_tuner.tasks.workers.trial_request import RetryPolicy, TrialAnswer, TrialRequest
@@ -38,6 +41,9 @@ GONE = 15.0
 LOOK = 5.0
 """Seconds between two looks whether workers are gone."""
 
+HEAR = 1.0
+"""Seconds between two looks which attempts have ended whose task runs go on with others."""
+
 
 _RESULT_TIMEOUT = 30.0
 """Seconds for an answer to travel. Where its worker dies meanwhile, it is found at the API."""
@@ -46,7 +52,7 @@ _UNREADABLE = ("ModuleNotFoundError", "PicklingError", "deserialization of the t
 
 
 class TaskRunnerEngine(Engine):
-    """Submits each attempt at a trial to a task runner, as a task run of its own.
+    """Submits attempts at trials to a task runner, each as a task run or several as one.
 
     It needs nothing of the runner but futures. The workers hear of the study through the Prefect
     API (see `StudyMailbox`): whichever has an attempt stops it when it is told to, or when the
@@ -64,11 +70,13 @@ class TaskRunnerEngine(Engine):
         self.runner = runner
         self._objective = travelling(study.objective)
         self._stopped = False
+        self._stopping = threading.Lock()
         self._closed = threading.Event()
         self._run = uuid.uuid4().hex[:12]
         self._task = trial_task(RetryPolicy())
-        self._lock = threading.Lock()
-        self._out: dict[str, tuple[TrialRequest, TrialFuture]] = {}
+        asked = study.trials_per_task
+        self._per_task = 1 if asked == "auto" else asked
+        self._trials = TrialsUnderway(self._places(), self._per_task)
         self._flow_run = ""
         self._missing_since: float | None = None
         self._mailbox: StudyMailbox | None = None
@@ -77,7 +85,6 @@ class TaskRunnerEngine(Engine):
     def prepare(self) -> list[tuple[int, str]]:
         """See `Engine`."""
         self.study.check_no_devices()
-        self.study.check_task_run_each()
         self._flow_run = study_flow_run()
         self._mailbox = StudyMailbox(self._flow_run, self._run)
         self._mailbox.open()
@@ -93,27 +100,23 @@ class TaskRunnerEngine(Engine):
             raise TuningCancelled(self.describe_stop())
         return []
 
+    @property
+    def most_in_flight(self) -> int:
+        """See `Engine`."""
+        return self.study.launch.concurrency * self._per_task
+
     def start(self, request: TrialRequest) -> None:
         """See `Engine`."""
         if self._stopped:
             again = "started" if request.attempt == 1 else "was tried again"
-            message = self.describe_stop(f"before the trial {again}")
-            ending = Ending(Outcome.CANCELLED, message, attempts=request.attempt - 1)
-            self._arrive_with(request, TrialAnswer(ending))
+            self._arrive_cancelled(request, f"before the trial {again}")
             return
         request = replace(
             request, objective=self._objective, flow_run=self._flow_run, run=self._run
         )
-        try:
-            with light_flow_context():
-                future = self._submit(request)
-        except Exception as error:
-            raise EngineError(
-                f"trial {request.number} cannot be submitted: {shown_error(error)}"
-            ) from error
-        with self._lock:
-            self._out[request.name] = (request, future)
-        future.add_done_callback(lambda ended: self._take(request, ended))
+        self._trials.gather(request)
+        if self._per_task == 1:
+            self._begin_waiting()
 
     def stop_trial(self, number: int, reason: str) -> None:
         """See `Engine`."""
@@ -121,7 +124,7 @@ class TaskRunnerEngine(Engine):
 
     def close(self) -> None:
         """See `Engine`."""
-        if self._underway():
+        if self._trials.all():
             self.stop()
         self._stopped = True  # Idle workers hear of it by the end of the flow run.
         self._closed.set()
@@ -132,63 +135,87 @@ class TaskRunnerEngine(Engine):
                 self._mailbox.close()
 
     def _stop_all(self) -> None:
-        with self._lock:
+        with self._stopping:
             if self._stopped:
                 return
             self._stopped = True
+        self._begin_waiting()
         self._say(lambda mailbox: mailbox.stop(self.stop_reason))
         self._say(self._take_back)
 
     def _take_back(self, mailbox: StudyMailbox) -> None:
         """Have what still waits for a worker not begin."""
-        for request, future in self._underway():
-            if mailbox.claim(request.name, THE_STUDY) is None and self._is_out(request):
-                message = self.describe_stop("before the trial started")
-                ending = Ending(Outcome.CANCELLED, message, attempts=request.attempt - 1)
-                self._arrive_with(request, TrialAnswer(ending))
+        taken: dict[Batch, int] = {}
+        for request, batch in self._trials.all():
+            # A worker that finds one of a batch taken begins none of those after it.
+            if batch in taken or mailbox.claim(request.name, THE_STUDY) is None:
+                taken[batch] = taken.get(batch, 0) + 1
+                if self._is_out(request):
+                    self._arrive_cancelled(request, "before the trial started")
+        for batch, count in taken.items():
+            if count == len(batch.requests):
                 with suppress(Exception):  # Where it begins nevertheless, it is refused.
-                    self._cancel(future)
+                    self._cancel(batch.future)
 
     def _say(self, message: Callable[[StudyMailbox], None]) -> None:
         mailbox, beat = self._mailbox, self._beat
         if mailbox is not None and beat is not None:
             beat.say(lambda: message(mailbox))
 
-    def _underway(self) -> list[tuple[TrialRequest, TrialFuture]]:
-        """The attempts that are submitted and of which no end is known."""
-        with self._lock:
-            return list(self._out.values())
-
     def _is_out(self, request: TrialRequest) -> bool:
         """Whether an attempt was still underway; it is not any more."""
-        with self._lock:
-            return self._out.pop(request.name, None) is not None
+        return self._trials.end(request)
 
-    def _take(self, request: TrialRequest, future: TrialFuture) -> None:
+    def _begin_waiting(self) -> None:
+        """Submit what waits, as far as there are places; once it is stopped, nothing begins."""
+        for request in self._trials.take_waiting() if self._stopped else ():
+            self._arrive_cancelled(request, "before the trial started")
+        while requests := self._trials.next_batch():
+            try:
+                with light_flow_context():
+                    batch = Batch(requests, self._submit(requests))
+            except Exception as error:
+                raise EngineError(
+                    f"trial {requests[0].number} cannot be submitted: {shown_error(error)}"
+                ) from error
+            self._trials.add(batch)
+            batch.future.add_done_callback(partial(self._take, batch))
+
+    def _take(self, batch: Batch, _: TrialFuture) -> None:
         """Take note that a future is done, from whatever thread says so."""
-        if self._is_out(request):
-            self._arrive(lambda: self._arrival(request, future))
+        self._arrive(lambda: self._over(batch))
+        for request in batch.requests:
+            if self._is_out(request):
+                self._arrive(partial(self._arrival, request, batch))
 
-    def _arrival(self, request: TrialRequest, future: TrialFuture) -> Arrival:
-        arrival = arrival_of(request.number, request.attempt, future, _RESULT_TIMEOUT)
+    def _over(self, batch: Batch) -> None:
+        """Hear that a task run has ended, before what came of its attempts arrives."""
+
+    def _arrival(self, request: TrialRequest, batch: Batch) -> Arrival | None:
+        arrival = arrival_of(request.number, request.attempt, batch.future, _RESULT_TIMEOUT)
         if arrival.failure is None:
             return arrival
-        return replace(arrival, answer=self._unreported(request, future, arrival.failure))
+        answer = self._unreported(request, batch, arrival.failure)
+        return None if answer is None else replace(arrival, answer=answer)
 
     def _unreported(
-        self, request: TrialRequest, future: TrialFuture, failure: object
-    ) -> TrialAnswer:
-        """What is known of an attempt whose task run gives no answer."""
+        self, request: TrialRequest, batch: Batch, failure: object
+    ) -> TrialAnswer | None:
+        """What is known of an attempt whose task run gives no answer; None where it goes again."""
         answer = self._recorded(request)
         if answer is not None:
             return TrialAnswer.from_message(answer)
         if refusal := self._refusal_in(failure):
             return TrialAnswer(None, refusal)
-        message = lost(self._claimed_by(request) or "")
+        worker = self._claimed_by(request)
+        if worker is None and batch.is_shared_after(request) and not self._stopped:
+            self._trials.gather(request)  # It had not begun when another one's worker was lost.
+            return None
+        message = lost(worker or "")
         if failure is not None and not self._tells_of_a_loss(failure):
             message = f"the task run ended without a report: {shortened(repr(failure), 500)}"
         ending = Ending(Outcome.CRASHED, message, attempts=request.attempt)
-        self._tell_crashed(future, ending)
+        self._tell_crashed(batch.future, ending)
         return TrialAnswer(ending)
 
     def _refusal_in(self, failure: object) -> str:
@@ -202,11 +229,12 @@ class TaskRunnerEngine(Engine):
             f"it on, need the same prefect-tuner and Prefect as the study ({shortened(told, 500)})"
         )
 
-    def _give_up(self, request: TrialRequest, future: TrialFuture) -> None:
+    def _give_up(self, request: TrialRequest, batch: Batch) -> None:
         """End an attempt whose worker is gone for good."""
         if self._is_out(request):
-            answer = self._unreported(request, future, None)
-            self._arrive_with(request, answer)
+            answer = self._unreported(request, batch, None)
+            if answer is not None:
+                self._arrive_with(request, answer)
 
     def _give_up_all(self, reason: str) -> None:
         """End everything, since what runs the trials is gone.
@@ -215,7 +243,7 @@ class TaskRunnerEngine(Engine):
             reason: Why, a sentence.
         """
         refused: list[TrialRequest] = []
-        for request, _ in self._underway():
+        for request, _ in self._trials.all():
             if not self._is_out(request):
                 continue
             answer = self._recorded(request)
@@ -248,14 +276,36 @@ class TaskRunnerEngine(Engine):
         arrival = Arrival(request.number, answer, request.attempt)
         self._arrive(lambda: arrival)
 
+    def _arrive_cancelled(self, request: TrialRequest, when: str) -> None:
+        message = self.describe_stop(when)
+        ending = Ending(Outcome.CANCELLED, message, attempts=request.attempt - 1)
+        self._arrive_with(request, TrialAnswer(ending))
+
     def _tells_of_a_loss(self, failure: object) -> bool:
         """Whether what came in the place of an answer says that the worker is gone."""
         return isinstance(failure, BrokenExecutor)
 
     def _look_time_and_again(self) -> None:
-        while not self._closed.wait(LOOK):
+        pause = HEAR if self._per_task > 1 else LOOK
+        looked = time.monotonic()
+        while not self._closed.wait(pause):
             with suppress(Exception):  # It looks again.
-                self._look()
+                self._hear()
+                if time.monotonic() - looked >= LOOK:
+                    looked = time.monotonic()
+                    self._look()
+
+    def _hear(self) -> None:
+        """Take the ends of attempts whose task runs go on with others."""
+        ahead: set[Batch] = set()
+        for request, batch in self._trials.all():
+            if len(batch.requests) == 1 or batch in ahead:
+                continue
+            answer = self._recorded(request)
+            if answer is None:
+                ahead.add(batch)  # Those after it have not begun.
+            elif self._is_out(request):
+                self._arrive_with(request, TrialAnswer.from_message(answer))
 
     def _look(self) -> None:
         """Look whether workers are gone; called every few seconds."""
@@ -279,17 +329,26 @@ class TaskRunnerEngine(Engine):
             self._give_up_all(gone)
         return False
 
-    def _submit(self, request: TrialRequest) -> TrialFuture:
-        """Hand an attempt to the task runner."""
-        return self._submit_to(self.runner, request)
+    def _places(self) -> int:
+        """How many task runs there are at the same time."""
+        return self.study.launch.concurrency
 
-    def _submit_to(self, runner: TaskRunner[Any], request: TrialRequest) -> TrialFuture:
-        future: TrialFuture = runner.submit(
-            self._task, parameters={"request": request.to_message()}
+    def _submit(self, requests: Sequence[TrialRequest]) -> TrialFuture:
+        """Hand attempts to the task runner, as one task run."""
+        return self._submit_to(self.runner, requests)
+
+    def _submit_to(self, runner: TaskRunner[Any], requests: Sequence[TrialRequest]) -> TrialFuture:
+        messages = [request.to_message() for request in requests]
+        one = {"request": messages[0]}
+        several = {"label": label_of(requests), "requests": messages}
+        future: TrialFuture = (
+            runner.submit(self._task, parameters=one)
+            if len(requests) == 1
+            else runner.submit(run_batch, parameters=several)
         )
         return future
 
     def _cancel(self, future: TrialFuture) -> None:
-        """Have an attempt not begin that waits for a worker."""
+        """Have a task run not begin that waits for a worker."""
         wrapped: Any = future
         wrapped.wrapped_future.cancel()

@@ -6,8 +6,10 @@ import contextvars
 import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from contextlib import suppress
 from typing import ClassVar
 
+from prefect_tuner.ending import describe_stop
 from prefect_tuner.tasks.objectives.objective import ObjectiveSpec
 from prefect_tuner.tasks.processes.isolation import LaunchSettings
 from prefect_tuner.tasks.processes.launcher import Launcher
@@ -54,6 +56,15 @@ class Watch(ABC):
     def is_over(self) -> bool:
         """Whether all trials were told to stop, and none may start."""
         return self._stopped is not None
+
+    def look(self) -> None:
+        """Look now, where the study has something to say."""
+        with suppress(Exception):  # It is looked again soon.
+            self._heed(self.mailbox.signals())
+
+    def describe_stop(self, when: str = "") -> str:
+        """That the study was stopped, and why; see `Launcher`."""
+        return describe_stop(self._stopped or "", when)
 
     def launcher(
         self, objective: ObjectiveSpec, settings: Callable[[], LaunchSettings]

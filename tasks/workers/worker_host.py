@@ -77,6 +77,13 @@ class FarHost(TrialHost):
                 request.name, answer.to_message(), self.last_words
             )
 
+    def stopped(self, request: TrialRequest) -> Ending | None:
+        """See `TrialHost`."""
+        watch = self._reach(request)
+        if not watch.is_over:
+            return None
+        return _cancelled(request, watch.describe_stop("before the trial started"))
+
     @abstractmethod
     def _watch(self, request: TrialRequest) -> Watch:
         """What this process has of the study of an attempt, begun when first asked for."""
@@ -97,7 +104,9 @@ class FarHost(TrialHost):
         if ending is not None:
             return ending
         if worker == THE_STUDY:
-            return _cancelled(request, "the study was stopped before the trial started")
+            told = "the study was stopped before the trial started"
+            watch.look()  # For those that have come along with it.
+            return _cancelled(request, told)
         return Ending(Outcome.CRASHED, lost(worker), attempts=request.attempt)
 
 

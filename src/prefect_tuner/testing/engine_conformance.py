@@ -123,6 +123,7 @@ class EngineConformance:
                 engine.start(
                     request_to(engine, number, {"kind": "hangs", "note": str(note)}, TrialLimits())
                 )
+            assert engine.next_arrival(0.1) is None
             noted_by(note, self.concurrency)
             since = time.monotonic()
             engine.stop("the budget is spent")
@@ -145,6 +146,7 @@ class EngineConformance:
 
         def run_and_stop_one(engine: Engine) -> Ending:
             engine.start(request_to(engine, 0, {"kind": "hangs", "note": str(note)}, TrialLimits()))
+            assert engine.next_arrival(0.1) is None
             noted_by(note, 1)
             engine.stop_trial(0, "it is not promising")
             ending = _arrived(engine)
@@ -210,7 +212,7 @@ def run_trials_on(
     flying: dict[int, TrialRequest] = {}
     waiting = [request_to(engine, first + i, params, limits) for i, params in enumerate(trials)]
     while len(ends) < len(trials):
-        while waiting and len(flying) < engine.study.launch.concurrency:
+        while waiting and len(flying) < engine.most_in_flight:
             request = waiting.pop(0)
             flying[request.number] = request
             engine.start(request)

@@ -1,0 +1,86 @@
+"""What a task run of several trials says of them: lines in its log, and its state."""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any, final
+
+from prefect.client.schemas.objects import State, StateDetails, StateType
+
+from prefect_tuner.ending import Ending
+from prefect_tuner.tasks.supervised_attempt import describe_ending
+from prefect_tuner.tasks.trial_task import state_of
+from prefect_tuner.tasks.workers.trial_host import Log
+from prefect_tuner.tasks.workers.trial_request import TrialRequest
+from prefect_tuner.trial import Outcome, describe_params
+
+
+def log_of_trial(asked: TrialRequest, log: Log) -> Callable[[int, str], None]:
+    """The log of one trial in that of its task run: its lines begin with its number."""
+    return lambda level, text: log(level, f"Trial {asked.number}: {text}")
+
+
+@final
+class SharedTaskRun:
+    """The ends of the trials of one task run.
+
+    Args:
+        log: Of the task run.
+    """
+
+    def __init__(self, log: Log) -> None:
+        self._log = log
+        self._counts: Counter[Outcome] = Counter()
+        self._last = ""
+
+    def add(self, asked: TrialRequest, ending: Ending) -> None:
+        """Log the end of a trial, and count it."""
+        self._counts[ending.outcome] += 1
+        self._last = f"{describe_ending(ending)} with {describe_params(asked.params)}"
+        level = logging.WARNING if ending.outcome.is_failure else logging.INFO
+        self._log(level, f"Trial {asked.number} {self._last}")
+
+    def state(self, data: dict[str, Any]) -> State[dict[str, Any]]:
+        """The state of the task run, which says how many trials ended how.
+
+        Args:
+            data: What it has for the study.
+
+        Returns:
+            Completed, where any trial is; the name tells whether others failed. Else the state that
+            a task run of one trial has by its outcome.
+        """
+        kind, name = self._kind_and_name()
+        return State(
+            type=kind,
+            name=name,
+            message=self._last if self._counts.total() == 1 else self._told(),
+            data=data,
+            state_details=StateDetails(),
+            timestamp=datetime.now(UTC),
+        )
+
+    def _kind_and_name(self) -> tuple[StateType, str]:
+        ends = [outcome for outcome, count in self._counts.items() if count]
+        if Outcome.COMPLETED in ends:
+            failed = any(outcome.is_failure for outcome in ends)
+            return StateType.COMPLETED, "SomeFailed" if failed else "Completed"
+        own = [outcome for outcome in ends if outcome is not Outcome.CANCELLED]
+        if not own:
+            return state_of(Outcome.CANCELLED)
+        return state_of(own[0] if len(own) == 1 else Outcome.FAILED)
+
+    def _told(self) -> str:
+        listed = (f"{count} {end.value.replace('_', ' ')}" for end, count in self._counts.items())
+        return f"{self._counts.total()} trials: {', '.join(listed)}"
+
+
+def never(*_: object) -> bool:
+    """Whether Prefect is to retry a task run of several trials: further attempts are the study's.
+
+    With retries that never happen, it says little of a state that is no success.
+    """
+    return False
