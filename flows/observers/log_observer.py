@@ -26,16 +26,21 @@ from prefect_tuner.trial import Trial, describe_params
 class LogObserver(TuningObserver):
     """Writes a line for each event, with the parameters.
 
+    Where trials share task runs there may be thousands in a minute. Then the task runs' own lines
+    tell of those that complete, and here are the others.
+
     Args:
         logger: Usually the flow run's.
     """
 
     def __init__(self, logger: logging.Logger | logging.LoggerAdapter[Any]) -> None:
         self._logger = logger
+        self._tells_all = True
 
     def on_study_started(self, event: StudyStarted) -> None:
         """Say what is tuned and how."""
         config = event.config
+        self._tells_all = config.trials_per_task == 1
         self._logger.info(
             "Study %r: %s %s over %s with strategy %r, up to %d trials, %d at a time",
             event.study,
@@ -51,11 +56,15 @@ class LogObserver(TuningObserver):
 
     def on_trial_started(self, event: TrialStarted) -> None:
         """Say what the trial tries."""
+        if not self._tells_all:
+            return
         trial = event.trial
         self._logger.info("Trial %d started: %s", trial.number, describe_params(trial.params))
 
     def on_trial_completed(self, event: TrialCompleted) -> None:
         """Say the metric."""
+        if not self._tells_all:
+            return
         trial = event.trial
         self._logger.info(
             "Trial %d completed: metric=%r with %s",
