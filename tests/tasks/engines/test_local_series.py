@@ -173,13 +173,8 @@ def test_a_number_that_is_none_is_refused() -> None:
         TunerConfig(trials_per_task="all")  # type: ignore[arg-type]
 
 
-def test_other_engines_refuse_it_before_the_first_trial() -> None:
-    from prefect.task_runners import ProcessPoolTaskRunner
-
-    from prefect_tuner import tune
-
-    runner: Any = ProcessPoolTaskRunner(max_workers=1)
-    tuned = tune.with_options(task_runner=runner)
-    run = run_tune(squared, tuned=tuned, trials_per_task=5, max_trials=2)
-    with pytest.raises(InvalidConfiguration, match="trials share task runs on this machine alone"):
+def test_an_engine_with_a_run_for_each_trial_refuses_it_before_the_first() -> None:
+    options = {"deployment": "trial/nowhere"}
+    run = run_tune(squared, engine="deployment", engine_options=options, trials_per_task=5)
+    with pytest.raises(InvalidConfiguration, match='it must be 1 or "auto", got 5'):
         run.state.result()
