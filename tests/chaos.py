@@ -315,11 +315,12 @@ def run_chaos(
     parser.add_argument("--kills", type=int, default=kills)
     parser.add_argument("--trials", type=int, default=60)
     parser.add_argument("--concurrency", type=int, default=4)
+    parser.add_argument("--database", default="", help="URL of an empty one; SQLite otherwise")
     asked = parser.parse_args()
     sys.stdout.write(f"seed {asked.seed}\n")
     sys.stdout.flush()
     with tempfile.TemporaryDirectory(prefix="prefect-tuner-chaos-") as folder:
-        server = PrefectServer()
+        server = PrefectServer(asked.database)
         size = {"seed": asked.seed, "trials": asked.trials, "concurrency": asked.concurrency}
         try:
             server.start()

@@ -35,6 +35,9 @@ class PrefectServer:
     The port is taken when the object is made, so that `environment` is settled before Prefect
     is imported anywhere; the server itself starts with `with`.
 
+    Args:
+        database: URL of the server's database, in the place of its own.
+
     Attributes:
         port: Where it listens on this machine.
         home: The `PREFECT_HOME` of the server and of the session.
@@ -42,7 +45,8 @@ class PrefectServer:
         api_url: What `PREFECT_API_URL` is.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, database: str = "") -> None:
+        self._database = {"PREFECT_API_DATABASE_CONNECTION_URL": database} if database else {}
         self._taken = socket.socket()
         self._taken.bind(("127.0.0.1", 0))
         self.port: int = self._taken.getsockname()[1]
@@ -81,6 +85,7 @@ class PrefectServer:
                 env={
                     **os.environ,
                     **self.environment,
+                    **self._database,
                     "PREFECT_SERVER_UI_API_URL": self.api_url,
                     # By default the UI's files are written into the installed Prefect, which
                     # another session may be using.

@@ -50,7 +50,10 @@ MAY_IMPORT = {
     "tasks.workers": "tasks.objectives tasks.processes",
     "tasks": "tasks.messages tasks.objectives tasks.processes tasks.trial_process tasks.workers",
     "tasks.flow_runs": "tasks tasks.workers",
-    "tasks.engines": "tasks tasks.flow_runs tasks.objectives tasks.processes tasks.workers",
+    "tasks.task_runs": "tasks tasks.processes tasks.workers",
+    "tasks.engines": (
+        "tasks tasks.flow_runs tasks.objectives tasks.processes tasks.task_runs tasks.workers"
+    ),
     "flows.study": "search_space strategies",
     "flows.storage": "tasks.process_table",
     "flows.ledger": "search_space strategies flows.storage flows.study",

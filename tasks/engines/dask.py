@@ -22,8 +22,8 @@ from prefect_tuner.errors import EngineError
 from prefect_tuner.redaction import shown_error
 from prefect_tuner.tasks.engine import EngineOptions, EngineStudy
 from prefect_tuner.tasks.engines.network_address import ANSWER_TIMEOUT, check_answers, within
-from prefect_tuner.tasks.engines.task_futures import TrialFuture
 from prefect_tuner.tasks.engines.task_runner import GONE, TaskRunnerEngine
+from prefect_tuner.tasks.task_runs.task_futures import TrialFuture
 from prefect_tuner.tasks.workers.trial_request import TrialRequest
 
 _CLUSTER_START = 600.0

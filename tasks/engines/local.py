@@ -13,10 +13,10 @@ from prefect.task_runners import ThreadPoolTaskRunner
 
 from prefect_tuner.ending import Ending
 from prefect_tuner.tasks.engine import Arrival, Engine, EngineOptions, EngineStudy
-from prefect_tuner.tasks.engines.local_series import OpenSeries, SeriesLength
-from prefect_tuner.tasks.engines.task_futures import arrival_of
 from prefect_tuner.tasks.processes.launcher import Launcher
 from prefect_tuner.tasks.processes.thread_limits import with_threads
+from prefect_tuner.tasks.task_runs.local_series import OpenSeries, SeriesLength
+from prefect_tuner.tasks.task_runs.task_futures import arrival_of
 from prefect_tuner.tasks.trial_task import quoted, trial_task
 from prefect_tuner.tasks.workers.prefect_environment import prefect_environment
 from prefect_tuner.tasks.workers.trial_host import Log, TrialHost, hosted_by

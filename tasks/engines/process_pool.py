@@ -10,9 +10,9 @@ from typing import Self, final
 from prefect.task_runners import ProcessPoolTaskRunner
 
 from prefect_tuner.tasks.engine import EngineOptions, EngineStudy
-from prefect_tuner.tasks.engines.task_futures import TrialFuture
 from prefect_tuner.tasks.engines.task_runner import TaskRunnerEngine
-from prefect_tuner.tasks.engines.trials_underway import Batch
+from prefect_tuner.tasks.task_runs.task_futures import TrialFuture
+from prefect_tuner.tasks.task_runs.trials_underway import Batch
 from prefect_tuner.tasks.workers.trial_request import TrialRequest
 
 

@@ -19,8 +19,8 @@ from prefect_tuner.errors import EngineError
 from prefect_tuner.redaction import shown_error
 from prefect_tuner.tasks.engine import EngineOptions, EngineStudy
 from prefect_tuner.tasks.engines.network_address import check_answers, is_open
-from prefect_tuner.tasks.engines.task_futures import TrialFuture
 from prefect_tuner.tasks.engines.task_runner import TaskRunnerEngine
+from prefect_tuner.tasks.task_runs.task_futures import TrialFuture
 from prefect_tuner.tasks.workers.trial_request import TrialRequest
 
 

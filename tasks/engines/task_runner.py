@@ -25,9 +25,9 @@ from prefect_tuner.redaction import shown_error
 from prefect_tuner.tasks.engine import Arrival, Engine, EngineStudy
 from prefect_tuner.tasks.engines.flow_context import light_flow_context, study_flow_run
 from prefect_tuner.tasks.engines.study_beat import StudyBeat
-from prefect_tuner.tasks.engines.task_futures import TrialFuture, arrival_of
-from prefect_tuner.tasks.engines.trials_underway import Batch, TrialsUnderway
-from prefect_tuner.tasks.trial_batch import label_of, run_batch
+from prefect_tuner.tasks.task_runs.task_futures import TrialFuture, arrival_of
+from prefect_tuner.tasks.task_runs.trial_batch import label_of, run_batch
+from prefect_tuner.tasks.task_runs.trials_underway import Batch, TrialsUnderway
 from prefect_tuner.tasks.trial_task import trial_task
 from prefect_tuner.tasks.workers.study_mailbox import StudyMailbox
 from prefect_tuner.tasks.workers.trial_request import RetryPolicy, TrialAnswer, TrialRequest

@@ -67,6 +67,11 @@ class Page:
         self.click(f"//button[@aria-label='Select {label}']")
         self.click(f"//*[@role='option'][normalize-space()='{choice}']")
 
+    def choose_kind(self, label: str, kind: str) -> None:
+        """Choose which kind of value a field has."""
+        of_field = f"//fieldset[..//label[starts-with(., '{label} ')]]"
+        self.click(f"{of_field}//button[@role='tab'][normalize-space()='{kind}']")
+
     def replace_json(self, label: str, text: str) -> None:
         """Type over what a JSON editor holds."""
         self.click(f"//fieldset[..//label[starts-with(., '{label} ')]]//*[@contenteditable='true']")

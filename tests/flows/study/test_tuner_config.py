@@ -22,6 +22,8 @@ WRONG: list[tuple[str, Any, str]] = [
     ("max_duration", math.inf, "must be a finite number, got inf"),
     ("max_concurrency", 0, "must be greater than or equal to 1, got 0"),
     ("max_concurrency", False, "must be a valid integer, got False"),
+    ("trials_per_task", 0, "must be greater than or equal to 1, got 0"),
+    ("trials_per_task", "all", "must be a valid integer or 'auto', got 'all'"),
     ("trial_timeout", -1.0, "must be greater than 0, got -1.0"),
     ("trial_timeout", math.nan, "must be a finite number, got nan"),
     ("trial_memory_mb", 0.0, "must be greater than 0, got 0.0"),

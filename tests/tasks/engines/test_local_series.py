@@ -20,7 +20,6 @@ from prefect_tuner import (
     Params,
     TrialCompleted,
     TrialContext,
-    TunerConfig,
     TuningEvent,
     TuningObserver,
 )
@@ -28,7 +27,7 @@ from prefect_tuner.flows.ledger.ledger import read_state
 from prefect_tuner.flows.storage.ledger_file import LedgerFile
 from prefect_tuner.tasks.engine import Engine, EngineOptions, EngineStudy
 from prefect_tuner.tasks.engines.local import LocalEngine
-from prefect_tuner.tasks.engines.local_series import SeriesLength
+from prefect_tuner.tasks.task_runs.local_series import SeriesLength
 from prefect_tuner.testing import EngineConformance
 from tests.flows.flow_runs import FlowRun, log_lines, run_tune, task_runs
 from tests.polling import eventually
@@ -163,14 +162,6 @@ def test_a_flow_run_is_suspended_between_two_trials_of_a_task_run() -> None:
     ended = [event.trial for event in heard if isinstance(event, TrialCompleted)]
     assert 1 <= len(ended) < 100
     assert [trial.metric for trial in ended] == [float(number) for number in range(len(ended))]
-
-
-def test_a_number_that_is_none_is_refused() -> None:
-    with pytest.raises(InvalidConfiguration) as told:
-        TunerConfig(trials_per_task=0)
-    assert str(told.value) == ("config.trials_per_task: must be greater than or equal to 1, got 0")
-    with pytest.raises(InvalidConfiguration, match="must be a valid integer or 'auto', got 'all'"):
-        TunerConfig(trials_per_task="all")  # type: ignore[arg-type]
 
 
 def test_an_engine_with_a_run_for_each_trial_refuses_it_before_the_first() -> None:

@@ -27,8 +27,8 @@ from prefect_tuner.flows.ledger.ledger import read_state
 from prefect_tuner.flows.storage.ledger_file import LedgerFile
 from prefect_tuner.tasks.engine import Engine, EngineOptions, EngineStudy
 from prefect_tuner.tasks.engines.process_pool import ProcessPoolEngine
-from prefect_tuner.tasks.engines.trials_underway import Batch, TrialsUnderway
 from prefect_tuner.tasks.objectives.objective import describe_objective
+from prefect_tuner.tasks.task_runs.trials_underway import Batch, TrialsUnderway
 from prefect_tuner.tasks.workers.trial_request import TrialRequest
 from prefect_tuner.testing import EngineConformance
 from prefect_tuner.testing.engine_conformance import noted_by, request_to

@@ -68,10 +68,13 @@ class TrialPool:
         eventually(online, timeout=90.0)
 
 
-def deploy(flow: Any, name: str, pool: str | None = None) -> UUID:
+def deploy(flow: Any, name: str, pool: str | None = None, **variables: Any) -> UUID:
     """The id of a deployment of a flow, made; the flow is named by its module."""
     made: RunnerDeployment = flow.to_deployment(
-        name, work_pool_name=pool, entrypoint_type=EntrypointType.MODULE_PATH
+        name,
+        work_pool_name=pool,
+        entrypoint_type=EntrypointType.MODULE_PATH,
+        job_variables=variables,
     )
     return cast("UUID", made.apply())
 
@@ -87,7 +90,9 @@ def trial_pool(limit: int | None = None) -> Iterator[TrialPool]:
             name=made.pool, type="process", base_job_template=template, concurrency_limit=limit
         )
         client.create_work_pool(pool)
-    deployment_id = deploy(trial, made.pool, made.pool)
+    # Without it, a process is started first that finds out what to start.
+    command = f"{sys.executable} -m prefect.engine"
+    deployment_id = deploy(trial, made.pool, made.pool, command=command)
     try:
         yield made
     finally:

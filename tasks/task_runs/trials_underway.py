@@ -7,7 +7,7 @@ import threading
 from dataclasses import dataclass
 from typing import final
 
-from prefect_tuner.tasks.engines.task_futures import TrialFuture
+from prefect_tuner.tasks.task_runs.task_futures import TrialFuture
 from prefect_tuner.tasks.workers.trial_request import TrialRequest
 
 

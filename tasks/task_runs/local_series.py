@@ -15,9 +15,9 @@ from prefect.exceptions import Pause
 
 from prefect_tuner.ending import Ending
 from prefect_tuner.tasks.engine import Arrival, TrialsPerTask
-from prefect_tuner.tasks.engines.task_futures import TrialFuture, arrival_of, release_results
 from prefect_tuner.tasks.processes.launcher import Launcher
-from prefect_tuner.tasks.trial_series import SeriesHost, run_series
+from prefect_tuner.tasks.task_runs.task_futures import TrialFuture, arrival_of, release_results
+from prefect_tuner.tasks.task_runs.trial_series import SeriesHost, run_series
 from prefect_tuner.tasks.workers.trial_host import Log, TrialHost, hosted_by
 from prefect_tuner.tasks.workers.trial_request import TrialAnswer, TrialRequest
 
@@ -44,7 +44,7 @@ class SeriesLength:
 
     Example:
         ```python
-        from prefect_tuner.tasks.engines.local_series import SeriesLength
+        from prefect_tuner.tasks.task_runs.local_series import SeriesLength
 
         assert SeriesLength.of(50, concurrency=4).has_room(begun=49, seconds=3600.0)
         assert not SeriesLength.of("auto", concurrency=4).has_room(begun=1, seconds=3600.0)
@@ -100,8 +100,12 @@ class OpenSeries:
                 return
             self._running += 1
         series = _Series(self, request)
-        with hosted_by(series):
-            future = run_series.submit(f"{request.label} and on")
+        try:
+            with hosted_by(series):
+                future = run_series.submit(f"{request.label} and on")
+        except BaseException:
+            self._one_less()
+            raise
         future.add_done_callback(partial(self._over, series))
         release_results()
 
@@ -136,6 +140,9 @@ class OpenSeries:
         """Take note that a task run is over; a trial that it has not ended arrives with that."""
         if series.underway is not None:
             self.arrive(partial(arrival_of, series.underway.number, None, future))
+        self._one_less()
+
+    def _one_less(self) -> None:
         with self._changed:
             self._running -= 1
             self._changed.notify_all()

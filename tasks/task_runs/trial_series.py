@@ -11,8 +11,8 @@ from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State
 
 from prefect_tuner.ending import Ending
-from prefect_tuner.tasks.shared_task_run import SharedTaskRun, log_of_trial, never
 from prefect_tuner.tasks.supervised_attempt import describe_ending, run_log, supervise_attempt
+from prefect_tuner.tasks.task_runs.shared_task_run import SharedTaskRun, log_of_trial, never
 from prefect_tuner.tasks.workers.trial_host import Log, TrialHost, current_host
 from prefect_tuner.tasks.workers.trial_request import TrialRequest
 
@@ -54,8 +54,8 @@ def supervise_series(label: str) -> State[dict[str, Any]]:
     shared = SharedTaskRun(log)
     while (asked := host.next_request()) is not None:
         asked, ending = _run(asked, host, log_of_trial(asked, log))
+        host.trial_ended(asked, ending)  # First, since the study has the next one to find.
         shared.add(asked, ending)
-        host.trial_ended(asked, ending)
     return shared.state({})
 
 

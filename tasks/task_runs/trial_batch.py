@@ -10,8 +10,8 @@ from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State
 
 from prefect_tuner.errors import EngineError, ObjectiveNotFound
-from prefect_tuner.tasks.shared_task_run import SharedTaskRun, log_of_trial, never
 from prefect_tuner.tasks.supervised_attempt import run_log, supervise_attempt
+from prefect_tuner.tasks.task_runs.shared_task_run import SharedTaskRun, log_of_trial, never
 from prefect_tuner.tasks.trial_task import refused_state
 from prefect_tuner.tasks.workers.trial_request import TrialAnswer, TrialRequest
 from prefect_tuner.tasks.workers.worker_host import worker_host
