@@ -19,7 +19,7 @@ from benchmarks.search.trajectories import STORE, read
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
-SEEDS, TRIALS = range(10), 30
+SEEDS, TRIALS = range(10), 20
 
 LEARNING = ("gp", "tpe")
 

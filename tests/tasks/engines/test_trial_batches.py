@@ -48,6 +48,8 @@ KINDS = ["completes", "raises", "exits", "prints", "raises first"]
 
 
 class InBatches(EngineConformance):
+    __test__ = False
+
     @classmethod
     def engine(cls, study: EngineStudy) -> AbstractContextManager[Engine]:
         return ProcessPoolEngine.opened(replace(study, trials_per_task=3), EngineOptions())
@@ -57,8 +59,14 @@ class OnePlace(InBatches):
     concurrency = 1
 
 
-class TestBatchesOnProcesses(InBatches):
-    """As with a task run for each, and what is there of a batch alone."""
+class TestBatchesOnProcesses:
+    """Of the contract, what a batch could break."""
+
+    def test_all_are_stopped_in_time_with_the_reason(self, tmp_path: Path) -> None:
+        InBatches().test_all_trials_are_stopped_in_time_with_the_reason(tmp_path)
+
+    def test_one_is_stopped_and_others_go_on(self, tmp_path: Path) -> None:
+        InBatches().test_one_trial_is_stopped_and_others_go_on(tmp_path)
 
     def test_of_a_batch_whose_worker_is_lost_the_rest_is_run_by_another(
         self, tmp_path: Path
