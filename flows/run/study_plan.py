@@ -27,7 +27,11 @@ from prefect_tuner.strategies.factory import StrategySpec, parse_strategy
 from prefect_tuner.strategies.strategy import Budget
 from prefect_tuner.tasks.engine import Engine, EngineOptions
 from prefect_tuner.tasks.engines.engine_registry import parse_engine
-from prefect_tuner.tasks.objectives.allowed_objectives import check_allowed, check_definition
+from prefect_tuner.tasks.objectives.allowed_objectives import (
+    check_allowed,
+    check_definition,
+    check_device_variable,
+)
 from prefect_tuner.tasks.objectives.objective import objective_label
 from prefect_tuner.tasks.objectives.objective_code import objective_code
 from prefect_tuner.tasks.source_code.static_code import Code
@@ -125,6 +129,7 @@ def plan_study(
     observers = _made(lambda: _observers(right["observers"]), right, mistakes)
     initial = _made(lambda: _initial_trials(right), right, mistakes)
     engine = _made(lambda: _engine(right), right, mistakes)
+    _made(lambda: _check_config(right), right, mistakes)
     if mistakes or study is None or observers is None or initial is None or engine is None:
         raise InvalidConfiguration(*sorted(mistakes, key=_place))
     parameters = StudyParameters.model_construct(**right)
@@ -162,6 +167,10 @@ def _study(right: Mapping[str, Any], spec: StrategySpec) -> Study:
     config = right.get("config", DEFAULT_CONFIG)  # Where it is wrong, the study is not run.
     lag = config.lag or config.max_concurrency if config.reproducible else None
     return Study(right.get("space", {}), spec, direction, right.get("seed", 0), lag)
+
+
+def _check_config(right: Mapping[str, Any]) -> None:
+    check_device_variable(right.get("config", DEFAULT_CONFIG).device_variable)
 
 
 def _initial_trials(right: Mapping[str, Any]) -> list[InitialTrial]:

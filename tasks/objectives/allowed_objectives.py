@@ -19,6 +19,8 @@ from prefect_tuner.errors import InvalidConfiguration
 from prefect_tuner.redaction import redacted
 
 ALLOWED_OBJECTIVES = "PREFECT_TUNER_ALLOWED_OBJECTIVES"
+
+_OF_DEVICES = re.compile("VISIBLE|DEVICE|AFFINITY")
 """Environment variable with the patterns, separated by commas; unset or empty: all is allowed."""
 
 _WILD = re.compile(r"[*?\[]")
@@ -94,6 +96,24 @@ def check_definition(path: str, found: Any, field: str) -> None:
         f"a wildcard only: {_listed(patterns)}; got {redacted(path)}, which is defined in "
         f"{home!r}. Whoever runs this machine can add it by its full name"
     )
+
+
+def check_device_variable(name: str) -> None:
+    """Check that a variable which trials are to get names devices, where it is limited what runs.
+
+    Others decide what a program loads, such as `LD_PRELOAD` and `PYTHONPATH`.
+
+    Args:
+        name: The variable's.
+
+    Raises:
+        InvalidConfiguration: It may be one of those.
+    """
+    if is_limited() and _OF_DEVICES.search(name) is None:
+        raise InvalidConfiguration(
+            "config.device_variable: must be a variable that names devices, such as "
+            f"ROCR_VISIBLE_DEVICES, since {ALLOWED_OBJECTIVES} limits what runs; got {name!r}"
+        )
 
 
 def _patterns() -> list[str] | None:

@@ -89,3 +89,22 @@ def test_objects_from_python_are_not_limited(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setenv(ALLOWED_OBJECTIVES, "mycompany.models:*")
     config = TunerConfig(max_trials=1)
     assert len(tune(value, {"x": [1.0]}, config=config, observers=[TuningObserver]).trials) == 1
+
+
+@pytest.mark.parametrize("name", ["LD_PRELOAD", "PYTHONPATH", "PREFECT_API_URL", "PATH"])
+def test_a_device_variable_that_decides_what_is_loaded_is_a_mistake(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = TunerConfig(devices=["evil.so"], device_variable=name)
+    monkeypatch.setenv(ALLOWED_OBJECTIVES, "tests.flows.objectives:*")
+    found = mistakes_of(objective="tests.flows.objectives:value", config=config, direction="up")
+    told = "config.device_variable: must be a variable that names devices"
+    assert [mistake.startswith(told) for mistake in found] == [False, True]
+    assert found[1].endswith(f"limits what runs; got {name!r}")
+
+
+def test_a_device_variable_that_names_devices_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(ALLOWED_OBJECTIVES, "tests.flows.objectives:*")
+    config = TunerConfig(max_trials=1, devices=["0"], device_variable="HIP_VISIBLE_DEVICES")
+    result = tune("tests.flows.objectives:value", X, config=config)
+    assert [str(trial.outcome) for trial in result.trials] == ["completed"]
