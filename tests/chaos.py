@@ -1,6 +1,7 @@
 """Kills a study at random moments, resumes it each time, and looks whether anything was lost.
 
     python -m tests.chaos [--seed N] [--kills 40] [--trials 60] [--concurrency 4]
+                          [--trials-per-task 1]
 
 By turns in random order SIGKILL hits the flow's process, the process of a trial, the fork server
 and the Prefect server. The seed, printed first, settles order and moments, as far as the clock
@@ -18,10 +19,12 @@ import tempfile
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from random import Random, SystemRandom
+from types import MappingProxyType
+from typing import Any
 
 from prefect_tuner.flows.ledger.ledger import read_state
 from prefect_tuner.flows.ledger.study_state import StudyState
@@ -56,18 +59,27 @@ class Chaos:
         seed: Of the order and the moments of the kills.
         trials: How many the study has.
         concurrency: How many run at a time.
+        config: What else it has in its configuration, which the study left in peace has not.
     """
 
     targets: tuple[str, ...] = TARGETS
 
     def __init__(
-        self, server: PrefectServer, folder: Path, *, seed: int, trials: int, concurrency: int
+        self,
+        server: PrefectServer,
+        folder: Path,
+        *,
+        seed: int,
+        trials: int,
+        concurrency: int,
+        config: Mapping[str, Any] = MappingProxyType({}),
     ) -> None:
         self._server = server
         self._folder = folder
         self._random = Random(seed)
         self._trials = trials
         self._concurrency = concurrency
+        self._config = dict(config)
         self._starting: threading.Thread | None = None
         self._processes = MarkedProcesses()
         self._environment = dict(os.environ)
@@ -208,8 +220,10 @@ class Chaos:
             )
         self.report.starts += study == STUDY
 
-    def _environment_of(self, study: str) -> dict[str, str]:  # noqa: ARG002 - elsewhere it matters
-        return self._environment
+    def _environment_of(self, study: str) -> dict[str, str]:
+        if study != STUDY or not self._config:
+            return self._environment
+        return {**self._environment, "COUNTED_STUDY_ON": json.dumps({"config": self._config})}
 
     def _finish(self) -> str:
         """Let the study come to its end, and return the digest of its result."""
@@ -301,7 +315,7 @@ def numbers_of(ledger: bytes, kind: str) -> list[int]:
 def run_chaos(
     description: str | None,
     kills: int,
-    made: Callable[[PrefectServer, Path, dict[str, int]], AbstractContextManager[Chaos]],
+    made: Callable[[PrefectServer, Path, dict[str, Any]], AbstractContextManager[Chaos]],
 ) -> None:
     """Do it once, as the command line asks for.
 
@@ -315,13 +329,20 @@ def run_chaos(
     parser.add_argument("--kills", type=int, default=kills)
     parser.add_argument("--trials", type=int, default=60)
     parser.add_argument("--concurrency", type=int, default=4)
+    parser.add_argument("--trials-per-task", type=int, default=1)
     parser.add_argument("--database", default="", help="URL of an empty one; SQLite otherwise")
     asked = parser.parse_args()
     sys.stdout.write(f"seed {asked.seed}\n")
     sys.stdout.flush()
     with tempfile.TemporaryDirectory(prefix="prefect-tuner-chaos-") as folder:
         server = PrefectServer(asked.database)
-        size = {"seed": asked.seed, "trials": asked.trials, "concurrency": asked.concurrency}
+        size: dict[str, Any] = {
+            "seed": asked.seed,
+            "trials": asked.trials,
+            "concurrency": asked.concurrency,
+        }
+        if asked.trials_per_task > 1:
+            size["config"] = {"trials_per_task": asked.trials_per_task}
         try:
             server.start()
             with made(server, Path(folder), size) as chaos:
@@ -332,7 +353,7 @@ def run_chaos(
 
 
 def _on_this_machine(
-    server: PrefectServer, folder: Path, size: dict[str, int]
+    server: PrefectServer, folder: Path, size: dict[str, Any]
 ) -> AbstractContextManager[Chaos]:
     return nullcontext(Chaos(server, folder, **size))
 

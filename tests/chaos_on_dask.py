@@ -77,7 +77,7 @@ class ChaosOnDask(Chaos):
 
 @contextmanager
 def _on_a_cluster(
-    server: PrefectServer, folder: Path, size: dict[str, int]
+    server: PrefectServer, folder: Path, size: dict[str, Any]
 ) -> Iterator[ChaosOnDask]:
     server.take_over(os.environ)  # For the workers.
     with DaskCluster(folder, workers=size["concurrency"]) as cluster:

@@ -85,7 +85,7 @@ class ChaosOnDeployment(Chaos):
 
 @contextmanager
 def _on_a_pool(
-    server: PrefectServer, folder: Path, size: dict[str, int]
+    server: PrefectServer, folder: Path, size: dict[str, Any]
 ) -> Iterator[ChaosOnDeployment]:
     server.take_over(os.environ)  # For the workers, and for Prefect in this process.
     from tests.tasks.engines.trial_pool import trial_pool

@@ -96,8 +96,9 @@ def calls_by_number(folder: Path, study: str) -> dict[int, int]:
 if __name__ == "__main__":
     from prefect_tuner import tune  # Here, as it loads Prefect, which the trials need not.
 
-    # Another test's: on an engine that is not this machine's.
+    # Another test's: on an engine that is not this machine's, with more of the configuration.
     where: dict[str, Any] = json.loads(os.environ.get("COUNTED_STUDY_ON", "{}"))
+    more: dict[str, Any] = where.pop("config", {})
     on_a_pool = where.get("engine") == "deployment"
     result = tune(
         f"{__file__}:train" if on_a_pool else train,
@@ -111,6 +112,7 @@ if __name__ == "__main__":
             lag=LAG,
             retries=RETRIES,
             retry_outcomes=["crashed"],
+            **more,
         ),
         **where,
     )
