@@ -20,6 +20,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from statistics import median
@@ -61,6 +62,7 @@ def main() -> None:
     parser.add_argument("--trials", type=int, default=40, help="of each kind (default: 40)")
     parser.add_argument("--at-a-time", type=int, default=32, help="that sleep (default: 32)")
     parser.add_argument("--waves", type=int, default=4, help="of these (default: 4)")
+    parser.add_argument("--trials-per-task", default="1", help="that sleep (default: 1)")
     parser.add_argument("--memory", type=int, default=0, help="trials for the memory (default: 0)")
     options = parser.parse_args()
     folder = Path(tempfile.mkdtemp(prefix="engines-"))
@@ -92,7 +94,13 @@ def measure_one(name: str, folder: Path, options: argparse.Namespace) -> Cost:
     from prefect import flow, task
 
     bare = task(nothing)
+    shared: str = options.trials_per_task
     at_a_time = min(options.at_a_time, 4) if name == "processes" else options.at_a_time
+
+    sleeping = replace(
+        about(folder, "sleeps", at_a_time),
+        trials_per_task=int(shared) if shared.isdigit() else shared,
+    )
 
     @flow(name=f"cost of {name}")
     def cost() -> Cost:
@@ -104,7 +112,7 @@ def measure_one(name: str, folder: Path, options: argparse.Namespace) -> Cost:
                     task_times.append(seconds(partial(wait_for_task, runner, bare)))
                     trial_times.append(seconds(partial(run, engine, 1, first=turn)))
                 memory = memory_of_trials(engine, options.memory, options.trials + 2)
-            with closing(engine_of(name, runner, about(folder, "sleeps", at_a_time))) as engine:
+            with closing(engine_of(name, runner, sleeping)) as engine:
                 engine.prepare()
                 run(engine, 2 * at_a_time)  # Until all workers have loaded the objective.
                 count = options.waves * at_a_time
@@ -179,7 +187,7 @@ def run(engine: Any, count: int, *, first: int = 0) -> None:
     from prefect_tuner.trial import TrialLimits
 
     study, limits = engine.study, TrialLimits(600.0)
-    most, begun = study.launch.concurrency, 0
+    most, begun = engine.most_in_flight, 0
     for ended in range(count):
         while begun < count and begun - ended < most:
             engine.start(
