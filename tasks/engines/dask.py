@@ -193,7 +193,7 @@ class DaskEngine(TaskRunnerEngine):
     def _worker_of(self, request: TrialRequest) -> str | None:
         """The address of the worker that has begun an attempt, once one has."""
         if request.name not in self._claims:
-            claimed = self._claimed_by(request)
+            claimed = None if self._records is None else self._records.claimed_by(request)
             address = None if claimed is None else re.search(r"Dask worker (\S+) ", claimed)
             if address is None:
                 return None

@@ -13,9 +13,6 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from prefect.client.orchestration import get_client
-from prefect.client.schemas.objects import State
-from prefect.states import Crashed
 from prefect.task_runners import TaskRunner
 
 from prefect_tuner.ending import Ending
@@ -25,6 +22,7 @@ from prefect_tuner.redaction import shown_error
 from prefect_tuner.tasks.engine import Arrival, Engine, EngineStudy
 from prefect_tuner.tasks.engines.flow_context import light_flow_context, study_flow_run
 from prefect_tuner.tasks.engines.study_beat import StudyBeat
+from prefect_tuner.tasks.task_runs.attempt_records import AttemptRecords, tell_crashed
 from prefect_tuner.tasks.task_runs.task_futures import TrialFuture, arrival_of
 from prefect_tuner.tasks.task_runs.trial_batch import label_of, run_batch
 from prefect_tuner.tasks.task_runs.trials_underway import Batch, TrialsUnderway
@@ -41,8 +39,11 @@ GONE = 15.0
 LOOK = 5.0
 """Seconds between two looks whether workers are gone."""
 
-HEAR = 1.0
+HEAR = 0.5
 """Seconds between two looks which attempts have ended whose task runs go on with others."""
+
+HEARD_PER_SECOND = 20.0
+"""How many task runs are asked after in a second, by about as many requests to the server."""
 
 
 _RESULT_TIMEOUT = 30.0
@@ -80,6 +81,7 @@ class TaskRunnerEngine(Engine):
         self._flow_run = ""
         self._missing_since: float | None = None
         self._mailbox: StudyMailbox | None = None
+        self._records: AttemptRecords | None = None
         self._beat: StudyBeat | None = None
 
     def prepare(self) -> list[tuple[int, str]]:
@@ -88,6 +90,7 @@ class TaskRunnerEngine(Engine):
         self._flow_run = study_flow_run()
         self._mailbox = StudyMailbox(self._flow_run, self._run)
         self._mailbox.open()
+        self._records = AttemptRecords(self._mailbox)
         self._beat = StudyBeat(self._mailbox)
         self._beat.start()
         context_of_looks = contextvars.copy_context()
@@ -202,12 +205,13 @@ class TaskRunnerEngine(Engine):
         self, request: TrialRequest, batch: Batch, failure: object
     ) -> TrialAnswer | None:
         """What is known of an attempt whose task run gives no answer; None where it goes again."""
-        answer = self._recorded(request)
+        records = self._records
+        answer = records and records.answer(request)
         if answer is not None:
-            return TrialAnswer.from_message(answer)
+            return answer
         if refusal := self._refusal_in(failure):
             return TrialAnswer(None, refusal)
-        worker = self._claimed_by(request)
+        worker = None if records is None else records.claimed_by(request)
         if worker is None and batch.is_shared_after(request) and not self._stopped:
             self._trials.gather(request)  # It had not begun when another one's worker was lost.
             return None
@@ -215,7 +219,7 @@ class TaskRunnerEngine(Engine):
         if failure is not None and not self._tells_of_a_loss(failure):
             message = f"the task run ended without a report: {shortened(repr(failure), 500)}"
         ending = Ending(Outcome.CRASHED, message, attempts=request.attempt)
-        self._tell_crashed(batch.future, ending)
+        tell_crashed(batch.future, ending)
         return TrialAnswer(ending)
 
     def _refusal_in(self, failure: object) -> str:
@@ -246,31 +250,13 @@ class TaskRunnerEngine(Engine):
         for request, _ in self._trials.all():
             if not self._is_out(request):
                 continue
-            answer = self._recorded(request)
+            answer = self._records and self._records.answer(request)
             if answer is None:
                 refused.append(request)
             else:
-                self._arrive_with(request, TrialAnswer.from_message(answer))
+                self._arrive_with(request, answer)
         for request in refused:  # After all that is known, since the study ends with the first.
             self._arrive_with(request, TrialAnswer(None, reason))
-
-    def _recorded(self, request: TrialRequest) -> dict[str, Any] | None:
-        """The answer that a worker has left for an attempt, if it has and can be asked for."""
-        with suppress(Exception):
-            return self._mailbox.answer(request.name) if self._mailbox else None
-        return None
-
-    def _claimed_by(self, request: TrialRequest) -> str | None:
-        """Which worker has begun an attempt, if one has and that can be asked for."""
-        with suppress(Exception):
-            return self._mailbox.claimed_by(request.name) if self._mailbox else None
-        return None
-
-    def _tell_crashed(self, future: TrialFuture, ending: Ending) -> None:
-        """Have Prefect know of the end of a task run that its worker could not tell."""
-        state: State[Any] = Crashed(message=f"{ending.outcome.value}: {ending.message}")
-        with suppress(Exception), get_client(sync_client=True) as client:
-            client.set_task_run_state(future.task_run_id, state, force=True)
 
     def _arrive_with(self, request: TrialRequest, answer: TrialAnswer) -> None:
         arrival = Arrival(request.number, answer, request.attempt)
@@ -286,11 +272,13 @@ class TaskRunnerEngine(Engine):
         return isinstance(failure, BrokenExecutor)
 
     def _look_time_and_again(self) -> None:
-        pause = HEAR if self._per_task > 1 else LOOK
-        looked = time.monotonic()
+        looked, pause = time.monotonic(), 0.0
         while not self._closed.wait(pause):
+            pause = LOOK
             with suppress(Exception):  # It looks again.
-                self._hear()
+                if self._per_task > 1:
+                    self._hear()
+                    pause = min(LOOK, HEAR + len(self._trials.firsts()) / HEARD_PER_SECOND)
                 if time.monotonic() - looked >= LOOK:
                     looked = time.monotonic()
                     self._look()
@@ -301,11 +289,11 @@ class TaskRunnerEngine(Engine):
         for request, batch in self._trials.all():
             if len(batch.requests) == 1 or batch in ahead:
                 continue
-            answer = self._recorded(request)
+            answer = self._records and self._records.answer(request)
             if answer is None:
                 ahead.add(batch)  # Those after it have not begun.
             elif self._is_out(request):
-                self._arrive_with(request, TrialAnswer.from_message(answer))
+                self._arrive_with(request, answer)
 
     def _look(self) -> None:
         """Look whether workers are gone; called every few seconds."""

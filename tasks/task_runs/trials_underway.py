@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import threading
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import final
 
 from prefect_tuner.tasks.task_runs.task_futures import TrialFuture
@@ -52,14 +53,17 @@ class TrialsUnderway:
     def next_batch(self) -> tuple[TrialRequest, ...]:
         """The attempts for the next task run; none where no place is free, or none wait.
 
-        Where fewer wait than there is room for, the places get equal shares.
+        Where fewer wait than there is room for, the places get equal shares. One that is to wait
+        for its delay has a task run of its own.
         """
         with self._lock:
             free = self._places - len({id(batch) for _, batch in self._out.values()})
             if free <= 0 or not self._waiting:
                 return ()
             size = min(self._per_task, math.ceil(len(self._waiting) / free))
-            taken, self._waiting = self._waiting[:size], self._waiting[size:]
+            together = list(takewhile(_begins_at_once, self._waiting[:size]))
+            taken = together or self._waiting[:1]
+            del self._waiting[: len(taken)]
             return tuple(taken)
 
     def add(self, batch: Batch) -> None:
@@ -89,3 +93,7 @@ class TrialsUnderway:
         with self._lock:
             waiting, self._waiting = self._waiting, []
             return waiting
+
+
+def _begins_at_once(request: TrialRequest) -> bool:
+    return request.attempt == 1 or request.retry.delay <= 0

@@ -29,7 +29,7 @@ from prefect_tuner.tasks.engine import Engine, EngineOptions, EngineStudy
 from prefect_tuner.tasks.engines.process_pool import ProcessPoolEngine
 from prefect_tuner.tasks.objectives.objective import describe_objective
 from prefect_tuner.tasks.task_runs.trials_underway import Batch, TrialsUnderway
-from prefect_tuner.tasks.workers.trial_request import TrialRequest
+from prefect_tuner.tasks.workers.trial_request import RetryPolicy, TrialRequest
 from prefect_tuner.testing import EngineConformance
 from prefect_tuner.testing.engine_conformance import noted_by, request_to
 from prefect_tuner.trial import TrialLimits
@@ -205,3 +205,17 @@ def test_places_share_equally_what_does_not_fill_them() -> None:
     assert [request.number for request, _ in underway.firsts()] == [3, 5]
     assert [request.number for request in underway.take_waiting()] == list(range(9, 20))
     assert submitted(underway) == []
+
+
+def test_an_attempt_that_waits_for_its_delay_holds_up_no_other() -> None:
+    underway = TrialsUnderway(places=4, per_task=8)
+    first, second, third = requests(3)
+    delayed = replace(second, attempt=2, retry=RetryPolicy(retries=1, delay=60.0))
+    at_once = replace(third, attempt=2, retry=RetryPolicy(retries=1))
+    for request in (first, delayed, at_once):
+        underway.gather(request)
+    assert submitted(underway) == [[0], [1], [2]]
+    underway = TrialsUnderway(places=1, per_task=8)
+    underway.gather(first)
+    underway.gather(at_once)
+    assert submitted(underway) == [[0, 2]]
