@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -91,7 +92,7 @@ def trial_pool(limit: int | None = None) -> Iterator[TrialPool]:
         )
         client.create_work_pool(pool)
     # Without it, a process is started first that finds out what to start.
-    command = f"{sys.executable} -m prefect.engine"
+    command = f"{shlex.quote(sys.executable)} -m prefect.engine"
     deployment_id = deploy(trial, made.pool, made.pool, command=command)
     try:
         yield made
