@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from concurrent.futures import BrokenExecutor
+from concurrent.futures import BrokenExecutor, CancelledError
 from contextlib import closing, contextmanager, suppress
-from typing import Self, final
+from typing import Any, Self, final
 
 from prefect.task_runners import ProcessPoolTaskRunner
 
@@ -68,12 +68,10 @@ class ProcessPoolEngine(TaskRunnerEngine):
 
     def _over(self, batch: Batch) -> None:
         pool = self._busy.pop(batch.future)
-        try:
-            batch.future.result(timeout=0.0, raise_on_failure=False)
-        except BrokenExecutor:
-            with suppress(Exception):
-                pool.__exit__(None, None, None)
-        except Exception:  # noqa: BLE001 - told where its trials arrive
-            self._free.append(pool)
-        else:
-            self._free.append(pool)
+        wrapped: Any = batch.future  # Prefect's own raises where the flow run is to be suspended.
+        with suppress(CancelledError):
+            if isinstance(wrapped.wrapped_future.exception(), BrokenExecutor):
+                with suppress(Exception):
+                    pool.__exit__(None, None, None)
+                return
+        self._free.append(pool)

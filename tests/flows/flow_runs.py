@@ -8,8 +8,17 @@ from typing import Any, NamedTuple
 from urllib.request import Request, urlopen
 
 from prefect.client.schemas.objects import State
+from prefect.context import FlowRunContext
+from prefect.states import Suspended
 
-from prefect_tuner import TunerConfig, TuningResult, tune
+from prefect_tuner import (
+    TrialCompleted,
+    TunerConfig,
+    TuningEvent,
+    TuningObserver,
+    TuningResult,
+    tune,
+)
 
 X = {"x": {"type": "float", "low": 0.0, "high": 1.0}}
 """A search space for objectives that care for the number of the trial alone."""
@@ -31,6 +40,19 @@ class FlowRun(NamedTuple):
     def outcomes(self) -> list[str]:
         """The outcomes of the trials, in the order asked."""
         return [str(trial.outcome) for trial in self.result.trials]
+
+
+class SuspendAtFirst(TuningObserver):
+    """Does what Prefect does when a flow run is suspended in the UI, and hears the rest."""
+
+    def __init__(self) -> None:
+        self.heard: list[TuningEvent] = []
+
+    def notify(self, event: TuningEvent) -> None:
+        self.heard.append(event)
+        context = FlowRunContext.get()
+        if isinstance(event, TrialCompleted) and context is not None:
+            context.flow_run_suspension_request.mark_requested(Suspended())
 
 
 def run_tune(objective: Any, space: Any = X, *, tuned: Any = tune, **parameters: Any) -> FlowRun:

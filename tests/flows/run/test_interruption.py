@@ -14,9 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from prefect.context import FlowRunContext
 from prefect.exceptions import Pause
-from prefect.states import Suspended
 
 from prefect_tuner import (
     Params,
@@ -24,15 +22,13 @@ from prefect_tuner import (
     TrialCompleted,
     TrialContext,
     TrialFailed,
-    TuningEvent,
-    TuningObserver,
 )
 from prefect_tuner.flows.ledger.counted_trials import counted_trials
 from prefect_tuner.flows.ledger.ledger import read_state
 from prefect_tuner.flows.storage.ledger_file import LedgerFile
 from prefect_tuner.tasks.process_table.process_tree import descendants
 from tests.flows import interrupted_study
-from tests.flows.flow_runs import artifacts, flow_run, log_lines, run_tune
+from tests.flows.flow_runs import SuspendAtFirst, artifacts, flow_run, log_lines, run_tune
 from tests.flows.processes import assert_gone
 from tests.messages import FLOW_RUN_IS_TO_BE_SUSPENDED, STOPPED_WHILE_IT_RAN
 from tests.polling import eventually
@@ -151,19 +147,6 @@ def test_a_second_ctrl_c_leaves_no_process_either(tmp_path: Path, ledgers: Path)
 def test_a_flow_that_is_killed_leaves_no_process(tmp_path: Path) -> None:
     with interrupted(tmp_path, "killed") as study:
         assert study.end(signal.SIGKILL) == -signal.SIGKILL
-
-
-class SuspendAtFirst(TuningObserver):
-    """Does what Prefect does when a flow run is suspended in the UI, and hears the rest."""
-
-    def __init__(self) -> None:
-        self.heard: list[TuningEvent] = []
-
-    def notify(self, event: TuningEvent) -> None:
-        self.heard.append(event)
-        context = FlowRunContext.get()
-        if isinstance(event, TrialCompleted) and context is not None:
-            context.flow_run_suspension_request.mark_requested(Suspended())
 
 
 def test_a_suspended_flow_run_leaves_no_process_and_loses_no_trial(tmp_path: Path) -> None:

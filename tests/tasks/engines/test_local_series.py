@@ -11,17 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from prefect.context import FlowRunContext
 from prefect.exceptions import Pause
-from prefect.states import Suspended
 
 from prefect_tuner import (
     InvalidConfiguration,
     Params,
     TrialCompleted,
     TrialContext,
-    TuningEvent,
-    TuningObserver,
 )
 from prefect_tuner.flows.ledger.ledger import read_state
 from prefect_tuner.flows.storage.ledger_file import LedgerFile
@@ -29,7 +25,7 @@ from prefect_tuner.tasks.engine import Engine, EngineOptions, EngineStudy
 from prefect_tuner.tasks.engines.local import LocalEngine
 from prefect_tuner.tasks.task_runs.local_series import SeriesLength
 from prefect_tuner.testing import EngineConformance
-from tests.flows.flow_runs import FlowRun, log_lines, run_tune, task_runs
+from tests.flows.flow_runs import FlowRun, SuspendAtFirst, log_lines, run_tune, task_runs
 from tests.polling import eventually
 
 pytestmark = pytest.mark.usefixtures("prefect_server")
@@ -145,21 +141,14 @@ def test_the_study_stops_in_the_midst_of_a_task_run() -> None:
 
 
 def test_a_flow_run_is_suspended_between_two_trials_of_a_task_run() -> None:
-    heard: list[TuningEvent] = []
-
-    class SuspendAtFirst(TuningObserver):
-        def notify(self, event: TuningEvent) -> None:
-            heard.append(event)
-            context = FlowRunContext.get()
-            if isinstance(event, TrialCompleted) and context is not None:
-                context.flow_run_suspension_request.mark_requested(Suspended())
+    observer = SuspendAtFirst()
 
     def train(_: Params, trial: TrialContext) -> float:
         return float(trial.number)
 
     with pytest.raises(Pause):
-        run_tune(train, max_trials=1000, trials_per_task=1000, observers=[SuspendAtFirst()])
-    ended = [event.trial for event in heard if isinstance(event, TrialCompleted)]
+        run_tune(train, max_trials=1000, trials_per_task=1000, observers=[observer])
+    ended = [event.trial for event in observer.heard if isinstance(event, TrialCompleted)]
     assert 1 <= len(ended) < 100
     assert [trial.metric for trial in ended] == [float(number) for number in range(len(ended))]
 

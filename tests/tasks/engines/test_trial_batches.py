@@ -12,12 +12,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from prefect.exceptions import Pause
 
 from prefect_tuner import (
     Outcome,
     Params,
     TrialCompleted,
     TrialContext,
+    TrialFailed,
     TunerConfig,
     TuningObserver,
     tune,
@@ -28,12 +30,13 @@ from prefect_tuner.flows.storage.ledger_file import LedgerFile
 from prefect_tuner.tasks.engine import Engine, EngineOptions, EngineStudy
 from prefect_tuner.tasks.engines.process_pool import ProcessPoolEngine
 from prefect_tuner.tasks.objectives.objective import describe_objective
+from prefect_tuner.tasks.process_table.process_tree import children
 from prefect_tuner.tasks.task_runs.trials_underway import Batch, TrialsUnderway
 from prefect_tuner.tasks.workers.trial_request import RetryPolicy, TrialRequest
 from prefect_tuner.testing import EngineConformance
 from prefect_tuner.testing.engine_conformance import noted_by, request_to
 from prefect_tuner.trial import TrialLimits
-from tests.flows.flow_runs import run_tune, task_runs
+from tests.flows.flow_runs import SuspendAtFirst, run_tune, task_runs
 from tests.polling import eventually
 from tests.tasks.engines.studies import worker_of
 from tests.tasks.engines.study_program import runner_of
@@ -170,6 +173,27 @@ def test_a_study_that_has_what_it_wants_begins_no_more_of_a_batch(tmp_path: Path
     assert run.result.best_metric == 0.0
     assert set(run.outcomes[1:]) == {"cancelled"}
     assert len(calls.read_text().split()) <= 2
+
+
+def test_a_suspended_flow_run_loses_no_trial_and_leaves_no_process_of_a_pool() -> None:
+    def train(_: Params, trial: TrialContext) -> float:
+        return float(trial.number)
+
+    before = set(children(os.getpid()))
+    observer = SuspendAtFirst()
+    with pytest.raises(Pause):
+        run_tune(train, tuned=PROCESSES, max_trials=9, observers=[observer])
+    ended = [e.trial for e in observer.heard if isinstance(e, TrialCompleted | TrialFailed)]
+    assert ended
+    for trial in ended:
+        assert trial.metric in (float(trial.number), None)
+
+    def gone() -> None:
+        left = {pid: Path(f"/proc/{pid}/cmdline").read_text() for pid in children(os.getpid())}
+        pools = [pid for pid, told in left.items() if "spawn_main" in told]
+        assert set(pools) <= before
+
+    eventually(gone, timeout=30)
 
 
 def requests(count: int) -> list[TrialRequest]:
