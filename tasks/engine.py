@@ -238,8 +238,10 @@ class Engine(ABC):
                 arrived = self._arrivals.get(timeout=max(0.0, deadline - time.monotonic()))
             except queue.Empty:
                 return None
-            if arrived is None or (arrival := arrived()) is not None:
-                return None if arrived is None else arrival
+            if arrived is None:
+                return None
+            if (arrival := arrived()) is not None:
+                return arrival
 
     def wake(self) -> None:
         """Have `next_arrival` return at once."""

@@ -71,7 +71,8 @@ def supervise_trial(request: Mapping[str, Any]) -> State[dict[str, Any]]:
         raise TrialAttemptFailed(message)
     kind, name = state_of(ending.outcome)
     described = describe_params(asked.params)
-    return _state(kind, name, f"{message} with {described}", TrialAnswer(ending))
+    answer = TrialAnswer(ending).to_message()
+    return ended_state(kind, name, f"{message} with {described}", answer)
 
 
 run_trial: TrialTask = task(
@@ -96,7 +97,8 @@ def refused_state(host: TrialHost, error: EngineError | ObjectiveNotFound) -> St
     """The state of a task run whose host cannot run trials of the study."""
     answer = TrialAnswer.refused(error)
     host.refused(answer)
-    return _state(StateType.FAILED, "Failed", f"not run: {answer.refusal}", answer)
+    message = f"not run: {answer.refusal}"
+    return ended_state(StateType.FAILED, "Failed", message, answer.to_message())
 
 
 def state_of(outcome: Outcome) -> tuple[StateType, str]:
@@ -113,12 +115,22 @@ def quoted(request: TrialRequest) -> dict[str, Any]:
     return cast("dict[str, Any]", quote(request.to_message()))
 
 
-def _state(kind: StateType, name: str, message: str, answer: TrialAnswer) -> State[dict[str, Any]]:
+def ended_state(
+    kind: StateType, name: str, message: str, data: dict[str, Any]
+) -> State[dict[str, Any]]:
+    """The state of a task run that has ended.
+
+    Args:
+        kind: Its type.
+        name: As the UI and automations have it.
+        message: What has come of it.
+        data: What it has for the study.
+    """
     return State(
         type=kind,
         name=name,
         message=message,
-        data=answer.to_message(),
+        data=data,
         state_details=StateDetails(),
         timestamp=datetime.now(UTC),
     )

@@ -221,9 +221,14 @@ class Chaos:
         self.report.starts += study == STUDY
 
     def _environment_of(self, study: str) -> dict[str, str]:
-        if study != STUDY or not self._config:
+        if study != STUDY:
             return self._environment
-        return {**self._environment, "COUNTED_STUDY_ON": json.dumps({"config": self._config})}
+        where = {**self._where(), "config": self._config}
+        return {**self._environment, "COUNTED_STUDY_ON": json.dumps(where)}
+
+    def _where(self) -> dict[str, Any]:
+        """Parameters that say where the study has its trials."""
+        return {}
 
     def _finish(self) -> str:
         """Let the study come to its end, and return the digest of its result."""

@@ -7,7 +7,6 @@ The study that is left in peace runs without Dask: both have the same digest.
 
 from __future__ import annotations
 
-import json
 import os
 from collections import Counter
 from collections.abc import Iterator
@@ -16,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from prefect_tuner.tasks.process_table.process_tree import descendants
-from tests.chaos import STUDY, Chaos, numbers_of, run_chaos
+from tests.chaos import Chaos, numbers_of, run_chaos
 from tests.marked_processes import runs
 from tests.prefect_server import PrefectServer
 from tests.tasks.engines.dask_cluster import DaskCluster
@@ -40,11 +39,8 @@ class ChaosOnDask(Chaos):
         super().__init__(server, folder, **size)
         self._cluster = cluster
 
-    def _environment_of(self, study: str) -> dict[str, str]:
-        if study != STUDY:
-            return self._environment
-        where = {"engine": "dask", "engine_options": {"address": self._cluster.address}}
-        return {**self._environment, "COUNTED_STUDY_ON": json.dumps(where)}
+    def _where(self) -> dict[str, Any]:
+        return {"engine": "dask", "engine_options": {"address": self._cluster.address}}
 
     def _kill(self, target: str) -> bool:
         workers = len(self._cluster.workers)

@@ -8,7 +8,6 @@ study's own flow costs no trial: the next run adopts what goes on.
 
 from __future__ import annotations
 
-import json
 import os
 from collections import Counter
 from collections.abc import Iterator
@@ -16,7 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tests.chaos import STUDY, Chaos, numbers_of, run_chaos
+from tests.chaos import Chaos, numbers_of, run_chaos
 from tests.marked_processes import kill_one_of, runs
 from tests.prefect_server import PrefectServer
 
@@ -44,12 +43,9 @@ class ChaosOnDeployment(Chaos):
         super().__init__(server, folder, **size)
         self._pool = pool
 
-    def _environment_of(self, study: str) -> dict[str, str]:
-        if study != STUDY:
-            return self._environment
+    def _where(self) -> dict[str, Any]:
         options = {"deployment": self._pool.deployment, "start_timeout": START_TIMEOUT}
-        where = {"engine": "deployment", "engine_options": options}
-        return {**self._environment, "COUNTED_STUDY_ON": json.dumps(where)}
+        return {"engine": "deployment", "engine_options": options}
 
     def _kill(self, target: str) -> bool:
         match target:

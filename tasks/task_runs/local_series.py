@@ -157,20 +157,21 @@ class _Series(SeriesHost):
         first: Its first trial.
 
     Attributes:
-        underway: The trial that it has.
+        underway: The trial that it has, from when it is given it.
     """
 
     def __init__(self, study: OpenSeries, first: TrialRequest) -> None:
-        self.underway: TrialRequest | None = first
+        self.underway: TrialRequest | None = None
         self._study = study
         self._given: queue.SimpleQueue[TrialRequest | None] = queue.SimpleQueue()
-        self._given.put(first)
+        self.give(first)
         self._begun = 0
         self._since = time.monotonic()
         self._is_open = True
 
     def give(self, request: TrialRequest | None) -> None:
         """Give it the trial that it waits for, or none."""
+        self.underway = request
         self._given.put(request)
 
     def next_request(self) -> TrialRequest | None:
@@ -178,11 +179,11 @@ class _Series(SeriesHost):
         if not self._is_open:
             return None
         try:
-            self.underway = self._given.get(timeout=IDLE)
+            request = self._given.get(timeout=IDLE)
         except queue.Empty:
-            self.underway = None if self._study.withdraw(self) else self._given.get()
+            request = None if self._study.withdraw(self) else self._given.get()
         self._begun += 1
-        return self.underway
+        return request
 
     def trial_ended(self, request: TrialRequest, ending: Ending) -> None:
         """See `SeriesHost`."""

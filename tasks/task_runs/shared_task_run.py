@@ -5,20 +5,24 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Callable
-from datetime import UTC, datetime
-from typing import Any, final
+from typing import Any, ParamSpec, TypeVar, final
 
-from prefect.client.schemas.objects import State, StateDetails, StateType
+from prefect import Task, task
+from prefect.cache_policies import NO_CACHE
+from prefect.client.schemas.objects import State, StateType
 
 from prefect_tuner.ending import Ending
 from prefect_tuner.tasks.supervised_attempt import describe_ending
-from prefect_tuner.tasks.trial_task import state_of
+from prefect_tuner.tasks.trial_task import ended_state, state_of
 from prefect_tuner.tasks.workers.trial_host import Log
 from prefect_tuner.tasks.workers.trial_request import TrialRequest
 from prefect_tuner.trial import Outcome, describe_params
 
+P = ParamSpec("P")
+R = TypeVar("R")
 
-def log_of_trial(asked: TrialRequest, log: Log) -> Callable[[int, str], None]:
+
+def log_of_trial(asked: TrialRequest, log: Log) -> Log:
     """The log of one trial in that of its task run: its lines begin with its number."""
     return lambda level, text: log(level, f"Trial {asked.number}: {text}")
 
@@ -54,14 +58,8 @@ class SharedTaskRun:
             a task run of one trial has by its outcome.
         """
         kind, name = self._kind_and_name()
-        return State(
-            type=kind,
-            name=name,
-            message=self._last if self._counts.total() == 1 else self._told(),
-            data=data,
-            state_details=StateDetails(),
-            timestamp=datetime.now(UTC),
-        )
+        message = self._last if self._counts.total() == 1 else self._told()
+        return ended_state(kind, name, message, data)
 
     def _kind_and_name(self) -> tuple[StateType, str]:
         ends = [outcome for outcome, count in self._counts.items() if count]
@@ -78,9 +76,19 @@ class SharedTaskRun:
         return f"{self._counts.total()} trials: {', '.join(listed)}"
 
 
-def never(*_: object) -> bool:
-    """Whether Prefect is to retry a task run of several trials: further attempts are the study's.
+def task_of_several(function: Callable[P, R]) -> Task[P, R]:
+    """A function that runs several trials as a task; its parameter `label` names the task run."""
+    return task(
+        name="trials",
+        task_run_name="{label}",
+        cache_policy=NO_CACHE,
+        persist_result=False,
+        # Further attempts are the study's. With retries that never happen, Prefect says little of a
+        # state that is no success.
+        retries=1,
+        retry_condition_fn=_never,
+    )(function)
 
-    With retries that never happen, it says little of a state that is no success.
-    """
+
+def _never(*_: object) -> bool:
     return False

@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias
 
-from prefect import Task, task
-from prefect.cache_policies import NO_CACHE
+from prefect import Task
 from prefect.client.schemas.objects import State
 
 from prefect_tuner.errors import EngineError, ObjectiveNotFound
 from prefect_tuner.tasks.supervised_attempt import run_log, supervise_attempt
-from prefect_tuner.tasks.task_runs.shared_task_run import SharedTaskRun, log_of_trial, never
+from prefect_tuner.tasks.task_runs.shared_task_run import (
+    SharedTaskRun,
+    log_of_trial,
+    task_of_several,
+)
 from prefect_tuner.tasks.trial_task import refused_state
 from prefect_tuner.tasks.workers.trial_request import TrialAnswer, TrialRequest
 from prefect_tuner.tasks.workers.worker_host import worker_host
@@ -20,7 +23,10 @@ BatchTask: TypeAlias = Task[[str, Sequence[Mapping[str, Any]]], State[dict[str, 
 """Takes what its run is called, and the messages of requests."""
 
 
-def supervise_batch(label: str, requests: Sequence[Mapping[str, Any]]) -> State[dict[str, Any]]:
+def supervise_batch(
+    label: str,  # noqa: ARG001 - for the name of the task run
+    requests: Sequence[Mapping[str, Any]],
+) -> State[dict[str, Any]]:
     """Run one attempt at each of several trials, one after the other.
 
     Each has what it has in a task run of its own: a process, limits, and its lines in the log. Its
@@ -45,17 +51,10 @@ def supervise_batch(label: str, requests: Sequence[Mapping[str, Any]]) -> State[
             answers[asked.number] = TrialAnswer(ending).to_message()
     except (EngineError, ObjectiveNotFound) as error:
         return refused_state(host, error)
-    return shared.state({"answers": answers, "label": label})
+    return shared.state({"answers": answers})
 
 
-run_batch: BatchTask = task(
-    name="trials",
-    task_run_name="{label}",
-    cache_policy=NO_CACHE,
-    persist_result=False,
-    retries=1,
-    retry_condition_fn=never,
-)(supervise_batch)
+run_batch: BatchTask = task_of_several(supervise_batch)
 """Several trials as a task. Its function has another name, by which other processes find it."""
 
 

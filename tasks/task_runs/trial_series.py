@@ -6,13 +6,16 @@ import logging
 from abc import abstractmethod
 from typing import Any, TypeAlias
 
-from prefect import Task, task
-from prefect.cache_policies import NO_CACHE
+from prefect import Task
 from prefect.client.schemas.objects import State
 
 from prefect_tuner.ending import Ending
 from prefect_tuner.tasks.supervised_attempt import describe_ending, run_log, supervise_attempt
-from prefect_tuner.tasks.task_runs.shared_task_run import SharedTaskRun, log_of_trial, never
+from prefect_tuner.tasks.task_runs.shared_task_run import (
+    SharedTaskRun,
+    log_of_trial,
+    task_of_several,
+)
 from prefect_tuner.tasks.workers.trial_host import Log, TrialHost, current_host
 from prefect_tuner.tasks.workers.trial_request import TrialRequest
 
@@ -59,14 +62,7 @@ def supervise_series(label: str) -> State[dict[str, Any]]:
     return shared.state({})
 
 
-run_series: SeriesTask = task(
-    name="trials",
-    task_run_name="{label}",
-    cache_policy=NO_CACHE,
-    persist_result=False,
-    retries=1,
-    retry_condition_fn=never,
-)(supervise_series)
+run_series: SeriesTask = task_of_several(supervise_series)
 """Several trials as a task."""
 
 

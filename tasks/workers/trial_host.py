@@ -41,10 +41,6 @@ class TrialHost(ABC):
     def refused(self, answer: TrialAnswer) -> None:  # noqa: B027 - for some
         """Hear that no trial of the study can be run here."""
 
-    def stopped(self, request: TrialRequest) -> Ending | None:  # noqa: ARG002 - for some
-        """The end of an attempt that is not to begin, since its study was stopped; else None."""
-        return None
-
     def goes_on(self, request: TrialRequest, ending: Ending) -> bool:  # noqa: ARG002 - for some
         """Whether the same task run makes the next attempt, after one that is to be followed.
 

@@ -78,7 +78,7 @@ class FarHost(TrialHost):
             )
 
     def stopped(self, request: TrialRequest) -> Ending | None:
-        """See `TrialHost`."""
+        """The end of an attempt that is not to begin, since its study was stopped; else None."""
         watch = self._reach(request)
         if not watch.is_over:
             return None
@@ -132,6 +132,6 @@ def _cancelled(request: TrialRequest, message: str) -> Ending:
 _HOST = WorkerHost()
 
 
-def worker_host() -> TrialHost:
+def worker_host() -> FarHost:
     """The host of all trials that run in this process for a study elsewhere."""
     return _HOST

@@ -19,7 +19,7 @@ from benchmarks.search.trajectories import STORE, read
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
-SEEDS, TRIALS = range(10), 20
+SEEDS, TRIALS = range(10), 30
 
 LEARNING = ("gp", "tpe")
 
