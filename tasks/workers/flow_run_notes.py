@@ -19,7 +19,6 @@ from prefect.client.orchestration import SyncPrefectClient
 from prefect.client.schemas.objects import FlowRun
 from prefect.context import SettingsContext, get_settings_context
 from prefect.exceptions import PrefectHTTPStatusError
-from prefect.settings import PREFECT_CLIENT_MAX_RETRIES, Settings
 
 PREFIX = "prefect-tuner"
 """What the names of labels and notes begin with."""
@@ -41,27 +40,14 @@ def without_retries() -> AbstractContextManager[object]:
     It waits longer each time, up to half a minute: too long for signs of life.
     """
     context = get_settings_context()
-    if context.settings.client.max_retries == 0:
+    client = context.settings.client
+    if client.max_retries == 0:
         return nullcontext()
+    # Prefect's `copy_with_update` checks all settings again: 40 ms, and each task run has its own.
+    without = {"client": client.model_copy(update={"max_retries": 0})}
     return SettingsContext(
-        profile=context.profile, settings=_made_without_retries(context.settings)
+        profile=context.profile, settings=context.settings.model_copy(update=without)
     )
-
-
-_last: tuple[Settings, Settings] | None = None
-
-
-def _made_without_retries(settings: Settings) -> Settings:
-    """The same settings but for that.
-
-    Made once: it takes Prefect some 30 ms, and each attempt at a trial asks for them.
-    """
-    global _last  # noqa: PLW0603 - one is enough, as a process has the same settings throughout
-    last = _last
-    if last is None or last[0] is not settings:
-        last = (settings, settings.copy_with_update({PREFECT_CLIENT_MAX_RETRIES: 0}))
-        _last = last
-    return last[1]
 
 
 def is_away(error: BaseException) -> bool:

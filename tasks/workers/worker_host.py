@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextvars
 import logging
+import threading
 from abc import abstractmethod
 from contextlib import suppress
 from dataclasses import replace
@@ -113,6 +115,17 @@ class FarHost(TrialHost):
 @final
 class WorkerHost(FarHost):
     """The host of task runs, in a process that may have trials of many studies."""
+
+    def ended(self, request: TrialRequest, ending: Ending) -> None:
+        """Keep the end where the study finds it, should it not hear of it by the task run.
+
+        The task run does not wait for that: the server may be busy with what it has just begun. A
+        worker that ends does.
+        """
+        context, keep = contextvars.copy_context(), super().ended
+        threading.Thread(
+            target=lambda: context.run(keep, request, ending), name="last-words", daemon=False
+        ).start()
 
     def _watch(self, request: TrialRequest) -> Watch:
         return watch_over(request.flow_run, request.run)

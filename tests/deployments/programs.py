@@ -13,6 +13,15 @@ from pathlib import Path
 
 from tests.polling import eventually
 
+OF_WORKERS = {
+    # Asked for work every second, and not every ten or fifteen.
+    "PREFECT_WORKER_QUERY_SECONDS": "1",
+    # A sign of life that meets another write fails on SQLite, and what is left of the failure can
+    # hold up Prefect's server for a minute (docs/scale.md).
+    "PREFECT_WORKER_HEARTBEAT_SECONDS": "600",
+}
+"""Settings of workers for tests."""
+
 _MARK = "PREFECT_TUNER_TEST_PROGRAM"
 
 
@@ -37,9 +46,8 @@ class Program:
         environment = {
             **(os.environ if environment is None else environment),
             name: value,
-            # The server is asked for work every second, and not every ten or fifteen.
+            **OF_WORKERS,
             "PREFECT_RUNNER_POLL_FREQUENCY": "1",
-            "PREFECT_WORKER_QUERY_SECONDS": "1",
             "PYTHONUNBUFFERED": "1",
         }
         with self._log.open("wb") as log:

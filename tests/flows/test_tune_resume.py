@@ -34,7 +34,7 @@ from prefect_tuner.flows.study.tuning_events import TrialCompleted
 from tests.flows.dependent_strategy import DependentSearch
 from tests.messages import LEDGER_WAS_CHANGED
 
-pytestmark = pytest.mark.usefixtures("prefect_server")
+pytestmark = [pytest.mark.usefixtures("prefect_server"), pytest.mark.slow]
 
 SPACE = {"x": Float(0.0, 1.0)}
 

@@ -196,11 +196,11 @@ def test_a_script_runs_without_a_server_and_says_nothing_of_its_troubles(
     assert first_start.server_logs == []
 
 
-def test_a_script_that_is_killed_leaves_no_trial_and_no_server(
+def test_a_subflow_whose_trials_use_prefect_starts_one_server_which_ends_with_the_script(
     tmp_path: Path, environment: Mapping[str, str]
 ) -> None:
-    # Of a study that is no subflow, the command that is killed tells the same.
-    with run_script(tmp_path, environment, "hang", "pipeline") as script:
+    # The trials of the first start, whose study is no subflow, use it too.
+    with run_script(tmp_path, environment, "variable", "hang", "pipeline") as script:
 
         def hanging() -> None:
             assert (tmp_path / "hanging").exists()
@@ -210,16 +210,6 @@ def test_a_script_that_is_killed_leaves_no_trial_and_no_server(
         script.kill()
     assert len(processes) >= 3  # A server, a fork server, a trial.
     assert_gone(*processes, timeout=20.0)
-
-
-def test_a_trial_of_a_subflow_that_uses_prefect_starts_no_server_of_its_own(
-    tmp_path: Path, environment: Mapping[str, str]
-) -> None:
-    # The trials of the first start, whose study is no subflow, use it too.
-    with run_script(tmp_path, environment, "variable", "pipeline") as script:
-        output, log = script.communicate(timeout=240)
-    assert script.returncode == 0, log
-    assert 0.0 <= float(output) <= 1.0
 
 
 def test_a_server_that_does_not_start_names_the_file_with_its_log(

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 from contextlib import suppress
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -55,6 +56,16 @@ class RayCluster:
         self.address = self._process.stdout.readline().strip()
         assert self.address, "Ray does not start"
         return self
+
+    def kill_head(self) -> None:
+        """Have what keeps the cluster together vanish; its workers are left."""
+        assert self._process is not None
+        (head,) = [
+            pid
+            for pid in descendants(self._process.pid)
+            if b"gcs_server" in Path(f"/proc/{pid}/cmdline").read_bytes()
+        ]
+        os.kill(head, signal.SIGKILL)
 
     def __exit__(
         self,

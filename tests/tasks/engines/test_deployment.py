@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any, ClassVar
 from uuid import UUID
@@ -52,6 +52,7 @@ from tests.tasks.engines.trial_pool import ROOT, TrialPool, deploy, trial_pool
 
 pytestmark = [
     pytest.mark.usefixtures("prefect_server"),
+    pytest.mark.slow,
     # Each trial is a process that imports all of Prefect, several at a time.
     pytest.mark.timeout(600),
 ]
@@ -202,12 +203,17 @@ class TestStudiesOnADeployment(StudiesOnEngine):
             client.set_flow_run_state(state.runs[-1].flow_run_id, Cancelling())
         eventually(lambda: assert_gone(tmp_path / "notes"), timeout=30.0)
 
-    def _program(self, folder: Path) -> subprocess.Popen[bytes]:
+    @contextmanager
+    def _program(self, folder: Path) -> Iterator[subprocess.Popen[bytes]]:
         module = "tests.tasks.engines.study_program"
         command = [sys.executable, "-m", module, self.name, self.address, str(folder)]
-        return subprocess.Popen(
+        with subprocess.Popen(
             [*command, "waiting_study"], stdout=subprocess.PIPE, cwd=ROOT, stdin=subprocess.DEVNULL
-        )
+        ) as program:
+            try:
+                yield program
+            finally:
+                program.kill()
 
 
 def assert_gone_one_of(pids: list[int]) -> None:

@@ -12,6 +12,7 @@ from tests.tasks.engines.studies import StudiesOnEngine, WorkersAreLost
 
 pytestmark = [
     pytest.mark.usefixtures("prefect_server"),
+    pytest.mark.slow,
     # Each process of a pool imports all of Prefect, several at a time.
     pytest.mark.timeout(400),
 ]

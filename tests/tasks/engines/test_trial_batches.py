@@ -43,6 +43,7 @@ from tests.tasks.engines.study_program import runner_of
 
 pytestmark = [
     pytest.mark.usefixtures("prefect_server"),
+    pytest.mark.slow,
     pytest.mark.timeout(400),  # Each process of a pool imports all of Prefect.
 ]
 

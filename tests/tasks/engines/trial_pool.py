@@ -22,6 +22,7 @@ from prefect.types.entrypoint import EntrypointType
 from prefect.workers.process import ProcessWorker
 
 from prefect_tuner.flows.trial import trial
+from tests.deployments.programs import OF_WORKERS
 from tests.marked_processes import MarkedProcesses
 from tests.polling import eventually
 
@@ -50,7 +51,7 @@ class TrialPool:
             worker = subprocess.Popen(
                 [sys.executable, *command],
                 cwd=folder,
-                env=os.environ | self.processes.environment | {"PREFECT_WORKER_QUERY_SECONDS": "1"},
+                env=os.environ | self.processes.environment | OF_WORKERS,
                 stdout=log,
                 stderr=log,
                 start_new_session=True,

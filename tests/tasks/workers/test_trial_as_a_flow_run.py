@@ -9,7 +9,7 @@ from uuid import UUID
 import httpx
 import pytest
 from prefect.exceptions import PrefectHTTPStatusError
-from prefect.settings import get_current_settings
+from prefect.settings import PREFECT_CLIENT_MAX_RETRIES, get_current_settings
 
 from prefect_tuner.errors import ObjectiveNotFound
 from prefect_tuner.tasks.objectives.allowed_objectives import ALLOWED_OBJECTIVES
@@ -66,14 +66,14 @@ def test_a_server_that_has_too_much_to_do_is_asked_again(status: int, away: bool
     assert is_away(PrefectHTTPStatusError.from_httpx_error(error)) is away
 
 
-def test_settings_without_retries_are_made_once() -> None:
-    """They take Prefect a while, and each attempt at a trial asks for them."""
+def test_requests_are_not_repeated_where_that_is_asked_for_and_other_settings_stay() -> None:
     before = get_current_settings()
+    assert before.client.max_retries > 0
     with without_retries():
-        first = get_current_settings()
-        assert first.client.max_retries == 0
+        within = get_current_settings()
+        assert PREFECT_CLIENT_MAX_RETRIES.value() == 0
+        assert within.api == before.api
         with without_retries():
-            assert get_current_settings() is first
+            assert get_current_settings() is within
     assert get_current_settings() is before
-    with without_retries():
-        assert get_current_settings() is first
+    assert before.client.max_retries > 0
