@@ -27,10 +27,11 @@ TrialsPerTask: TypeAlias = int | Literal["auto"]
 class EngineOptions(BaseModel):
     """The options of an engine that has none; those of others are fields of a subclass.
 
-    They come from the form of a deployment, from YAML or from code, as plain JSON data.
+    They come from the form of a deployment, from YAML or from code, as plain JSON data. Types are
+    strict, as those of strategies are.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
     harmless: ClassVar[frozenset[str]] = frozenset()
     """Those by which nothing else is run, and nowhere else: they may be given where

@@ -23,7 +23,7 @@ from prefect_tuner.tasks.engine import Arrival, Engine, EngineStudy
 from prefect_tuner.tasks.engines.flow_context import light_flow_context, study_flow_run
 from prefect_tuner.tasks.engines.study_beat import StudyBeat
 from prefect_tuner.tasks.task_runs.attempt_records import AttemptRecords, tell_crashed
-from prefect_tuner.tasks.task_runs.task_futures import TrialFuture, arrival_of
+from prefect_tuner.tasks.task_runs.task_futures import TrialFuture, arrival_of, refusal_in
 from prefect_tuner.tasks.task_runs.trial_batch import label_of, run_batch
 from prefect_tuner.tasks.task_runs.trials_underway import Batch, TrialsUnderway
 from prefect_tuner.tasks.trial_task import trial_task
@@ -45,11 +45,8 @@ HEAR = 0.5
 HEARD_PER_SECOND = 20.0
 """How many task runs are asked after in a second, by about as many requests to the server."""
 
-
 _RESULT_TIMEOUT = 30.0
 """Seconds for an answer to travel. Where its worker dies meanwhile, it is found at the API."""
-
-_UNREADABLE = ("ModuleNotFoundError", "PicklingError", "deserialization of the task graph")
 
 
 class TaskRunnerEngine(Engine):
@@ -223,15 +220,8 @@ class TaskRunnerEngine(Engine):
         return TrialAnswer(ending)
 
     def _refusal_in(self, failure: object) -> str:
-        """Why no trial can be run, where that is what came in the place of an answer; or empty."""
-        told = repr(failure)
-        is_unreadable = isinstance(failure, ImportError | AttributeError)
-        if not is_unreadable and not any(word in told for word in _UNREADABLE):
-            return ""
-        return (
-            "a worker cannot run trials, since it cannot read what it is to do: it, and what hands "
-            f"it on, need the same prefect-tuner and Prefect as the study ({shortened(told, 500)})"
-        )
+        """See `refusal_in`."""
+        return refusal_in(failure)
 
     def _give_up(self, request: TrialRequest, batch: Batch) -> None:
         """End an attempt whose worker is gone for good."""

@@ -43,7 +43,11 @@ class DeploymentOptions(EngineOptions):
         description="Seconds from when a worker takes a trial's flow run until it has begun; after "
         "that another is made.",
     )
-    tags: tuple[str, ...] = Field(default=(), description="Tags of the trials' flow runs.")
+    tags: tuple[str, ...] = Field(
+        default=(),
+        strict=False,  # JSON has lists.
+        description="Tags of the trials' flow runs.",
+    )
 
 
 def check_options(study: EngineStudy, options: DeploymentOptions) -> None:

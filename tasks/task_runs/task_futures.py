@@ -12,12 +12,15 @@ from prefect.exceptions import Pause
 from prefect.futures import PrefectFuture
 
 from prefect_tuner.ending import Ending
+from prefect_tuner.printable_text import shortened
 from prefect_tuner.tasks.engine import Arrival
 from prefect_tuner.tasks.workers.trial_request import TrialAnswer
 from prefect_tuner.trial import Outcome
 
 TrialFuture: TypeAlias = PrefectFuture[State[dict[str, Any]]]
 """A trial that was submitted."""
+
+_UNREADABLE = ("ModuleNotFoundError", "PicklingError", "deserialization of the task graph")
 
 
 def arrival_of(
@@ -42,6 +45,18 @@ def arrival_of(
         return Arrival(number, TrialAnswer.from_message(answer), attempt)
     message = f"the task run ended without a report: {result!r}"
     return Arrival(number, TrialAnswer(Ending(Outcome.CRASHED, message)), attempt, failure=result)
+
+
+def refusal_in(failure: object) -> str:
+    """Why no trial can be run, where that is what came in the place of an answer; or empty."""
+    told = repr(failure)
+    is_unreadable = isinstance(failure, ImportError | AttributeError)
+    if not is_unreadable and not any(word in told for word in _UNREADABLE):
+        return ""
+    return (
+        "a worker cannot run trials, since it cannot read what it is to do: it, and what hands "
+        f"it on, need the same prefect-tuner and Prefect as the study ({shortened(told, 500)})"
+    )
 
 
 def _answer_in(result: Mapping[str, Any], number: int) -> Mapping[str, Any] | None:

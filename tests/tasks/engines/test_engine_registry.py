@@ -136,6 +136,15 @@ def test_a_plug_in_that_cannot_be_used_is_named_with_its_package(name: str, said
             ],
         ),
         (
+            "ray",
+            {"num_cpus": True, "num_gpus": "0.5", "resources": {"licence": "1"}},
+            [
+                "engine_options.num_cpus: must be a valid number, got True",
+                "engine_options.num_gpus: must be a valid number, got '0.5'",
+                "engine_options.resources.licence: must be a valid number, got '1'",
+            ],
+        ),
+        (
             "noting",
             {"file": Path("notes"), "word": float("nan")},
             [
@@ -153,6 +162,12 @@ def test_all_mistakes_are_told_at_once_with_their_parameter(
     assert len(found) == len(expected), found
     for mistake, beginning in zip(found, expected, strict=True):
         assert mistake.startswith(beginning)
+
+
+def test_options_are_plain_json() -> None:
+    given = {"deployment": "trial/pods", "tags": ["nightly", "gpu"], "start_timeout": 60}
+    _, options = parse_engine("deployment", json.loads(json.dumps(given)))
+    assert options.model_dump(mode="json", exclude_unset=True) == given
 
 
 @pytest.mark.usefixtures("plug_in")
