@@ -55,9 +55,11 @@ MAY_IMPORT = {
         "tasks tasks.flow_runs tasks.objectives tasks.processes tasks.task_runs tasks.workers"
     ),
     "flows.study": "search_space strategies",
+    "flows.analysis": "search_space",
     "flows.storage": "tasks.process_table",
     "flows.ledger": "search_space strategies flows.storage flows.study",
-    "flows.reports": "search_space strategies strategies.optuna_bridge flows.ledger flows.study",
+    "flows.reports": "search_space strategies strategies.optuna_bridge flows.analysis flows.ledger "
+    "flows.study",
     "flows.observers": "search_space strategies flows.reports flows.study",
     "flows.run": "search_space strategies tasks tasks.source_code tasks.objectives tasks.processes "
     "tasks.workers tasks.engines "
@@ -77,6 +79,7 @@ THIRD_PARTIES = {
     # The last two are extras, imported when a study is searched with them.
     "strategies": "numpy pydantic scipy threadpoolctl cmaes optuna",
     "flows.study": "numpy pydantic pandas",
+    "flows.analysis": "numpy scipy",
     "flows.storage": "fsspec",
     "flows.ledger": "pydantic",
     "flows.reports": "numpy pandas pyarrow optuna rich sqlalchemy",

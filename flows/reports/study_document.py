@@ -10,6 +10,7 @@ from prefect_tuner.flows.ledger.counted_trials import best_counted, counted_tria
 from prefect_tuner.flows.ledger.ledger_records import RunRecord, StoppedRecord
 from prefect_tuner.flows.ledger.stored_study import StoredStudy
 from prefect_tuner.flows.ledger.study_state import StudyState
+from prefect_tuner.flows.reports.study_importance import shown_importance
 from prefect_tuner.flows.study.study_digest import study_digest
 from prefect_tuner.trial import Trial
 
@@ -72,6 +73,7 @@ def study_document(study: StoredStudy, state: StudyState) -> dict[str, Any]:
         "runs": [_run(run, ending) for run, ending in zip(state.runs, state.endings, strict=True)],
         "stop": _ending(state.stopped),
         "digest": study_digest(trials),
+        "importance": shown_importance(state),
         "trials": [_trial(trial, state) for trial in trials],
     }
 

@@ -16,6 +16,7 @@ from prefect_tuner.flows.ledger.stored_study import StoredStudy
 from prefect_tuner.flows.ledger.study_state import StudyState
 from prefect_tuner.flows.reports.leaderboard import best_trials
 from prefect_tuner.flows.reports.metric_plot import metric_plot
+from prefect_tuner.flows.reports.study_importance import shown_importance
 from prefect_tuner.flows.reports.study_listing import state_text, trials_text
 from prefect_tuner.flows.reports.terminal_table import (
     FactTable,
@@ -36,6 +37,9 @@ from prefect_tuner.trial import Outcome, Trial
 
 BEST_SHOWN = 5
 """Trials with the best metrics that are listed."""
+
+IMPORTANT_SHOWN = 10
+"""Parameters whose importance is listed, the largest."""
 
 RUNS_SHOWN = 10
 """Runs that are listed, the latest."""
@@ -69,6 +73,8 @@ def _parts(study: StoredStudy, state: StudyState, width: int) -> Iterator[Render
     credit_by_proposer = credits_of(trials, goal)
     if len(credit_by_proposer) > 1:
         yield _credit_table(credit_by_proposer)
+    if len(shares := shown_importance(state)) > 1:
+        yield _importance_table(shares)
     if len(best) > 1:
         yield _best_table(best[:BEST_SHOWN])
     if failures:
@@ -135,6 +141,17 @@ def _credit_table(credit_by_proposer: Mapping[str, Credit]) -> Table:
             str(credit.improvements),
             f"{credit.gain:.6g}",
         )
+    return table
+
+
+def _importance_table(shares: Mapping[str, float]) -> Table:
+    table = terminal_table(*terms("parameter"), *figures("share"), title="Importance")
+    for name, share in list(shares.items())[:IMPORTANT_SHOWN]:
+        table.add_row(cell(name), f"{share:.0%}")
+    hidden = len(shares) - IMPORTANT_SHOWN
+    if hidden > 0:
+        rest = sum(list(shares.values())[IMPORTANT_SHOWN:])
+        table.add_row(cell(f"{hidden} others"), f"{rest:.0%}")
     return table
 
 

@@ -12,9 +12,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeAlias
 
+import numpy as np
 import pytest
 
-from prefect_tuner import Outcome, Trial, TunerConfig
+from prefect_tuner import Float, Int, Outcome, SearchSpace, Trial, TunerConfig
 from prefect_tuner.flows.commands.command_line import main
 from prefect_tuner.flows.ledger.ledger import Ledger
 from prefect_tuner.flows.reports.metric_plot import BEST
@@ -186,6 +187,47 @@ def test_the_best_trials_come_in_their_order(tuner: Command) -> None:
     after = told.out.partition("Best trials")[2]
     rows = [line.strip("│ ").split("│")[0].strip() for line in after.splitlines()[4:7]]
     assert rows == ["3", "0", "4"]
+
+
+WIDE_SPACE = SearchSpace(
+    {"rate": Float(0.0, 1.0), "seldom": Float(0.0, 1.0), "layers": Int(1, 3), "fixed": [1]}
+)
+
+
+def store_wide(*, trials: int, metric: float | None = None) -> None:
+    """A study of three parameters that can matter, of which one does."""
+    rng = np.random.default_rng(0)
+    store_study(
+        "wide",
+        *(
+            completed(number, params["rate"] if metric is None else metric, **params)
+            for number, params in enumerate(
+                WIDE_SPACE.from_units(rng.random(4).tolist()) for _ in range(trials)
+            )
+        ),
+        space=WIDE_SPACE.to_json(),
+    )
+
+
+def test_what_matters_is_shown_the_largest_first(tuner: Command) -> None:
+    store_wide(trials=40)
+    table = tuner("show", "wide").out.partition("Importance")[2]
+    rows = [line.strip("│ ").split() for line in table.splitlines()[4:7]]
+    assert rows[0][0] == "rate"
+    assert {name for name, _, _ in rows} == {"rate", "seldom", "layers"}
+    told = json.loads(tuner("show", "wide", "--json").out)["importance"]
+    assert list(told) == [name for name, _, _ in rows]
+    assert sum(told.values()) == pytest.approx(1.0)
+    assert [share for _, _, share in rows] == [f"{share:.0%}" for share in told.values()]
+
+
+def test_where_trials_do_not_tell_what_matters_nothing_is_said(tuner: Command) -> None:
+    store_wide(trials=9)
+    assert "Importance" not in tuner("show", "wide").out
+    assert json.loads(tuner("show", "wide", "--json").out)["importance"] == {}
+    tuner("delete", "wide", "--yes")
+    store_wide(trials=40, metric=1.0)
+    assert "Importance" not in tuner("show", "wide").out
 
 
 def test_a_study_without_any_metric_is_shown(tuner: Command) -> None:
