@@ -7,10 +7,7 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import random
-import subprocess
-import sys
 from collections.abc import Callable
 from typing import Any, ClassVar
 
@@ -30,6 +27,7 @@ from prefect_tuner import (
     Study,
 )
 from prefect_tuner.strategies.factory import StrategySpec, parse_strategy
+from prefect_tuner.testing.another_process import run_in_another_process
 from prefect_tuner.testing.spaces import (
     CHOICES_SPACE,
     CONDITIONAL_CHOICES_SPACE,
@@ -42,18 +40,6 @@ from prefect_tuner.testing.spaces import (
 from prefect_tuner.testing.trials import exactly, metric_of, run_trials
 
 __all__ = ["StrategyConformance", "exactly", "metric_of", "run_trials", "strategy_of"]
-
-_RUN = """
-import importlib, json, sys
-from prefect_tuner.testing.trials import run_trials
-sys.path[:], given = json.loads(sys.argv[1])
-if "class" in given:
-    module, _, name = given.pop("class").partition(":")
-    given["strategy"] = getattr(importlib.import_module(module), name)
-count = given.pop("count")
-from prefect_tuner import Study
-print(json.dumps(run_trials(Study(**given), count)))
-"""
 
 _FEW = settings(
     deadline=None,
@@ -225,25 +211,17 @@ class StrategyConformance:
 
     def test_the_same_seed_gives_the_same_sequence_in_another_process(self) -> None:
         here = run_trials(self.study(seed=11), self.trials)
-        given: dict[str, Any] = {
+        asked: dict[str, Any] = {
             "space": PLAIN_SPACE.to_json(),
             "direction": "maximize",
             "seed": 11,
             "count": self.trials,
         }
         if isinstance(self.spec, type):
-            given["class"] = f"{self.spec.__module__}:{self.spec.__qualname__}"
+            asked["strategy_class"] = f"{self.spec.__module__}:{self.spec.__qualname__}"
         else:
-            given["strategy"] = self.spec
-        other = "2" if os.environ.get("PYTHONHASHSEED") == "1" else "1"  # Than here.
-        there = subprocess.run(
-            [sys.executable, "-c", _RUN, json.dumps([sys.path, given])],
-            env=os.environ | {"PYTHONHASHSEED": other},
-            capture_output=True,
-            text=True,
-            check=True,
-        )
-        assert json.loads(there.stdout) == here
+            asked["strategy"] = self.spec
+        assert run_in_another_process(asked) == here
 
     def test_global_random_state_is_neither_read_nor_changed(self) -> None:
         # The state belongs to all threads, and another one (a client waiting to try again) may use

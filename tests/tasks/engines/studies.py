@@ -141,7 +141,7 @@ class StudiesOnEngine:
                 noted_by(tmp_path / "notes", 2)
                 program.send_signal(number)
                 eventually(lambda: assert_gone(tmp_path / "notes"), timeout=seconds)
-                program.wait(30)
+                program.wait(90)
             finally:
                 program.kill()
 
