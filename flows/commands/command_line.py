@@ -19,7 +19,8 @@ from prefect_tuner import __version__
 from prefect_tuner.errors import InvalidConfiguration, ObjectiveNotFound, TunerError
 
 FAILED = 1
-"""Exit code: the study failed, is held by another run, or its ledger cannot be read."""
+"""Exit code: the study failed, is held by another run, or its ledger cannot be read; of `doctor`
+also that something is wrong with it."""
 
 WRONG_INPUT = 2
 """Exit code: the command line, the study's file or its objective has a mistake."""
@@ -157,6 +158,24 @@ def show(name: _Name, /, *, storage: _Storage = "", json: _Flag = False) -> int:
     from prefect_tuner.flows.commands.study_commands import show_study
 
     return _with_errors_told("", lambda: show_study(name, storage, as_json=json))
+
+
+@app.command
+def doctor(name: _Name, /, *, storage: _Storage = "", json: _Flag = False) -> int:
+    """Say what is wrong with a study, and what to do about it.
+
+    It looks for a best value at the end of a range, failures or slow trials in one part of the
+    space, one error in all trials, and a metric that does not change. The exit code is 1 where it
+    has found something, and 0 otherwise.
+
+    Args:
+        name: The study's name, or the name of its ledger's file without its ending.
+        storage: The folder or the URL of the ledgers; that of `tune` when it is left out.
+        json: Print what was found as JSON, with search spaces to try.
+    """
+    from prefect_tuner.flows.commands.study_commands import examine_study
+
+    return _with_errors_told("", lambda: examine_study(name, storage, as_json=json))
 
 
 @app.command

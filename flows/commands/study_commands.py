@@ -1,4 +1,4 @@
-"""The commands that look at studies where their ledgers are: `list`, `show`, `export`, `delete`.
+"""The commands that look at studies where their ledgers are: `list`, `show`, `doctor` and others.
 
 None of them needs a Prefect server.
 """
@@ -22,6 +22,11 @@ from prefect_tuner.flows.ledger.stored_study import (
 )
 from prefect_tuner.flows.ledger.study_state import StudyState
 from prefect_tuner.flows.reports.plain_console import is_live, plain_console
+from prefect_tuner.flows.reports.study_analysis import (
+    findings_document,
+    findings_in,
+    findings_text,
+)
 from prefect_tuner.flows.reports.study_document import study_document, study_outline
 from prefect_tuner.flows.reports.study_export import (
     TEXT_FORMATS,
@@ -69,6 +74,25 @@ def show_study(name: str, storage: str, *, as_json: bool) -> int:
         console = plain_console()
         console.print(study_page(study, state, console.width))
     return 0
+
+
+def examine_study(name: str, storage: str, *, as_json: bool) -> int:
+    """Print what is wrong with a study, as far as its trials tell.
+
+    Returns:
+        0; 1 when something is.
+
+    Raises:
+        InvalidConfiguration: There is no such study, or this release cannot read its space.
+        LedgerError: Its ledger cannot be read.
+    """
+    _, state = _read(name, storage)
+    findings = findings_in(state)
+    if as_json:
+        _write(json.dumps(findings_document(state, findings), indent=2) + "\n")
+    else:
+        _write(findings_text(state, findings))
+    return 1 if findings else 0
 
 
 def export_study(name: str, storage: str, kind: ExportFormat, output: Path | None) -> int:

@@ -10,7 +10,7 @@ from prefect_tuner.flows.ledger.counted_trials import best_counted, counted_tria
 from prefect_tuner.flows.ledger.ledger_records import RunRecord, StoppedRecord
 from prefect_tuner.flows.ledger.stored_study import StoredStudy
 from prefect_tuner.flows.ledger.study_state import StudyState
-from prefect_tuner.flows.reports.study_importance import shown_importance
+from prefect_tuner.flows.reports.study_analysis import shown_importance
 from prefect_tuner.flows.study.study_digest import study_digest
 from prefect_tuner.trial import Trial
 

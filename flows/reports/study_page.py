@@ -16,7 +16,7 @@ from prefect_tuner.flows.ledger.stored_study import StoredStudy
 from prefect_tuner.flows.ledger.study_state import StudyState
 from prefect_tuner.flows.reports.leaderboard import best_trials
 from prefect_tuner.flows.reports.metric_plot import metric_plot
-from prefect_tuner.flows.reports.study_importance import shown_importance
+from prefect_tuner.flows.reports.study_analysis import shown_importance
 from prefect_tuner.flows.reports.study_listing import state_text, trials_text
 from prefect_tuner.flows.reports.terminal_table import (
     FactTable,

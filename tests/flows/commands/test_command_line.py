@@ -42,6 +42,7 @@ COMMANDS = [
     "engines",
     "list",
     "show",
+    "doctor",
     "resume",
     "export",
     "delete",

@@ -9,6 +9,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TypeAlias
 
@@ -228,6 +229,42 @@ def test_where_trials_do_not_tell_what_matters_nothing_is_said(tuner: Command) -
     tuner("delete", "wide", "--yes")
     store_wide(trials=40, metric=1.0)
     assert "Importance" not in tuner("show", "wide").out
+
+
+def test_the_doctor_says_what_is_wrong_and_what_to_try(tuner: Command) -> None:
+    store_study(
+        "sick",
+        *(completed(n, n / 40, x=n / 40) for n in range(20)),
+        *(replace(failed(n), params={"x": 0.5 + n / 100}) for n in range(20, 40)),
+    )
+    told = tuner("doctor", "sick")
+    assert (told.code, told.err) == (1, "")
+    first, advice, space, *_ = told.out.splitlines()
+    assert first.startswith("1. 20 of 20 trials with x > 0.475 failed, and 0 of the 20 others")
+    assert first.endswith("[failures_in_region]")
+    assert "leave that out of the space" in advice
+    assert space == '   In the space: "x": {"type": "float", "low": 0.0, "high": 0.475}'
+    document = tuner("doctor", "sick", "--json")
+    assert document.code == 1
+    (finding, *_) = json.loads(document.out)["findings"]
+    assert finding["check"] == "failures_in_region"
+    assert SearchSpace(finding["space"]) == SearchSpace({"x": Float(0.0, 0.475)})
+
+
+def test_the_doctor_has_nothing_to_say_of_a_healthy_study(tuner: Command) -> None:
+    store_digits()
+    told = tuner("doctor", "digits")
+    assert (told.code, told.err) == (0, "")
+    assert told.out.splitlines() == [
+        "Nothing is wrong with study 'digits', as far as its 5 trials tell",
+        "Most checks need 10 trials",
+    ]
+    assert json.loads(tuner("doctor", "digits", "--json").out) == {
+        "study": "digits",
+        "trials": 5,
+        "findings": [],
+    }
+    assert tuner("doctor", "nowhere").code == 2
 
 
 def test_a_study_without_any_metric_is_shown(tuner: Command) -> None:

@@ -1,0 +1,116 @@
+"""What one parameter does to the metric, the others being what they are."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from scipy.stats import f as f_distribution
+from scipy.stats import norm, rankdata
+
+from prefect_tuner.search_space.categorical import Categorical
+from prefect_tuner.search_space.numeric import Float, Int
+from prefect_tuner.search_space.space import SearchSpace
+from prefect_tuner.trial import Trial
+
+Numbers = npt.NDArray[np.float64]
+
+_FEWEST_LEFT = 5
+"""Trials more than the model has terms."""
+
+
+@dataclass(frozen=True)
+class PartialEffect:
+    """Of a numeric parameter.
+
+    Attributes:
+        chance: How probable it is that a parameter without effect seems to have as large a one.
+        is_least_at_low: Whether the loss is least at the low end of the range.
+        is_least_at_high: Whether it is at the high end.
+    """
+
+    chance: float
+    is_least_at_low: bool
+    is_least_at_high: bool
+
+
+def unit_values(parameter: Float | Int, values: Numbers) -> Numbers:
+    """Where values lie between the ends of their parameter, from 0 to 1, on its scale."""
+    low, high = float(parameter.low), float(parameter.high)
+    if parameter.log:
+        values, low, high = np.log(values), math.log(low), math.log(high)
+    return np.asarray((values - low) / (high - low)) if high > low else np.full(values.shape, 0.5)
+
+
+class AdditiveModel:
+    """Losses as a sum of what each parameter does: a parabola of numbers, a term for each choice.
+
+    Strategies try good values of all parameters together, so that what has no effect seems to
+    matter; a model of all of them tells the parameters apart. Losses are taken by their ranks, as
+    normal scores (Blom 1958): one trial that is far worse than all others does not decide.
+
+    Args:
+        space: The search space.
+        trials: With a metric.
+        losses: Of these trials, less is better.
+    """
+
+    def __init__(self, space: SearchSpace, trials: Sequence[Trial], losses: Numbers) -> None:
+        self._columns: Mapping[str, Numbers] = {
+            name: terms
+            for name in space
+            if space[name].cardinality != 1 and (terms := _terms(space, name, trials)).size
+        }
+        self._scores = norm.ppf((rankdata(losses) - 0.375) / (losses.size + 0.25))
+
+    def effect(self, name: str) -> PartialEffect | None:
+        """What a numeric parameter does; None where there are too few trials to tell."""
+        own = self._columns.get(name)
+        if own is None:
+            return None
+        ones = np.ones((self._scores.size, 1))
+        others = [terms for other, terms in self._columns.items() if other != name]
+        reduced = np.hstack([ones, *others])
+        full = np.hstack([reduced, own])
+        rank, rank_without = np.linalg.matrix_rank(full), np.linalg.matrix_rank(reduced)
+        left, terms = self._scores.size - rank, rank - rank_without
+        if left < _FEWEST_LEFT or terms == 0:
+            return None
+        without, _ = self._fit(reduced)
+        rest, weights = self._fit(full)
+        ratio = (without - rest) / terms / max(rest / left, 1e-12)
+        unit = np.linspace(0.0, 1.0, 21)
+        curve = np.stack([unit, unit**2], axis=1) @ weights[-own.shape[1] :][:2]
+        least = float(curve.min()) + 1e-9
+        return PartialEffect(
+            float(f_distribution.sf(ratio, terms, left)),
+            bool(curve[0] <= least),
+            bool(curve[-1] <= least),
+        )
+
+    def _fit(self, columns: Numbers) -> tuple[float, Numbers]:
+        weights, *_ = np.linalg.lstsq(columns, self._scores, rcond=None)
+        return float(((self._scores - columns @ weights) ** 2).sum()), weights
+
+
+def _terms(space: SearchSpace, name: str, trials: Sequence[Trial]) -> Numbers:
+    """The columns of a parameter: of a conditional one also whether it is active."""
+    parameter = space[name]
+    is_active = np.array([name in trial.params for trial in trials])
+    if not is_active.any():
+        return np.empty((len(trials), 0))
+    active = [trial.params[name] for trial in trials if name in trial.params]
+    if isinstance(parameter, Categorical):
+        places = np.full(len(trials), -1)
+        places[is_active] = [parameter.index_of(value) for value in active]
+        seen = np.unique(places)
+        return np.asarray(places[:, np.newaxis] == seen[1:], dtype=np.float64)
+    unit = np.full(len(trials), 0.5)
+    unit[is_active] = unit_values(parameter, np.array(active, dtype=np.float64))
+    columns = [unit, unit**2]
+    if not is_active.all():
+        columns.append(is_active.astype(np.float64))
+    return np.stack(columns, axis=1)

@@ -1,0 +1,95 @@
+"""What the trials of a stored study say: which parameters matter, and what is wrong with it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from prefect_tuner.errors import InvalidConfiguration
+from prefect_tuner.flows.analysis.doctor import diagnose
+from prefect_tuner.flows.analysis.finding import Finding
+from prefect_tuner.flows.analysis.importance import importance
+from prefect_tuner.flows.ledger.counted_trials import counted_trials
+from prefect_tuner.flows.ledger.study_state import StudyState
+from prefect_tuner.printable_text import printable_line
+from prefect_tuner.search_space.space import SearchSpace
+from prefect_tuner.trial import Outcome
+
+FEWEST_TRIALS = 10
+"""Trials with a metric from which on importance is shown. Of fewer, not one in ten can be good."""
+
+
+def shown_importance(state: StudyState) -> dict[str, float]:
+    """The share of each parameter, the largest first; see `importance`.
+
+    Empty where the study has too few trials with a metric, or where they do not tell: with one
+    metric for all, or a space that this release cannot read.
+
+    Args:
+        state: What the ledger says.
+    """
+    trials = [trial for trial in counted_trials(state) if trial.metric is not None]
+    if len(trials) < FEWEST_TRIALS:
+        return {}
+    try:
+        space = SearchSpace(state.definition.space)
+    except InvalidConfiguration:
+        return {}
+    shares = importance(space, trials, state.definition.goal)
+    return shares if any(shares.values()) else {}
+
+
+def findings_in(state: StudyState) -> list[Finding]:
+    """What is wrong with a study; see `diagnose`.
+
+    Args:
+        state: What the ledger says.
+
+    Raises:
+        InvalidConfiguration: This release cannot read the study's space.
+    """
+    return diagnose(
+        SearchSpace(state.definition.space), state.definition.goal, counted_trials(state)
+    )
+
+
+def findings_document(state: StudyState, findings: Sequence[Finding]) -> dict[str, Any]:
+    """The same as JSON data, for programs."""
+    return {
+        "study": state.study,
+        "trials": _count(state),
+        "findings": [finding.to_json() for finding in findings],
+    }
+
+
+def findings_text(state: StudyState, findings: Sequence[Finding]) -> str:
+    """The same for people, in plain lines."""
+    return "\n".join(_lines(state, findings)) + "\n"
+
+
+def _lines(state: StudyState, findings: Sequence[Finding]) -> Iterator[str]:
+    name, count = printable_line(state.study), _count(state)
+    trials = f"{count} trial" if count == 1 else f"{count} trials"
+    if not findings:
+        yield f"Nothing is wrong with study {name!r}, as far as its {trials} tell"
+        if count < FEWEST_TRIALS:
+            yield f"Most checks need {FEWEST_TRIALS} trials"
+        return
+    for number, finding in enumerate(findings, start=1):
+        yield f"{number}. {_sentence(finding.sentence)} [{finding.check}]"
+        yield f"   {_sentence(finding.advice)}"
+        if finding.space:
+            described = json.dumps(finding.space[finding.parameter])
+            entry = printable_line(f"{json.dumps(finding.parameter)}: {described}")
+            yield f"   In the space: {entry}"
+
+
+def _sentence(text: str) -> str:
+    line = printable_line(text)
+    return f"{line[:1].upper()}{line[1:]}."
+
+
+def _count(state: StudyState) -> int:
+    """The trials that have ended by themselves."""
+    return sum(trial.outcome not in (None, Outcome.CANCELLED) for trial in counted_trials(state))
