@@ -89,9 +89,12 @@ def flow_run(flow_run_id: str) -> dict[str, Any]:
 
 
 def task_runs(flow_run_id: str) -> list[dict[str, Any]]:
-    """The task runs of a flow run that the server knows of by now."""
+    """The task runs of a flow run of which the server knows a state by now.
+
+    It has others for a moment, where what belongs to a task run has come before its first state.
+    """
     found = ask_server("task_runs/filter", flow_runs={"id": {"any_": [flow_run_id]}})
-    return list(found)
+    return [each for each in found if each["state"] is not None]
 
 
 def log_lines(flow_run_id: str) -> list[tuple[int, str]]:

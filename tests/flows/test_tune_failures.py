@@ -43,7 +43,7 @@ MISHAPS = {
     "vanish": ("crashed", "exited with code 4", "CRASHED"),
     "killed": ("crashed", "killed by SIGKILL", "CRASHED"),
     "memory": ("out_of_memory", "more than its limit of 200.0 MB", "FAILED"),
-    "hang": ("timed_out", "ran longer than its limit of 1 s", "FAILED"),
+    "hang": ("timed_out", "ran longer than its limit of 3 s", "FAILED"),
 }
 
 
