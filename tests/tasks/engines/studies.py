@@ -6,6 +6,8 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, ClassVar
 from uuid import UUID
@@ -39,7 +41,34 @@ from prefect_tuner.trial import TrialLimits
 from tests.polling import eventually
 from tests.tasks.engines.study_program import OBJECTIVE, tune_on
 
+ROOT = Path(__file__).parents[3]
+
 KINDS = ["completes", "raises first", "exits"]
+
+
+@contextmanager
+def study_running(
+    engine: str,
+    address: str,
+    folder: Path,
+    study: str,
+    *,
+    stdout: int | None = None,
+    stderr: int | None = None,
+) -> Iterator[subprocess.Popen[bytes]]:
+    """A program with a study of `study_program`, by its name, which is killed in the end."""
+    command = [sys.executable, "-m", "tests.tasks.engines.study_program"]
+    with subprocess.Popen(
+        [*command, engine, address, str(folder), study],
+        cwd=ROOT,
+        stdin=subprocess.DEVNULL,
+        stdout=stdout,
+        stderr=stderr,
+    ) as program:
+        try:
+            yield program
+        finally:
+            program.kill()
 
 
 def quadratic(params: dict[str, Any]) -> float:
@@ -135,15 +164,11 @@ class StudiesOnEngine:
     def test_trials_end_with_the_program_that_tunes(
         self, tmp_path: Path, number: signal.Signals, seconds: float
     ) -> None:
-        command = [sys.executable, "-m", "tests.tasks.engines.study_program"]
-        with subprocess.Popen([*command, self.name, self.address, str(tmp_path)]) as program:
-            try:
-                noted_by(tmp_path / "notes", 2)
-                program.send_signal(number)
-                eventually(lambda: assert_gone(tmp_path / "notes"), timeout=seconds)
-                program.wait(90)
-            finally:
-                program.kill()
+        with study_running(self.name, self.address, tmp_path, "hanging_study") as program:
+            noted_by(tmp_path / "notes", 2)
+            program.send_signal(number)
+            eventually(lambda: assert_gone(tmp_path / "notes"), timeout=seconds)
+            program.wait(90)
 
 
 class WorkersAreLost(EngineConformance):

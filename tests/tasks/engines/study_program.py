@@ -1,4 +1,4 @@
-"""A program that tunes on an engine, to be killed by a test: `... ENGINE ADDRESS FOLDER`."""
+"""A program that tunes on an engine, to be killed by a test: `... ENGINE ADDRESS FOLDER STUDY`."""
 
 from __future__ import annotations
 
@@ -84,5 +84,5 @@ def waiting_study(engine: str, address: str, folder: Path, max_trials: int = 4) 
 if __name__ == "__main__":
     from tests.tasks.engines import study_program  # Not `__main__`: trials import it by name.
 
-    study = getattr(study_program, sys.argv[4] if len(sys.argv) > 4 else "hanging_study")
+    study = getattr(study_program, sys.argv[4])
     print(study(sys.argv[1], sys.argv[2], Path(sys.argv[3])).digest)  # noqa: T201

@@ -6,9 +6,8 @@ import logging
 import os
 import signal
 import subprocess
-import sys
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, ClassVar
 from uuid import UUID
@@ -47,8 +46,14 @@ from prefect_tuner.testing.engine_conformance import (
 from prefect_tuner.trial import TrialLimits
 from tests.polling import eventually
 from tests.tasks.engines import study_program
-from tests.tasks.engines.studies import StudiesOnEngine, WorkersAreLost, logs_its_runs, worker_of
-from tests.tasks.engines.trial_pool import ROOT, TrialPool, deploy, trial_pool
+from tests.tasks.engines.studies import (
+    StudiesOnEngine,
+    WorkersAreLost,
+    logs_its_runs,
+    study_running,
+    worker_of,
+)
+from tests.tasks.engines.trial_pool import TrialPool, deploy, trial_pool
 
 pytestmark = [
     pytest.mark.usefixtures("prefect_server"),
@@ -203,17 +208,9 @@ class TestStudiesOnADeployment(StudiesOnEngine):
             client.set_flow_run_state(state.runs[-1].flow_run_id, Cancelling())
         eventually(lambda: assert_gone(tmp_path / "notes"), timeout=30.0)
 
-    @contextmanager
-    def _program(self, folder: Path) -> Iterator[subprocess.Popen[bytes]]:
-        module = "tests.tasks.engines.study_program"
-        command = [sys.executable, "-m", module, self.name, self.address, str(folder)]
-        with subprocess.Popen(
-            [*command, "waiting_study"], stdout=subprocess.PIPE, cwd=ROOT, stdin=subprocess.DEVNULL
-        ) as program:
-            try:
-                yield program
-            finally:
-                program.kill()
+    def _program(self, folder: Path) -> AbstractContextManager[subprocess.Popen[bytes]]:
+        pipe = subprocess.PIPE
+        return study_running(self.name, self.address, folder, "waiting_study", stdout=pipe)
 
 
 def assert_gone_one_of(pids: list[int]) -> None:

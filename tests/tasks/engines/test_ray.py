@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -21,7 +20,7 @@ from prefect_tuner.testing.engine_conformance import assert_gone, noted_by
 from tests.polling import eventually
 from tests.tasks.engines import study_program
 from tests.tasks.engines.ray_cluster import RayCluster
-from tests.tasks.engines.studies import StudiesOnEngine, WorkersAreLost
+from tests.tasks.engines.studies import StudiesOnEngine, WorkersAreLost, study_running
 
 pytestmark = [
     pytest.mark.usefixtures("prefect_server"),
@@ -58,13 +57,10 @@ class TestRay(OnRay, WorkersAreLost, StudiesOnEngine):
         self, tmp_path: Path
     ) -> None:
         notes = tmp_path / "notes"
-        command = [sys.executable, "-m", "tests.tasks.engines.study_program", "ray"]
         with RayCluster() as alone:
             # Ray ends a process that has lost its head: not this one.
-            with subprocess.Popen(
-                [*command, alone.address, str(tmp_path), "waiting_study"],
-                stderr=subprocess.PIPE,
-                stdin=subprocess.DEVNULL,
+            with study_running(
+                "ray", alone.address, tmp_path, "waiting_study", stderr=subprocess.PIPE
             ) as program:
                 (tmp_path / "go-0").touch()
                 noted_by(notes, 3)

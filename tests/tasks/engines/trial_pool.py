@@ -26,8 +26,6 @@ from tests.deployments.programs import OF_WORKERS
 from tests.marked_processes import MarkedProcesses
 from tests.polling import eventually
 
-ROOT = Path(__file__).parents[3]
-
 
 class TrialPool:
     """Attributes:
