@@ -55,7 +55,7 @@ MAY_IMPORT = {
         "tasks tasks.flow_runs tasks.objectives tasks.processes tasks.task_runs tasks.workers"
     ),
     "flows.study": "search_space strategies",
-    "flows.analysis": "search_space flows.study",
+    "flows.analysis": "search_space strategies.encoding flows.study",
     "flows.storage": "tasks.process_table",
     "flows.ledger": "search_space strategies flows.storage flows.study",
     "flows.reports": "search_space strategies strategies.optuna_bridge flows.analysis flows.ledger "

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from prefect_tuner.flows.analysis.changed_range import Side
-from prefect_tuner.flows.analysis.partial_effect import AdditiveModel, unit_values
+from prefect_tuner.flows.analysis.numeric_scale import unit_values
+from prefect_tuner.flows.analysis.partial_effect import AdditiveModel
 from prefect_tuner.goal import Goal
 from prefect_tuner.search_space.categorical import Categorical
 from prefect_tuner.search_space.numeric import Float, Int
@@ -47,8 +48,7 @@ def bounds_of_best(
     done = [trial for trial in trials if trial.metric is not None]
     if len(done) < FEWEST_TRIALS:
         return []
-    losses = np.array([trial.metric for trial in done], dtype=np.float64)
-    losses = -losses if goal.direction == "maximize" else losses
+    losses = np.array([goal.loss(trial.metric) for trial in done if trial.metric is not None])
     model = AdditiveModel(space, done, losses)
     numeric = {n: each for n, each in space.items() if not isinstance(each, Categorical)}
     found: list[tuple[str, Side, int]] = []

@@ -61,9 +61,13 @@ def diagnose(space: SearchSpace, goal: Goal, trials: Sequence[Trial]) -> list[Fi
         assert finding.check == "constant_metric"
         ```
     """
-    ended = [trial for trial in trials if trial.outcome not in (None, Outcome.CANCELLED)]
-    case = _Case(space, goal, ended)
+    case = _Case(space, goal, ended_trials(trials))
     return [finding for check in _CHECKS for finding in check(case)]
+
+
+def ended_trials(trials: Sequence[Trial]) -> list[Trial]:
+    """Those that have ended by themselves, which alone tell something."""
+    return [trial for trial in trials if trial.outcome not in (None, Outcome.CANCELLED)]
 
 
 @dataclass(frozen=True)

@@ -6,12 +6,12 @@ import math
 from collections.abc import Iterable
 
 import numpy as np
-import numpy.typing as npt
 
 from prefect_tuner.flows.analysis.parzen_grid import cells_of, density
 from prefect_tuner.goal import Goal
 from prefect_tuner.search_space.parameters import Parameter
 from prefect_tuner.search_space.space import SearchSpace
+from prefect_tuner.strategies.encoding.array_types import BoolArray, FloatArray
 from prefect_tuner.trial import Trial
 
 GOOD = 0.1
@@ -68,7 +68,8 @@ def importance(
     done = [trial for trial in trials if trial.metric is not None]
     if len(done) < 2:
         return {}
-    is_good = _best(np.array([trial.metric for trial in done]), goal, good)
+    losses = np.array([goal.loss(trial.metric) for trial in done if trial.metric is not None])
+    is_good = _best(losses, good)
     found = {
         name: _unscaled(name, parameter, done, is_good)
         for name, parameter in space.items()
@@ -79,16 +80,13 @@ def importance(
     return {name: scale * value for name, value in sorted(found.items(), key=lambda pair: -pair[1])}
 
 
-def _best(metrics: npt.NDArray[np.float64], goal: Goal, share: float) -> npt.NDArray[np.bool_]:
-    """Which metrics are among the best share; ties with the last of them are as well."""
-    losses = -metrics if goal.direction == "maximize" else metrics
+def _best(losses: FloatArray, share: float) -> BoolArray:
+    """Which losses are among the best share; ties with the last of them are as well."""
     last = math.ceil(share * losses.size) - 1
     return np.asarray(losses <= np.partition(losses, last)[last])
 
 
-def _unscaled(
-    name: str, parameter: Parameter, done: list[Trial], is_good: npt.NDArray[np.bool_]
-) -> float:
+def _unscaled(name: str, parameter: Parameter, done: list[Trial], is_good: BoolArray) -> float:
     """The importance of one parameter, but for a factor that all have."""
     is_active = np.array([name in trial.params for trial in done])
     good_here = is_good[is_active]

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 from scipy.stats import f as f_distribution
 from scipy.stats import norm, rankdata
 
+from prefect_tuner.flows.analysis.numeric_scale import unit_values
 from prefect_tuner.search_space.categorical import Categorical
-from prefect_tuner.search_space.numeric import Float, Int
 from prefect_tuner.search_space.space import SearchSpace
+from prefect_tuner.strategies.encoding.array_types import FloatArray
 from prefect_tuner.trial import Trial
-
-Numbers = npt.NDArray[np.float64]
 
 _FEWEST_LEFT = 5
 """Trials more than the model has terms."""
@@ -37,14 +34,6 @@ class PartialEffect:
     is_least_at_high: bool
 
 
-def unit_values(parameter: Float | Int, values: Numbers) -> Numbers:
-    """Where values lie between the ends of their parameter, from 0 to 1, on its scale."""
-    low, high = float(parameter.low), float(parameter.high)
-    if parameter.log:
-        values, low, high = np.log(values), math.log(low), math.log(high)
-    return np.asarray((values - low) / (high - low)) if high > low else np.full(values.shape, 0.5)
-
-
 class AdditiveModel:
     """Losses as a sum of what each parameter does: a parabola of numbers, a term for each choice.
 
@@ -58,8 +47,8 @@ class AdditiveModel:
         losses: Of these trials, less is better.
     """
 
-    def __init__(self, space: SearchSpace, trials: Sequence[Trial], losses: Numbers) -> None:
-        self._columns: Mapping[str, Numbers] = {
+    def __init__(self, space: SearchSpace, trials: Sequence[Trial], losses: FloatArray) -> None:
+        self._columns: Mapping[str, FloatArray] = {
             name: terms
             for name in space
             if space[name].cardinality != 1 and (terms := _terms(space, name, trials)).size
@@ -75,12 +64,11 @@ class AdditiveModel:
         others = [terms for other, terms in self._columns.items() if other != name]
         reduced = np.hstack([ones, *others])
         full = np.hstack([reduced, own])
-        rank, rank_without = np.linalg.matrix_rank(full), np.linalg.matrix_rank(reduced)
+        without, _, rank_without = self._fit(reduced)
+        rest, weights, rank = self._fit(full)
         left, terms = self._scores.size - rank, rank - rank_without
         if left < _FEWEST_LEFT or terms == 0:
             return None
-        without, _ = self._fit(reduced)
-        rest, weights = self._fit(full)
         ratio = (without - rest) / terms / max(rest / left, 1e-12)
         unit = np.linspace(0.0, 1.0, 21)
         curve = np.stack([unit, unit**2], axis=1) @ weights[-own.shape[1] :][:2]
@@ -91,12 +79,13 @@ class AdditiveModel:
             bool(curve[-1] <= least),
         )
 
-    def _fit(self, columns: Numbers) -> tuple[float, Numbers]:
-        weights, *_ = np.linalg.lstsq(columns, self._scores, rcond=None)
-        return float(((self._scores - columns @ weights) ** 2).sum()), weights
+    def _fit(self, columns: FloatArray) -> tuple[float, FloatArray, int]:
+        """The sum of squares that is left, the weights of the columns, and their rank."""
+        weights, _, rank, _ = np.linalg.lstsq(columns, self._scores, rcond=None)
+        return float(((self._scores - columns @ weights) ** 2).sum()), weights, int(rank)
 
 
-def _terms(space: SearchSpace, name: str, trials: Sequence[Trial]) -> Numbers:
+def _terms(space: SearchSpace, name: str, trials: Sequence[Trial]) -> FloatArray:
     """The columns of a parameter: of a conditional one also whether it is active."""
     parameter = space[name]
     is_active = np.array([name in trial.params for trial in trials])

@@ -3,22 +3,16 @@
 from __future__ import annotations
 
 import math
-from typing import TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 from scipy.special import ndtr
 
+from prefect_tuner.flows.analysis.numeric_scale import on_scale
 from prefect_tuner.hyper_value import HyperValue
 from prefect_tuner.search_space.categorical import Categorical
 from prefect_tuner.search_space.numeric import Int
 from prefect_tuner.search_space.parameters import Parameter
-
-Cells: TypeAlias = npt.NDArray[np.intp]
-"""For each value the place on the grid in which it lies."""
-
-Density: TypeAlias = npt.NDArray[np.float64]
-"""A probability for each place on the grid; they sum to one."""
+from prefect_tuner.strategies.encoding.array_types import FloatArray, IntArray
 
 MOST_PLACES = 50
 """On the grid of a numeric parameter."""
@@ -39,21 +33,18 @@ def places(parameter: Parameter) -> int:
     return min(parameter.cardinality or MOST_PLACES, MOST_PLACES)
 
 
-def cells_of(parameter: Parameter, values: list[HyperValue]) -> Cells:
+def cells_of(parameter: Parameter, values: list[HyperValue]) -> IntArray:
     """The place of each value, on a grid that is even on the parameter's scale."""
     if isinstance(parameter, Categorical):
         return np.array([parameter.index_of(value) for value in values], dtype=np.intp)
-    numbers = np.array(values, dtype=np.float64)
-    low, high = float(parameter.low), float(parameter.high)
-    if parameter.log:
-        numbers, low, high = np.log(numbers), math.log(low), math.log(high)
+    numbers, low, high = on_scale(parameter, np.array(values, dtype=np.float64))
     last = places(parameter) - 1
     nearest = np.ceil((numbers - low) / ((high - low) / last) - 0.5)  # Midway, the lower one.
     return np.clip(nearest, 0, last).astype(np.intp)
 
 
-def density(parameter: Parameter, cells: Cells) -> Density:
-    """Where a parameter's values lie: a kernel at each, and a wide one for the domain.
+def density(parameter: Parameter, cells: IntArray) -> FloatArray:
+    """The probability of each place on the grid: a kernel at each value, and a wide one.
 
     Source: Watanabe, Bansal, Hutter, "PED-ANOVA: Efficiently Quantifying Hyperparameter Importance
     in Arbitrary Subspaces" (IJCAI 2023, arXiv 2304.10255). The kernels lie on a grid, and are as
@@ -71,14 +62,14 @@ def density(parameter: Parameter, cells: Cells) -> Density:
     return np.asarray(weights @ _number_kernels(seen.astype(np.float64), counts[seen], counts.size))
 
 
-def _choice_kernels(seen: Cells, count: int) -> Density:
+def _choice_kernels(seen: IntArray, count: int) -> FloatArray:
     """For each choice that was seen, and for the domain, a probability of each choice."""
     kernels = np.full((seen.size + 1, count), _PRIOR_WEIGHT / (seen.size + 1))
     kernels[np.arange(seen.size), seen] += 1.0
     return np.asarray(kernels / kernels.sum(axis=1, keepdims=True))
 
 
-def _number_kernels(seen: Density, counts: Density, count: int) -> Density:
+def _number_kernels(seen: FloatArray, counts: FloatArray, count: int) -> FloatArray:
     """The same for the places of a numeric parameter: normal, cut off at the ends."""
     middles = np.append(seen, (count - 1) / 2)[:, np.newaxis]
     widths = np.append(np.full(seen.size, _bandwidth(seen, counts)), count)[:, np.newaxis]
@@ -86,7 +77,7 @@ def _number_kernels(seen: Density, counts: Density, count: int) -> Density:
     return np.asarray(np.diff(edges) / (edges[:, -1:] - edges[:, :1]))
 
 
-def _bandwidth(seen: Density, counts: Density) -> float:
+def _bandwidth(seen: FloatArray, counts: FloatArray) -> float:
     """Scott's rule (1992), with the quartiles where they lie closer than the standard deviation."""
     total, cumulated = float(counts.sum()), np.cumsum(counts)
     mean = seen @ counts / total

@@ -9,16 +9,14 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from scipy.stats import hypergeom
 
 from prefect_tuner.flows.analysis.changed_range import limited, without_choice
 from prefect_tuner.hyper_value import HyperValue
 from prefect_tuner.search_space.categorical import Categorical
 from prefect_tuner.search_space.space import SearchSpace
+from prefect_tuner.strategies.encoding.array_types import BoolArray
 from prefect_tuner.trial import Trial
-
-Flags = npt.NDArray[np.bool_]
 
 _BY_CHANCE = 5e-3
 """How probable it may be, at the most, that trials lie so by chance, all regions together."""
@@ -50,11 +48,11 @@ class Region:
 
     parameter: str
     text: str
-    inside: Flags
+    inside: BoolArray
     rest: Callable[[], dict[str, Any]]
 
 
-def region_of(space: SearchSpace, trials: Sequence[Trial], flags: Flags) -> Region | None:
+def region_of(space: SearchSpace, trials: Sequence[Trial], flags: BoolArray) -> Region | None:
     """Where the flagged trials are, if they are at one place: most of its trials, few elsewhere.
 
     All choices and all ends of ranges are tried, by Fisher's exact test, with Bonferroni's
@@ -105,7 +103,7 @@ def _regions(space: SearchSpace, trials: Sequence[Trial]) -> Iterator[Region]:
 
 
 def _sides(
-    space: SearchSpace, name: str, values: Sequence[HyperValue | None], is_active: Flags
+    space: SearchSpace, name: str, values: Sequence[HyperValue | None], is_active: BoolArray
 ) -> Iterator[Region]:
     """What lies above, and what lies below, each of a numeric parameter's values."""
     numbers = np.array([np.nan if value is None else value for value in values], dtype=np.float64)

@@ -7,23 +7,21 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from prefect_tuner.errors import InvalidConfiguration
-from prefect_tuner.flows.analysis.doctor import diagnose
+from prefect_tuner.flows.analysis.bound import FEWEST_TRIALS
+from prefect_tuner.flows.analysis.doctor import diagnose, ended_trials
 from prefect_tuner.flows.analysis.finding import Finding
 from prefect_tuner.flows.analysis.importance import importance
 from prefect_tuner.flows.ledger.counted_trials import counted_trials
 from prefect_tuner.flows.ledger.study_state import StudyState
 from prefect_tuner.printable_text import printable_line
 from prefect_tuner.search_space.space import SearchSpace
-from prefect_tuner.trial import Outcome
-
-FEWEST_TRIALS = 10
-"""Trials with a metric from which on importance is shown. Of fewer, not one in ten can be good."""
 
 
 def shown_importance(state: StudyState) -> dict[str, float]:
     """The share of each parameter, the largest first; see `importance`.
 
-    Empty where the study has too few trials with a metric, or where they do not tell: with one
+    Empty where the study has too few trials with a metric (of fewer than ten, not one in ten can be
+    good), or where they do not tell: with one
     metric for all, or a space that this release cannot read.
 
     Args:
@@ -91,5 +89,4 @@ def _sentence(text: str) -> str:
 
 
 def _count(state: StudyState) -> int:
-    """The trials that have ended by themselves."""
-    return sum(trial.outcome not in (None, Outcome.CANCELLED) for trial in counted_trials(state))
+    return len(ended_trials(counted_trials(state)))

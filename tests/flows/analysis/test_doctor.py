@@ -76,9 +76,10 @@ def told(
 def found(
     trials: list[Trial], space: SearchSpace = SPACE, direction: Direction = "minimize"
 ) -> dict[str, Finding]:
-    findings = {each.check: each for each in diagnose(space, Goal(direction), trials)}
-    assert len(findings) == len(diagnose(space, Goal(direction), trials))
-    return findings
+    findings = diagnose(space, Goal(direction), trials)
+    by_check = {each.check: each for each in findings}
+    assert len(by_check) == len(findings)
+    return by_check
 
 
 def healthy() -> Iterator[tuple[str, Callable[[Params], float | str], SearchSpace]]:
