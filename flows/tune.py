@@ -18,6 +18,7 @@ from prefect_tuner.flows.run.study_parameters import (
     ObserversParameter,
     OnCodeChange,
     OnConflict,
+    PreflightParameter,
     SeedParameter,
     SpaceParameter,
     StorageParameter,
@@ -53,6 +54,7 @@ def tune(
     on_code_change: OnCodeChange = "continue",
     engine: EngineParameter = DEFAULT_ENGINE,
     engine_options: EngineOptionsParameter = NO_OPTIONS,
+    preflight: PreflightParameter = False,
 ) -> TuningResult:
     """Find the parameters with the best metric.
 
@@ -91,6 +93,10 @@ def tune(
             this machine unless it is told otherwise. Any run of a study may choose another.
         engine_options: Options of the engine, such as {"address": "tcp://scheduler:8786"} for
             "dask". No secrets: they are kept in Prefect's database.
+        preflight: Try the middle of the space and two of its corners first, and the middle once
+            more with another seed. The log then says what a trial and the study will take, and
+            what to change; where all of them fail alike, the study ends with that. They count as
+            trials. A study that has begun has no preflight any more.
 
     Returns:
         The best parameters and their metric, all trials, and why the study stopped.

@@ -179,6 +179,14 @@ class Engine(ABC):
         """
 
     @property
+    def memory(self) -> int | None:
+        """Bytes of memory that trials have together where they run; None where that is not known.
+
+        Asked for after `prepare`.
+        """
+        return None
+
+    @property
     def most_in_flight(self) -> int:
         """How many attempts the study may start before one of them has arrived."""
         return self.study.launch.concurrency

@@ -52,7 +52,8 @@ MAY_IMPORT = {
     "tasks.flow_runs": "tasks tasks.workers",
     "tasks.task_runs": "tasks tasks.processes tasks.workers",
     "tasks.engines": (
-        "tasks tasks.flow_runs tasks.objectives tasks.processes tasks.task_runs tasks.workers"
+        "tasks tasks.flow_runs tasks.objectives tasks.process_table tasks.processes "
+        "tasks.task_runs tasks.workers"
     ),
     "flows.study": "search_space strategies",
     "flows.analysis": "search_space strategies.encoding flows.study",
@@ -60,14 +61,18 @@ MAY_IMPORT = {
     "flows.ledger": "search_space strategies flows.storage flows.study",
     "flows.reports": "search_space strategies strategies.optuna_bridge flows.analysis flows.ledger "
     "flows.study",
-    "flows.observers": "search_space strategies flows.reports flows.study",
+    "flows.preflight": "search_space strategies strategies.candidates flows.analysis flows.ledger "
+    "flows.reports flows.study",
+    "flows.observers": "search_space strategies flows.preflight flows.reports flows.study",
     "flows.run": "search_space strategies tasks tasks.source_code tasks.objectives tasks.processes "
     "tasks.workers tasks.engines "
-    "flows.ledger flows.observers flows.storage flows.study",
+    "flows.ledger flows.observers flows.preflight flows.storage flows.study",
     "flows": "strategies tasks tasks.engines tasks.objectives tasks.workers flows.observers "
     "flows.run flows.study",
+    "flows.listings": "strategies tasks.engines",
     "flows.commands": "strategies tasks.engines tasks.objectives tasks.processes flows "
-    "flows.ledger flows.observers flows.reports flows.run flows.storage flows.study",
+    "flows.ledger flows.listings flows.observers flows.preflight flows.reports flows.run "
+    "flows.storage flows.study",
     "testing": "search_space strategies tasks tasks.objectives tasks.processes tasks.workers "
     "flows.study",
 }
@@ -82,6 +87,7 @@ THIRD_PARTIES = {
     "flows.analysis": "numpy scipy",
     "flows.storage": "fsspec",
     "flows.ledger": "pydantic",
+    "flows.preflight": "numpy rich",
     "flows.reports": "numpy pandas pyarrow optuna rich sqlalchemy",
     "tasks.source_code": "cloudpickle",
     "tasks.objectives": "cloudpickle",

@@ -7,8 +7,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from prefect_tuner.flows.observers.observer import TuningObserver
+from prefect_tuner.flows.preflight.preflight_report import finding_line, preflight_lines
+from prefect_tuner.flows.preflight.preflight_verdict import judge_preflight
 from prefect_tuner.flows.study.tuning_events import (
     BestImproved,
+    PreflightEnded,
     StudyCompleted,
     StudyFailed,
     StudyStarted,
@@ -36,10 +39,12 @@ class LogObserver(TuningObserver):
     def __init__(self, logger: logging.Logger | logging.LoggerAdapter[Any]) -> None:
         self._logger = logger
         self._tells_all = True
+        self._study: StudyStarted | None = None
 
     def on_study_started(self, event: StudyStarted) -> None:
         """Say what is tuned and how."""
         config = event.config
+        self._study = event
         self._tells_all = config.trials_per_task == 1
         self._logger.info(
             "Study %r: %s %s over %s with strategy %r, up to %d trials, %d at a time",
@@ -92,6 +97,15 @@ class LogObserver(TuningObserver):
             "the first" if previous is None else f"before: {previous.metric!r}",
             trial.number,
         )
+
+    def on_preflight_ended(self, event: PreflightEnded) -> None:
+        """Say what the preflight has shown, and what speaks against the study."""
+        if self._study is None:
+            return
+        verdict = judge_preflight(event, self._study.config, self._study.space)
+        self._logger.info("Preflight: %s", " ".join(preflight_lines(verdict)))
+        for finding in verdict.findings:
+            self._logger.warning("Preflight: %s", finding_line(finding))
 
     def on_completed(self, event: StudyCompleted) -> None:
         """Say how it ended."""

@@ -13,6 +13,7 @@ from typing import Any, Self
 
 from prefect_tuner.flows.study.tuning_events import (
     BestImproved,
+    PreflightEnded,
     StudyCompleted,
     StudyFailed,
     StudyStarted,
@@ -62,6 +63,9 @@ class TuningObserver:
     def on_best_improved(self, event: BestImproved) -> None:
         """A trial is better than all before."""
 
+    def on_preflight_ended(self, event: PreflightEnded) -> None:
+        """The trials of the preflight have ended."""
+
     def on_completed(self, event: StudyCompleted) -> None:
         """The study is complete."""
 
@@ -81,6 +85,8 @@ class TuningObserver:
                 self.on_trial_failed(event)
             case BestImproved():
                 self.on_best_improved(event)
+            case PreflightEnded():
+                self.on_preflight_ended(event)
             case StudyCompleted():
                 self.on_completed(event)
             case StudyFailed():

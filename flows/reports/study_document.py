@@ -99,6 +99,7 @@ def _trial(trial: Trial, state: StudyState) -> dict[str, Any]:
         "metric": trial.metric,
         "extra": dict(trial.extra),
         "duration": trial.duration,
+        "memory": trial.memory,
         "attempts": trial.attempts,
         "message": trial.message,
         "proposer": trial.proposer,

@@ -8,7 +8,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
+from prefect.events.worker import EventsWorker
 from prefect.exceptions import Pause, TerminationSignal
+from prefect.logging.handlers import APILogWorker
+
+DELIVERY_TIMEOUT = 5.0
+"""Seconds for the last log lines and events of a process that is being terminated."""
 
 
 class Cancellation:
@@ -88,3 +93,21 @@ def describe_error(error: BaseException) -> str:
         case CancelledError():
             return "cancelled by what runs it, such as the time limit of a flow"
     return str(error) or type(error).__name__
+
+
+@contextmanager
+def delivered_when_terminated() -> Iterator[None]:
+    """Have the last log lines and events sent: after SIGTERM, Prefect ends the process at once."""
+    try:
+        yield
+    except TerminationSignal:
+
+        def send() -> None:
+            APILogWorker.drain_all(timeout=DELIVERY_TIMEOUT)
+            EventsWorker.drain_all(timeout=DELIVERY_TIMEOUT)
+
+        # In a thread that has no event loop: in others, Prefect hands back a coroutine.
+        thread = threading.Thread(target=send, name="tuning-delivery", daemon=True)
+        thread.start()
+        thread.join(DELIVERY_TIMEOUT)
+        raise

@@ -13,6 +13,7 @@ from prefect_tuner.errors import InvalidConfiguration
 from prefect_tuner.flows.ledger.initial_trials import parse_initial_trials, split_sources
 from prefect_tuner.flows.ledger.ledger_records import InitialTrial, StudyDefinition
 from prefect_tuner.flows.observers.observer import TuningObserver
+from prefect_tuner.flows.preflight.preflight_run import Preflight
 from prefect_tuner.flows.run.plug_in_parameters import NO_OPTIONS
 from prefect_tuner.flows.run.study_parameters import (
     DEFAULT_CONFIG,
@@ -61,6 +62,7 @@ class StudyPlan:
         spec: The strategy and its options as they were given.
         engine: The name of the engine that runs the trials.
         parsed_engine: Its class, and its options, validated.
+        preflight: Whether the run makes a preflight, and whether it makes anything else.
     """
 
     given: Mapping[str, Any]
@@ -80,6 +82,7 @@ class StudyPlan:
     spec: StrategySpec
     engine: str
     parsed_engine: tuple[type[Engine], EngineOptions]
+    preflight: Preflight
 
     @property
     def engine_options(self) -> dict[str, Any]:
@@ -219,6 +222,7 @@ def _plan(
         spec=spec,
         engine=parameters.engine,
         parsed_engine=engine,
+        preflight="first" if parameters.preflight else "none",
     )
 
 

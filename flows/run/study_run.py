@@ -3,32 +3,31 @@
 from __future__ import annotations
 
 import logging
-import threading
+import time
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterParentTaskRunId
 from prefect.client.schemas.sorting import FlowRunSort
 from prefect.context import FlowRunContext
-from prefect.events.worker import EventsWorker
-from prefect.exceptions import TerminationSignal
 from prefect.logging import get_run_logger
-from prefect.logging.handlers import APILogWorker
 from prefect.logging.loggers import LoggingAdapter
 from prefect.runtime import flow_run
 
-from prefect_tuner.errors import EngineError, TrainingError
-from prefect_tuner.flows.ledger.counted_trials import recorded_result
+from prefect_tuner.errors import EngineError, StudyConflict, TrainingError
+from prefect_tuner.flows.ledger.counted_trials import recorded_result, result_so_far
 from prefect_tuner.flows.observers.artifact_observer import ArtifactObserver
 from prefect_tuner.flows.observers.event_observer import EventObserver
 from prefect_tuner.flows.observers.log_observer import LogObserver
 from prefect_tuner.flows.observers.observer import ObserverThreads
+from prefect_tuner.flows.preflight.preflight_run import PreflightRun, Preparation
 from prefect_tuner.flows.run.cancellation import (
     Cancellation,
     current_cancellation,
+    delivered_when_terminated,
     describe_error,
 )
 from prefect_tuner.flows.run.launch_settings import launch_settings
@@ -49,9 +48,6 @@ from prefect_tuner.tasks.engines.engine_choice import engine_for
 from prefect_tuner.tasks.objectives.objective import ObjectiveSpec, describe_objective
 from prefect_tuner.tasks.workers.trial_request import RetryPolicy
 from prefect_tuner.trial import Outcome, TrialLimits
-
-DELIVERY_TIMEOUT = 5.0
-"""Seconds for the last log lines and events of a process that is being terminated."""
 
 
 def run_study(plan: StudyPlan, name: str) -> TuningResult:
@@ -80,15 +76,17 @@ def run_study(plan: StudyPlan, name: str) -> TuningResult:
     outermost = str(flow_run.root_flow_run_id) if plan.fresh else ""
     before = [] if name else _runs_before()
     opened = open_study(plan, name, holder, claim_lost.cancel, outermost, before)
-    with opened.ledger, _delivered_when_terminated(), observing as observers:
+    with opened.ledger, delivered_when_terminated(), observing as observers:
         for level, note in opened.notes:
             logger.log(level, "%s", note)
         try:
+            preflight = PreflightRun(opened.recorded, plan.preflight, observers.notify)
             loop = TrialLoop(
                 study=opened.recorded,
                 config=plan.config,
                 budget=opened.plan.budget,
                 notify=observers.notify,
+                preflight=preflight,
             )
             stopped_before = loop.resume()
             if stopped_before is not None:
@@ -96,11 +94,17 @@ def run_study(plan: StudyPlan, name: str) -> TuningResult:
                 return _complete_before(opened, objective, loop, observers, stopped_before, logger)
             if opened.continuation:
                 logger.info("%s", opened.continuation)
+            _check_preflight(opened, preflight, logger)
             about = _engine_study(opened, objective, logger)
+            began = time.monotonic()
             with engine_for(about, plan.parsed_engine) as engine:
                 cancellation.tell(engine.stop)
-                for level, note in engine.prepare():
+                notes = engine.prepare()
+                seconds = time.monotonic() - began
+                for level, note in notes:
                     logger.log(level, "%s", note)
+                told = [note for _, note in notes]
+                preflight.preparation = Preparation(seconds, told, engine.memory)
                 opened.recorded.begin()
                 cancellation.tell(loop.interrupt)
                 claim_lost.tell(loop.interrupt)
@@ -110,6 +114,25 @@ def run_study(plan: StudyPlan, name: str) -> TuningResult:
         finally:
             # Observers may take their time to hear the rest: nobody has to wait for them.
             opened.ledger.close()
+
+
+def _check_preflight(
+    opened: OpenStudy, preflight: PreflightRun, logger: logging.Logger | LoggingAdapter
+) -> None:
+    """Say where a preflight is not made.
+
+    Raises:
+        StudyConflict: It is all that was asked for.
+    """
+    if opened.plan.preflight == "none" or preflight.can_be_made:
+        return
+    begun = f"study {opened.name!r} has begun already"
+    if opened.plan.preflight == "only":
+        raise StudyConflict(
+            f"{begun}, and a preflight comes before. `prefect-tuner show` and `doctor` say what "
+            "its trials tell; for a preflight, give the study another name"
+        )
+    logger.info("There is no preflight: %s", begun)
 
 
 def _stop_what_goes_on(
@@ -199,24 +222,6 @@ def _engine_study(
     )
 
 
-@contextmanager
-def _delivered_when_terminated() -> Iterator[None]:
-    """Have the last log lines and events sent: after SIGTERM, Prefect ends the process at once."""
-    try:
-        yield
-    except TerminationSignal:
-
-        def send() -> None:
-            APILogWorker.drain_all(timeout=DELIVERY_TIMEOUT)
-            EventsWorker.drain_all(timeout=DELIVERY_TIMEOUT)
-
-        # In a thread that has no event loop: in others, Prefect hands back a coroutine.
-        thread = threading.Thread(target=send, name="tuning-delivery", daemon=True)
-        thread.start()
-        thread.join(DELIVERY_TIMEOUT)
-        raise
-
-
 def _observed_run(
     opened: OpenStudy,
     objective: ObjectiveSpec,
@@ -254,11 +259,16 @@ def _observed_run(
 
 
 def _completed(opened: OpenStudy, reason: StopReason) -> TuningResult:
-    """Write down that a study is complete, and what its ledger has as its result."""
+    """Write down that a study is complete, and what its ledger has as its result.
+
+    One of which the preflight alone was to be made is not, and its result is what there is so far.
+    """
     if opened.recorded.study.best_trial is None:
         raise TrainingError(_why_there_is_no_metric(opened.plan, reason))
-    opened.recorded.stop("completed", reason.value)
-    result = recorded_result(opened.recorded.state)
+    is_complete = reason is not StopReason.PREFLIGHT
+    opened.recorded.stop("completed" if is_complete else "preflight", reason.value)
+    state = opened.recorded.state
+    result = recorded_result(state) if is_complete else result_so_far(state, reason)
     assert result is not None  # noqa: S101 - it was completed just now, and has a best trial
     return result
 

@@ -26,6 +26,8 @@ class Ending:
         traceback: Of the exception that the objective raised, if it did; the stacks of its threads
             when its time was over. It is for the log alone.
         attempts: How many times the objective was started, this time included.
+        memory: The most bytes of memory that the trial's processes had at a time, beyond what was
+            there before the objective was called; None where that is not known.
 
     Example:
         ```python
@@ -44,6 +46,7 @@ class Ending:
     duration: float | None = None
     traceback: str = field(default="", repr=False)
     attempts: int = 1
+    memory: int | None = None
 
     def of(self, trial: Trial) -> Trial:
         """A trial with this end, apart from the traceback."""
@@ -55,6 +58,7 @@ class Ending:
             duration=self.duration,
             attempts=self.attempts,
             message=self.message,
+            memory=self.memory,
         )
 
     def to_json(self) -> dict[str, Any]:
@@ -72,6 +76,7 @@ class Ending:
             duration=data["duration"],
             traceback=printable(data["traceback"]),
             attempts=data["attempts"],
+            memory=data.get("memory"),
         )
 
 

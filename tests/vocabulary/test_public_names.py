@@ -20,6 +20,7 @@ NAMES = [
     "ObjectiveNotFound",
     "Outcome",
     "Params",
+    "PreflightEnded",
     "ProgressObserver",
     "SearchSpace",
     "SearchStrategy",
@@ -65,6 +66,7 @@ PARAMETERS = [
     "on_code_change",
     "engine",
     "engine_options",
+    "preflight",
 ]
 
 MEMBERS: dict[object, str] = {

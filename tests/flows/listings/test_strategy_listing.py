@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from prefect_tuner import History, Int, InvalidConfiguration, Params, SearchStrategy, make_strategy
-from prefect_tuner.flows.commands.option_listing import OptionDescription
-from prefect_tuner.flows.commands.strategy_listing import (
+from prefect_tuner.flows.listings.option_listing import OptionDescription
+from prefect_tuner.flows.listings.strategy_listing import (
     StrategyDescription,
     describe_strategies,
     strategy_listing,

@@ -77,7 +77,7 @@ def describe_options(model: type[BaseModel]) -> tuple[OptionDescription, ...]:
 
     Example:
         ```python
-        from prefect_tuner.flows.commands.option_listing import describe_options
+        from prefect_tuner.flows.listings.option_listing import describe_options
         from prefect_tuner.strategies.grid import GridSearch
 
         assert [option.name for option in describe_options(GridSearch.Options)] == [

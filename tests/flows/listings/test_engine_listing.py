@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 
 from prefect_tuner.flows.commands.command_line import main
-from prefect_tuner.flows.commands.engine_listing import (
+from prefect_tuner.flows.listings.engine_listing import (
     describe_engines,
     engine_listing,
 )
-from prefect_tuner.flows.commands.option_listing import PartDescription
+from prefect_tuner.flows.listings.option_listing import PartDescription
 from prefect_tuner.tasks.engines import engine_registry
 
 

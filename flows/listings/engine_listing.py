@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from prefect_tuner.errors import InvalidConfiguration
-from prefect_tuner.flows.commands.option_listing import (
+from prefect_tuner.flows.listings.option_listing import (
     PartDescription,
     describe_options,
     listing,
@@ -21,7 +21,7 @@ def describe_engines() -> list[PartDescription]:
 
     Example:
         ```python
-        from prefect_tuner.flows.commands.engine_listing import describe_engines
+        from prefect_tuner.flows.listings.engine_listing import describe_engines
 
         assert "local" in [engine.name for engine in describe_engines()]
         ```

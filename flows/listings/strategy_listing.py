@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from prefect_tuner.errors import InvalidConfiguration
-from prefect_tuner.flows.commands.option_listing import (
+from prefect_tuner.flows.listings.option_listing import (
     PartDescription,
     describe_options,
     listing,
@@ -43,7 +43,7 @@ def describe_strategies() -> list[StrategyDescription]:
 
     Example:
         ```python
-        from prefect_tuner.flows.commands.strategy_listing import describe_strategies
+        from prefect_tuner.flows.listings.strategy_listing import describe_strategies
 
         assert "random" in [strategy.name for strategy in describe_strategies()]
         ```
