@@ -179,6 +179,30 @@ def doctor(name: _Name, /, *, storage: _Storage = "", json: _Flag = False) -> in
 
 
 @app.command
+def report(
+    name: _Name,
+    /,
+    *,
+    output: Annotated[Path | None, Parameter(name=["--output", "-o"], show_default=False)] = None,
+    storage: _Storage = "",
+) -> int:
+    """Write a study's report: one HTML file with pictures, which needs nothing from elsewhere.
+
+    It has a verdict, the best parameters to copy, the best so far, how much each parameter matters
+    and what it does, when each trial ran, how trials ended, and what is wrong with the study. It
+    needs the extra `report`.
+
+    Args:
+        name: The study's name, or the name of its ledger's file without its ending.
+        output: The file, which is replaced where it is there; by default NAME-report.html.
+        storage: The folder or the URL of the ledgers; that of `tune` when it is left out.
+    """
+    from prefect_tuner.flows.commands.report_command import write_report
+
+    return _with_errors_told("", lambda: write_report(name, storage, output))
+
+
+@app.command
 def resume(
     name: _Name,
     /,
