@@ -57,11 +57,14 @@ MAY_IMPORT = {
     ),
     "flows.study": "search_space strategies",
     "flows.analysis": "search_space strategies.encoding flows.study",
+    "flows.pictures": "search_space strategies.encoding flows.analysis",
     "flows.storage": "tasks.process_table",
     "flows.ledger": "search_space strategies flows.storage flows.study",
     "flows.reports": "search_space strategies strategies.optuna_bridge flows.analysis flows.ledger "
     "flows.study",
     "flows.preflight": "search_space strategies strategies.candidates flows.analysis flows.ledger "
+    "flows.reports flows.study",
+    "flows.study_report": "search_space strategies flows.analysis flows.ledger flows.pictures "
     "flows.reports flows.study",
     "flows.observers": "search_space strategies flows.preflight flows.reports flows.study",
     "flows.run": "search_space strategies tasks tasks.source_code tasks.objectives tasks.processes "
@@ -72,7 +75,7 @@ MAY_IMPORT = {
     "flows.listings": "strategies tasks.engines",
     "flows.commands": "strategies tasks.engines tasks.objectives tasks.processes flows "
     "flows.ledger flows.listings flows.observers flows.preflight flows.reports flows.run "
-    "flows.storage flows.study",
+    "flows.storage flows.study flows.study_report",
     "testing": "search_space strategies tasks tasks.objectives tasks.processes tasks.workers "
     "flows.study",
 }
@@ -85,10 +88,13 @@ THIRD_PARTIES = {
     "strategies": "numpy pydantic scipy threadpoolctl cmaes optuna",
     "flows.study": "numpy pydantic pandas",
     "flows.analysis": "numpy scipy",
+    # An extra, imported when a picture is drawn.
+    "flows.pictures": "numpy matplotlib",
     "flows.storage": "fsspec",
     "flows.ledger": "pydantic",
     "flows.preflight": "numpy rich",
     "flows.reports": "numpy pandas pyarrow optuna rich sqlalchemy",
+    "flows.study_report": "numpy pydantic",
     "tasks.source_code": "cloudpickle",
     "tasks.objectives": "cloudpickle",
     "tasks.messages": "",

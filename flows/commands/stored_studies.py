@@ -56,6 +56,30 @@ def doctor(name: Name, /, *, storage: Storage = "", json: Flag = False) -> int:
 
 
 @app.command
+def report(
+    name: Name,
+    /,
+    *,
+    output: Annotated[Path | None, Parameter(name=["--output", "-o"], show_default=False)] = None,
+    storage: Storage = "",
+) -> int:
+    """Write a study's report: one HTML file with pictures, which needs nothing from elsewhere.
+
+    It has a verdict, the best parameters to copy, the best so far, how much each parameter matters
+    and what it does, when each trial ran, how trials ended, and what is wrong with the study. It
+    needs the extra `report`.
+
+    Args:
+        name: The study's name, or the name of its ledger's file without its ending.
+        output: The file, which is replaced where it is there; by default NAME-report.html.
+        storage: The folder or the URL of the ledgers; that of `tune` when it is left out.
+    """
+    from prefect_tuner.flows.commands.report_command import write_report
+
+    return with_errors_told("", lambda: write_report(name, storage, output))
+
+
+@app.command
 def export(
     name: Name,
     /,
