@@ -55,6 +55,7 @@ def resumption_parameters(
         ],
         "engine": last.engine if last and last.engine else DEFAULT_ENGINE,
         "engine_options": dict(last.engine_options) if last else {},
+        "preflight": bool(state.preflights),
     }
 
 

@@ -103,7 +103,8 @@ class LogObserver(TuningObserver):
         if self._study is None:
             return
         verdict = judge_preflight(event, self._study.config, self._study.space)
-        self._logger.info("Preflight: %s", " ".join(preflight_lines(verdict)))
+        told = " ".join(preflight_lines(verdict, with_notes=False))
+        self._logger.info("Preflight: %s", told)
         for finding in verdict.findings:
             self._logger.warning("Preflight: %s", finding_line(finding))
 

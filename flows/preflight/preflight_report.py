@@ -31,11 +31,12 @@ def preflight_page(study: str, verdict: PreflightVerdict) -> Group:
     return Group(*_parts(study, verdict))
 
 
-def preflight_lines(verdict: PreflightVerdict) -> Iterator[str]:
+def preflight_lines(verdict: PreflightVerdict, *, with_notes: bool = True) -> Iterator[str]:
     """What a preflight has shown, a sentence each: what a trial takes, the study, noise, import.
 
     Args:
         verdict: What it has shown.
+        with_notes: Whether to tell what the import has shown, which the log has told before.
 
     Example:
         ```python
@@ -60,7 +61,8 @@ def preflight_lines(verdict: PreflightVerdict) -> Iterator[str]:
     if circumstances.preparation is not None:
         ready = duration_text(circumstances.preparation)
         yield f"Trials could run after {ready}, with the import of the objective."
-    yield from map(_sentence, circumstances.notes)
+    if with_notes:
+        yield from map(_sentence, circumstances.notes)
 
 
 def finding_line(finding: Finding) -> str:

@@ -23,6 +23,7 @@ from prefect_tuner.flows.observers.artifact_observer import ArtifactObserver
 from prefect_tuner.flows.observers.event_observer import EventObserver
 from prefect_tuner.flows.observers.log_observer import LogObserver
 from prefect_tuner.flows.observers.observer import ObserverThreads
+from prefect_tuner.flows.observers.trial_artifact_observer import TrialArtifactObserver
 from prefect_tuner.flows.preflight.preflight_run import PreflightRun, Preparation
 from prefect_tuner.flows.run.cancellation import (
     Cancellation,
@@ -69,7 +70,7 @@ def run_study(plan: StudyPlan, name: str) -> TuningResult:
     logger = get_run_logger()
     objective = describe_objective(plan.objective, plan.study.space)
     cancellation = current_cancellation()
-    built_in = [LogObserver(logger), ArtifactObserver(), EventObserver()]
+    built_in = [LogObserver(logger), ArtifactObserver(), TrialArtifactObserver(), EventObserver()]
     observing = ObserverThreads([*built_in, *plan.observers], logger)
     claim_lost = Cancellation()
     holder = Holder.of_this_process(str(flow_run.name or ""), str(flow_run.id or ""))

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from prefect.exceptions import Pause
 
-from prefect_tuner.ending import Ending
+from prefect_tuner.ending import Ending, TrialRun
 from prefect_tuner.errors import (
     EngineError,
     LedgerError,
@@ -71,6 +71,7 @@ class TrialLoop:
         self._notify = notify
         self._preflight = preflight or PreflightRun(study, "none", notify)
         self._in_flight: dict[int, TrialRequest] = {}
+        self._runs: dict[int, TrialRun] = {}
         self._interrupted: str | None = None
         self._wake: Callable[[], None] = lambda: None
         self._exhausted = False
@@ -232,7 +233,8 @@ class TrialLoop:
 
     def _notify_of(self, told: Told) -> None:
         event = TrialCompleted if told.trial.outcome is Outcome.COMPLETED else TrialFailed
-        self._notify(event(told.trial, self.progress))
+        run = self._runs.pop(told.trial.number, TrialRun())
+        self._notify(event(told.trial, self.progress, run))
         if told.improved:
             self._notify(BestImproved(told.trial, told.previous, self.progress))
 
@@ -251,6 +253,7 @@ class TrialLoop:
             self._engine.start(request.again())
             return
         del self._in_flight[request.number]
+        self._runs[request.number] = arrival.run
         self._study.finish(request.number, ending)
         if arrival.pause is not None:
             raise arrival.pause

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Literal, TypeAlias
 
+from prefect_tuner.ending import TrialRun
 from prefect_tuner.errors import TuningCancelled
 from prefect_tuner.flows.study.tuner_config import TunerConfig
 from prefect_tuner.flows.study.tuning_result import TuningResult
@@ -107,21 +108,24 @@ class TrialStarted:
 
 @dataclass(frozen=True)
 class TrialCompleted:
-    """A trial has a metric."""
+    """A trial has a metric; `run` tells where Prefect has it."""
 
     trial: Trial
     progress: Progress
+    run: TrialRun = field(default_factory=TrialRun)
 
 
 @dataclass(frozen=True)
 class TrialFailed:
     """A trial ended without a metric: it failed, or was stopped with the study.
 
-    `trial.outcome` tells them apart: one that was stopped is `cancelled`, and is no failure.
+    `trial.outcome` tells them apart: one that was stopped is `cancelled`, and is no failure. `run`
+    tells where Prefect has it.
     """
 
     trial: Trial
     progress: Progress
+    run: TrialRun = field(default_factory=TrialRun)
 
 
 @dataclass(frozen=True)

@@ -113,7 +113,8 @@ class Supervision:
         """What came of the attempt, which has ended."""
         ended = self._how_it_ended()
         known = [each for each in (ended.memory, self._peak) if each is not None]
-        return replace(ended, memory=max(known, default=None))
+        tail = self._relay.tail if ended.outcome.is_failure else ""
+        return replace(ended, memory=max(known, default=None), log_tail=tail)
 
     def _how_it_ended(self) -> Ending:
         if self._kill is not None:
