@@ -60,8 +60,8 @@ MAY_IMPORT = {
     "flows.pictures": "search_space strategies.encoding flows.analysis",
     "flows.storage": "tasks.process_table",
     "flows.ledger": "search_space strategies flows.storage flows.study",
-    "flows.reports": "search_space strategies strategies.optuna_bridge flows.analysis flows.ledger "
-    "flows.study",
+    "flows.reports": "search_space strategies flows.analysis flows.ledger flows.study",
+    "flows.exports": "search_space strategies.optuna_bridge flows.ledger flows.reports flows.study",
     "flows.preflight": "search_space strategies strategies.candidates flows.analysis flows.ledger "
     "flows.reports flows.study",
     "flows.study_report": "search_space strategies flows.analysis flows.ledger flows.pictures "
@@ -74,8 +74,8 @@ MAY_IMPORT = {
     "flows.run flows.study",
     "flows.listings": "strategies tasks.engines",
     "flows.commands": "strategies tasks.engines tasks.objectives tasks.processes flows "
-    "flows.ledger flows.listings flows.observers flows.preflight flows.reports flows.run "
-    "flows.storage flows.study flows.study_report",
+    "flows.exports flows.ledger flows.listings flows.observers flows.preflight flows.reports "
+    "flows.run flows.storage flows.study flows.study_report",
     "testing": "search_space strategies tasks tasks.objectives tasks.processes tasks.workers "
     "flows.study",
 }
@@ -93,7 +93,8 @@ THIRD_PARTIES = {
     "flows.storage": "fsspec",
     "flows.ledger": "pydantic",
     "flows.preflight": "numpy rich",
-    "flows.reports": "numpy pandas pyarrow optuna rich sqlalchemy",
+    "flows.exports": "numpy pandas pyarrow optuna sqlalchemy",
+    "flows.reports": "numpy rich",
     "flows.study_report": "numpy pydantic",
     "tasks.source_code": "cloudpickle",
     "tasks.objectives": "cloudpickle",

@@ -14,6 +14,12 @@ from pathlib import Path
 from rich.text import Text
 
 from prefect_tuner.errors import InvalidConfiguration, LedgerError, StudyConflict
+from prefect_tuner.flows.exports.study_export import (
+    TEXT_FORMATS,
+    ExportFormat,
+    export_file,
+    export_text,
+)
 from prefect_tuner.flows.ledger.stored_study import (
     StoredStudy,
     find_study,
@@ -28,12 +34,6 @@ from prefect_tuner.flows.reports.study_analysis import (
     findings_text,
 )
 from prefect_tuner.flows.reports.study_document import study_document, study_outline
-from prefect_tuner.flows.reports.study_export import (
-    TEXT_FORMATS,
-    ExportFormat,
-    export_file,
-    export_text,
-)
 from prefect_tuner.flows.reports.study_listing import study_listing, trials_text
 from prefect_tuner.flows.reports.study_page import study_page
 from prefect_tuner.flows.run.default_storage import storage_or_default

@@ -29,9 +29,9 @@ from prefect_tuner import (
     TunerConfig,
     TuningResult,
 )
+from prefect_tuner.flows.exports.study_export import ExportFormat, export_file, export_text
 from prefect_tuner.flows.ledger.stored_study import StoredStudy, read_study
 from prefect_tuner.flows.ledger.study_state import StudyState
-from prefect_tuner.flows.reports.study_export import ExportFormat, export_file, export_text
 from prefect_tuner.flows.run.default_storage import storage_or_default
 from prefect_tuner.flows.study.study_digest import study_digest
 from tests.flows.stored_studies import (

@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
 from prefect_tuner.errors import InvalidConfiguration, LedgerError
+from prefect_tuner.flows.exports.optuna_export import write_optuna_storage
 from prefect_tuner.flows.ledger.counted_trials import counted_trials
 from prefect_tuner.flows.ledger.stored_study import StoredStudy
 from prefect_tuner.flows.ledger.study_state import StudyState
 from prefect_tuner.flows.ledger.table_cells import ABSENT, json_cells, needs_json
-from prefect_tuner.flows.reports.optuna_export import write_optuna_storage
 from prefect_tuner.flows.reports.study_document import study_document
 from prefect_tuner.flows.study.tuning_result import row_columns, trial_row
 from prefect_tuner.search_space.space import CONSTRAINTS_TYPE
