@@ -21,6 +21,9 @@ pytest.register_assert_rewrite("prefect_tuner.testing", "tests.flows.storage")
 _SERVER = PrefectServer()
 _SERVER.take_over(os.environ)
 
+# A report takes seconds of a processor at the end of each study; those that test it ask for it.
+os.environ["PREFECT_TUNER_REPORTS"] = "0"
+
 # Whoever runs the tests in the background may have them ignore Ctrl-C, which their programs would
 # inherit.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
