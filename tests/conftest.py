@@ -29,6 +29,9 @@ _IS_WORKER = "PYTEST_XDIST_WORKER" in os.environ
 _SERVER = KeptServer() if _IS_WORKER else PrefectServer()
 _SERVER.take_over(os.environ)
 
+# A report takes seconds of a processor at the end of each study; those that test it ask for it.
+os.environ["PREFECT_TUNER_REPORTS"] = "0"
+
 # Whoever runs the tests in the background may have them ignore Ctrl-C, which their programs would
 # inherit.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:

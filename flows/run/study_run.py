@@ -22,7 +22,8 @@ from prefect_tuner.flows.ledger.counted_trials import recorded_result, result_so
 from prefect_tuner.flows.observers.artifact_observer import ArtifactObserver
 from prefect_tuner.flows.observers.event_observer import EventObserver
 from prefect_tuner.flows.observers.log_observer import LogObserver
-from prefect_tuner.flows.observers.observer import ObserverThreads
+from prefect_tuner.flows.observers.observer import ObserverThreads, TuningObserver
+from prefect_tuner.flows.observers.report_observer import ReportObserver, reports_are_made
 from prefect_tuner.flows.observers.trial_artifact_observer import TrialArtifactObserver
 from prefect_tuner.flows.preflight.preflight_run import PreflightRun, Preparation
 from prefect_tuner.flows.run.cancellation import (
@@ -70,13 +71,13 @@ def run_study(plan: StudyPlan, name: str) -> TuningResult:
     logger = get_run_logger()
     objective = describe_objective(plan.objective, plan.study.space)
     cancellation = current_cancellation()
-    built_in = [LogObserver(logger), ArtifactObserver(), TrialArtifactObserver(), EventObserver()]
-    observing = ObserverThreads([*built_in, *plan.observers], logger)
     claim_lost = Cancellation()
     holder = Holder.of_this_process(str(flow_run.name or ""), str(flow_run.id or ""))
     outermost = str(flow_run.root_flow_run_id) if plan.fresh else ""
     before = [] if name else _runs_before()
     opened = open_study(plan, name, holder, claim_lost.cancel, outermost, before)
+    observers_of_it = [*_built_in_observers(opened, logger), *plan.observers]
+    observing = ObserverThreads(observers_of_it, logger)
     with opened.ledger, delivered_when_terminated(), observing as observers:
         for level, note in opened.notes:
             logger.log(level, "%s", note)
@@ -134,6 +135,20 @@ def _check_preflight(
             "its trials tell; for a preflight, give the study another name"
         )
     logger.info("There is no preflight: %s", begun)
+
+
+def _built_in_observers(
+    opened: OpenStudy, logger: logging.Logger | LoggingAdapter
+) -> list[TuningObserver]:
+    built_in: list[TuningObserver] = [
+        LogObserver(logger),
+        ArtifactObserver(),
+        TrialArtifactObserver(),
+        EventObserver(),
+    ]
+    if reports_are_made():
+        built_in.append(ReportObserver(lambda: opened.recorded.state))
+    return built_in
 
 
 def _stop_what_goes_on(
