@@ -12,7 +12,8 @@ import pytest
 import prefect_tuner
 import prefect_tuner.testing
 from prefect_tuner import Outcome, StopReason, TunerConfig
-from prefect_tuner.flows.commands.command_line import app
+from prefect_tuner.flows.commands import command_line  # noqa: F401 - defines the commands
+from prefect_tuner.flows.commands.application import app
 from prefect_tuner.strategies.factory import strategy_class, strategy_names
 
 PAGES = Path(__file__).parents[2] / "docs" / "reference"
