@@ -56,11 +56,13 @@ MAY_IMPORT = {
         "tasks.task_runs tasks.workers"
     ),
     "flows.study": "search_space strategies",
-    "flows.analysis": "search_space strategies.encoding flows.study",
+    "flows.analysis.models": "search_space strategies.encoding strategies.gaussian_process",
+    "flows.analysis": "search_space strategies.encoding flows.analysis.models flows.study",
     "flows.pictures": "search_space strategies.encoding flows.analysis",
     "flows.storage": "tasks.process_table",
     "flows.ledger": "search_space strategies flows.storage flows.study",
-    "flows.reports": "search_space strategies flows.analysis flows.ledger flows.study",
+    "flows.reports": "search_space strategies flows.analysis flows.analysis.models flows.ledger "
+    "flows.study",
     "flows.exports": "search_space strategies.optuna_bridge flows.ledger flows.reports flows.study",
     "flows.preflight": "search_space strategies strategies.candidates flows.analysis flows.ledger "
     "flows.reports flows.study",

@@ -41,9 +41,11 @@ def show(name: Name, /, *, storage: Storage = "", json: Flag = False) -> int:
 def doctor(name: Name, /, *, storage: Storage = "", json: Flag = False) -> int:
     """Say what is wrong with a study, and what to do about it.
 
-    It looks for a best value at the end of a range, failures or slow trials in one part of the
-    space, one error in all trials, and a metric that does not change. The exit code is 1 where it
-    has found something, and 0 otherwise.
+    It looks for one error in all trials, failures or slow trials in one part of the space; a metric
+    that hardly changes, that is noise, or too good to be true; a best value at the end of a range,
+    a range to search on a logarithmic scale, parameters without effect; workers that idle, time
+    that goes into overhead, and whether more trials are likely to bring anything. The exit code is
+    1 where it has found something, and 0 otherwise.
 
     Args:
         name: The study's name, or the name of its ledger's file without its ending.

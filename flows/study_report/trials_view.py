@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from prefect_tuner.flows.analysis.bound import FEWEST_TRIALS
+from prefect_tuner.flows.analysis.case import FEWEST_TRIALS
 from prefect_tuner.flows.analysis.doctor import diagnose
 from prefect_tuner.flows.analysis.importance import importance
 from prefect_tuner.flows.pictures.study_view import StudyView

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from scipy.stats import hypergeom
 
-from prefect_tuner.flows.analysis.changed_range import limited, without_choice
+from prefect_tuner.flows.analysis.models.changed_range import limited, without_choice
 from prefect_tuner.hyper_value import HyperValue
 from prefect_tuner.search_space.categorical import Categorical
 from prefect_tuner.search_space.space import SearchSpace

@@ -7,7 +7,7 @@ import math
 import numpy as np
 from scipy.special import ndtr
 
-from prefect_tuner.flows.analysis.numeric_scale import on_scale
+from prefect_tuner.flows.analysis.models.numeric_scale import on_scale
 from prefect_tuner.hyper_value import HyperValue
 from prefect_tuner.search_space.categorical import Categorical
 from prefect_tuner.search_space.numeric import Int

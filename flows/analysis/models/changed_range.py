@@ -47,6 +47,16 @@ def limited(space: SearchSpace, name: str, side: Side, end: HyperValue) -> dict[
     return _with(space, name, **{side: end})
 
 
+def on_log_scale(space: SearchSpace, name: str) -> dict[str, Any]:
+    """The space as JSON, with a numeric parameter on a logarithmic scale; empty where it cannot be.
+
+    It has no steps then, as they would be even on the other scale.
+    """
+    if isinstance(space[name], Categorical):
+        return {}
+    return _with(space, name, log=True, step=None)
+
+
 def without_choice(space: SearchSpace, name: str, choice: HyperValue) -> dict[str, Any]:
     """The space as JSON, without one choice of a parameter; empty where no other is left."""
     parameter = space[name]
@@ -59,7 +69,9 @@ def without_choice(space: SearchSpace, name: str, choice: HyperValue) -> dict[st
 def _with(space: SearchSpace, name: str, **changed: Any) -> dict[str, Any]:
     try:
         described = {each: parameter.to_json() for each, parameter in space.items()}
-        described[name] |= changed
+        given = {each: value for each, value in changed.items() if value is not None}
+        kept = {e: v for e, v in described[name].items() if changed.get(e, v) is not None}
+        described[name] = kept | given
         return SearchSpace(described, constraints=space.constraints).to_json()
     except InvalidConfiguration:  # A constraint, a condition or a step does not allow it.
         return {}

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from scipy.stats import f as f_distribution
-from scipy.stats import norm, rankdata
 
-from prefect_tuner.flows.analysis.numeric_scale import unit_values
+from prefect_tuner.flows.analysis.models.numeric_scale import unit_values
 from prefect_tuner.search_space.categorical import Categorical
 from prefect_tuner.search_space.space import SearchSpace
 from prefect_tuner.strategies.encoding.array_types import FloatArray
@@ -35,28 +35,52 @@ class PartialEffect:
 
 
 class AdditiveModel:
-    """Losses as a sum of what each parameter does: a parabola of numbers, a term for each choice.
+    """Scores as a sum of what each parameter does: a parabola of numbers, a term for each choice.
 
     Strategies try good values of all parameters together, so that what has no effect seems to
-    matter; a model of all of them tells the parameters apart. Losses are taken by their ranks, as
-    normal scores (Blom 1958): one trial that is far worse than all others does not decide.
+    matter; a model of all of them tells the parameters apart.
 
     Args:
         space: The search space.
         trials: With a metric.
-        losses: Of these trials, less is better.
+        scores: Of these trials, less is better: losses, or their normal scores.
     """
 
-    def __init__(self, space: SearchSpace, trials: Sequence[Trial], losses: FloatArray) -> None:
+    def __init__(self, space: SearchSpace, trials: Sequence[Trial], scores: FloatArray) -> None:
         self._columns: Mapping[str, FloatArray] = {
             name: terms
             for name in space
             if space[name].cardinality != 1 and (terms := _terms(space, name, trials)).size
         }
-        self._scores = norm.ppf((rankdata(losses) - 0.375) / (losses.size + 0.25))
+        self._scores = scores
+
+    @cached_property
+    def left(self) -> float:
+        """The share of the scores' variance that the model leaves."""
+        left, *_ = self._fit(np.hstack([np.ones((self._scores.size, 1)), *self._columns.values()]))
+        return left / max(float(((self._scores - self._scores.mean()) ** 2).sum()), 1e-12)
+
+    def chance(self, name: str) -> float | None:
+        """How probable it is that a parameter without effect seems to have as large a one.
+
+        None where there are too few trials to tell.
+        """
+        compared = self._compared(name)
+        return None if compared is None else compared[0]
 
     def effect(self, name: str) -> PartialEffect | None:
         """What a numeric parameter does; None where there are too few trials to tell."""
+        compared = self._compared(name)
+        if compared is None:
+            return None
+        chance, weights = compared
+        unit = np.linspace(0.0, 1.0, 21)
+        curve = np.stack([unit, unit**2], axis=1) @ weights[:2]
+        least = float(curve.min()) + 1e-9
+        return PartialEffect(chance, bool(curve[0] <= least), bool(curve[-1] <= least))
+
+    def _compared(self, name: str) -> tuple[float, FloatArray] | None:
+        """How probable the model's gain by a parameter is without effect, and its weights."""
         own = self._columns.get(name)
         if own is None:
             return None
@@ -70,19 +94,13 @@ class AdditiveModel:
         if left < _FEWEST_LEFT or terms == 0:
             return None
         ratio = (without - rest) / terms / max(rest / left, 1e-12)
-        unit = np.linspace(0.0, 1.0, 21)
-        curve = np.stack([unit, unit**2], axis=1) @ weights[-own.shape[1] :][:2]
-        least = float(curve.min()) + 1e-9
-        return PartialEffect(
-            float(f_distribution.sf(ratio, terms, left)),
-            bool(curve[0] <= least),
-            bool(curve[-1] <= least),
-        )
+        return float(f_distribution.sf(ratio, terms, left)), weights[-own.shape[1] :]
 
     def _fit(self, columns: FloatArray) -> tuple[float, FloatArray, int]:
         """The sum of squares that is left, the weights of the columns, and their rank."""
         weights, _, rank, _ = np.linalg.lstsq(columns, self._scores, rcond=None)
-        return float(((self._scores - columns @ weights) ** 2).sum()), weights, int(rank)
+        rest = ((self._scores - columns @ weights) ** 2).sum()
+        return float(rest), np.asarray(weights, dtype=np.float64), int(rank)
 
 
 def _terms(space: SearchSpace, name: str, trials: Sequence[Trial]) -> FloatArray:
