@@ -38,6 +38,23 @@ def show(name: Name, /, *, storage: Storage = "", json: Flag = False) -> int:
 
 
 @app.command
+def compare(*names: Name, storage: Storage = "", json: Flag = False) -> int:
+    """Show studies side by side: best, trials, failures, time, the best so far, parameters.
+
+    They are compared after equal numbers of trials. It is said where their objectives, directions
+    or spaces differ.
+
+    Args:
+        names: Two or more studies, by their names or the names of their ledgers' files.
+        storage: The folder or the URL of the ledgers; that of `tune` when it is left out.
+        json: Print the comparison as JSON, with the best metric after each trial.
+    """
+    from prefect_tuner.flows.commands.study_commands import compare_studies
+
+    return with_errors_told("", lambda: compare_studies(names, storage, as_json=json))
+
+
+@app.command
 def doctor(name: Name, /, *, storage: Storage = "", json: Flag = False) -> int:
     """Say what is wrong with a study, and what to do about it.
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from prefect_tuner import Categorical, Float, SearchSpace, make_strategy
+from prefect_tuner import Categorical, Float, Int, SearchSpace, Study, make_strategy
 from prefect_tuner.flows.preflight.preflight_points import preflight_points
 from prefect_tuner.history import History
 from prefect_tuner.hyper_value import Params
@@ -118,6 +118,16 @@ def test_of_a_grid_they_are_cells_and_take_no_place_of_another() -> None:
     assert all(tuple(params.items()) in cells for params in found.values())
     assert "middle again" not in placed(searching, max_trials=8)  # As many as there are cells.
     assert "middle again" in placed(searching, max_trials=7)
+
+
+def test_with_them_a_grid_still_visits_each_cell_once_within_its_budget() -> None:
+    study = Study({"n": Int(1, 4), "kind": ["a", "b"]}, "grid")
+    for point in preflight_points(study.strategy, max_trials=8):
+        study.enqueue(point.params)
+    trials = [study.ask() for _ in range(9)]
+    assert trials.pop() is None
+    asked = [tuple(trial.params.values()) for trial in trials if trial is not None]
+    assert sorted(asked) == [(n, kind) for n in (1, 2, 3, 4) for kind in "ab"]
 
 
 @pytest.mark.parametrize(("choices", "places"), [(["a"], 1), (["a", "b"], 2), (["a", "b", "c"], 3)])

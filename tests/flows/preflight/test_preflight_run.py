@@ -65,7 +65,7 @@ def preflight_of(
     return PreflightRun(run.study, kind, events.append), events
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(kills=st.lists(st.integers(0, 9), max_size=3), seed=st.integers(0, 99))
 def test_a_run_that_was_killed_goes_on_with_the_same_trials(kills: list[int], seed: int) -> None:
     def trials_of(steps: list[int | None], order: Random) -> list[Trial]:
@@ -86,6 +86,19 @@ def test_a_run_that_was_killed_goes_on_with_the_same_trials(kills: list[int], se
         FIRST.params,
     ]
     assert told(trials_of([*kills, None], Random(seed))) == undisturbed
+
+
+def test_a_reproducible_study_has_the_same_trials_with_any_number_of_workers(
+    tmp_path: Path,
+) -> None:
+    digests = set()
+    for workers in (1, 2, 4):
+        built = Study(SPACE, "tpe", "minimize", seed=7, lag=4)
+        folder = tmp_path / str(workers)
+        run = SimulatedRun(folder, built, train, workers, (FIRST,), points())
+        run.run(16, Random(workers))
+        digests.add(state_of(folder).digest)
+    assert len(digests) == 1
 
 
 def test_other_trials_wait_until_it_has_ended(tmp_path: Path) -> None:
