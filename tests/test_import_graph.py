@@ -73,12 +73,13 @@ MAY_IMPORT = {
     "flows.run": "search_space strategies tasks tasks.source_code tasks.objectives tasks.processes "
     "tasks.workers tasks.engines "
     "flows.ledger flows.observers flows.preflight flows.storage flows.study",
-    "flows": "strategies tasks tasks.engines tasks.objectives tasks.workers flows.observers "
-    "flows.run flows.study",
+    "flows": "strategies tasks tasks.engines tasks.objectives tasks.workers flows.ledger "
+    "flows.observers flows.pictures flows.run flows.study flows.study_report",
     "flows.listings": "strategies tasks.engines",
     "flows.commands": "strategies tasks.engines tasks.objectives tasks.processes flows "
     "flows.exports flows.ledger flows.listings flows.observers flows.preflight flows.reports "
     "flows.run flows.storage flows.study flows.study_report",
+    "plots": "flows",
     "testing": "search_space strategies tasks tasks.objectives tasks.processes tasks.workers "
     "flows.study",
 }
