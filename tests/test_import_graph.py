@@ -68,8 +68,8 @@ MAY_IMPORT = {
     "flows.reports flows.study",
     "flows.study_report": "search_space strategies flows.analysis flows.ledger flows.pictures "
     "flows.reports flows.study",
-    "flows.observers": "search_space strategies flows.ledger flows.preflight flows.reports "
-    "flows.study flows.study_report",
+    "flows.observers": "search_space strategies flows.analysis flows.ledger flows.preflight "
+    "flows.reports flows.study flows.study_report",
     "flows.run": "search_space strategies tasks tasks.source_code tasks.objectives tasks.processes "
     "tasks.workers tasks.engines "
     "flows.ledger flows.observers flows.preflight flows.storage flows.study",
