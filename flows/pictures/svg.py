@@ -7,6 +7,7 @@ import io
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 from xml.etree import ElementTree as ET
 
 from prefect_tuner.flows.pictures.look import BLUE, GREEN, INK, PURPLE, VERMILLION
@@ -15,6 +16,7 @@ from prefect_tuner.flows.pictures.picture import DOTS, Picture
 _SVG = "{http://www.w3.org/2000/svg}"
 _HREF = "{http://www.w3.org/1999/xlink}href"
 _POINTS = 72.0
+_IMAGE_DPI = 108.0
 _NUMBER = re.compile(r"-?\d+\.\d+")
 _REFERENCE = re.compile(r"(?:url\(#|^#)([^)]+)\)?")
 _FAMILY = re.compile(r"'[^;]*?sans-serif|'DejaVu Sans'")
@@ -75,18 +77,21 @@ def drawn(picture: Picture, name: str) -> DrawnPicture:
         name: What ids in the SVG begin with; of its own for each picture of a page.
     """
     import matplotlib as mpl
+    from matplotlib.backends.backend_svg import FigureCanvasSVG
 
     figure = picture.figure
+    figure.set_dpi(_IMAGE_DPI)
     with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": name, "path.simplify": True}):
-        figure.draw_without_rendering()
-        marks = tuple(_marks(picture))
-        # The layout is made: that of the other canvas would not be the same to the last pixel.
+        # By hand, where `savefig` would lay it out and draw it three times.
+        engine = figure.get_layout_engine()
+        if engine is not None:
+            engine.execute(figure)
         figure.set_layout_engine("none")
+        marks = tuple(_marks(picture))
         buffer = io.BytesIO()
-        figure.savefig(
-            buffer, format="svg", transparent=True, dpi=_POINTS * 1.5,
-            metadata={"Date": None, "Creator": None, "Format": None, "Type": None},
-        )  # fmt: skip
+        unsaid: Any = dict.fromkeys(("Date", "Creator", "Format", "Type"))
+        canvas: Any = FigureCanvasSVG(figure)
+        canvas.print_svg(buffer, metadata=unsaid)
     root = ET.fromstring(buffer.getvalue())  # noqa: S314 - written just now
     width, height = (round(side * _POINTS) for side in figure.get_size_inches())
     svg = _simplified(root, name, width, height)
