@@ -23,6 +23,7 @@ from prefect_tuner.flows.study_report.report_content import (
     Report,
     Section,
     Table,
+    sentence,
 )
 from prefect_tuner.printable_text import printable, printable_line, shortened
 from prefect_tuner.trial import Trial
@@ -157,8 +158,8 @@ def _finding(finding: Finding) -> str:
     if finding.space and finding.parameter in finding.space:
         code = _code("yaml", yaml_params({finding.parameter: finding.space[finding.parameter]}))
     return (
-        f"<li><strong>{_text(_sentence(finding.sentence))}</strong> "
-        f"<span>{_text(_sentence(finding.advice))}</span>{code}</li>"
+        f"<li><strong>{_text(sentence(finding.sentence, finding.parameter))}</strong> "
+        f"<span>{_text(sentence(finding.advice))}</span>{code}</li>"
     )
 
 
@@ -186,10 +187,6 @@ def _told(trial: Trial) -> Iterator[str]:
         yield printable_line(f"{name} = {shortened(told, _LONGEST_VALUE)}")
     if (hidden := len(trial.params) - _PARAMETERS_TOLD) > 0:
         yield f"and {hidden} more"
-
-
-def _sentence(text: str) -> str:
-    return f"{text[:1].upper()}{text[1:]}."
 
 
 def _text(text: str) -> str:

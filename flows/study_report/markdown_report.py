@@ -21,6 +21,7 @@ from prefect_tuner.flows.study_report.report_content import (
     Pictures,
     Report,
     Table,
+    sentence,
 )
 from prefect_tuner.printable_text import printable_line, shortened
 
@@ -145,14 +146,10 @@ def _pictures(pictures: tuple[DrawnPicture, ...], left: int) -> Iterator[str]:
 
 
 def _finding(finding: Finding) -> Iterator[str]:
-    yield f"- **{markdown_text(_sentence(finding.sentence))}** "
-    yield f"  {markdown_text(_sentence(finding.advice))}"
+    yield f"- **{markdown_text(sentence(finding.sentence, finding.parameter))}** "
+    yield f"  {markdown_text(sentence(finding.advice))}"
     if finding.space and finding.parameter in finding.space:
         entry = yaml_params({finding.parameter: finding.space[finding.parameter]})
         yield ""
         yield from (f"  {line}" for line in _fenced("yaml", entry))
     yield ""
-
-
-def _sentence(text: str) -> str:
-    return f"{text[:1].upper()}{text[1:]}."

@@ -131,6 +131,18 @@ class Report:
     trials: tuple[Trial, ...]
 
 
+def sentence(text: str, parameter: str = "") -> str:
+    """Half a sentence as a whole one.
+
+    Args:
+        text: The words.
+        parameter: A name that stays as it is written, where the sentence begins with it.
+    """
+    if parameter and text.startswith(parameter):
+        return f"{text}."
+    return f"{text[:1].upper()}{text[1:]}."
+
+
 def report_content(view: StudyView) -> Report:
     """Look at a study, and draw its pictures.
 
@@ -235,7 +247,7 @@ def _outcomes(view: StudyView) -> Iterator[Block]:
 
 def _strategy(view: StudyView) -> Iterator[Block]:
     if view.reason:
-        yield Paragraph(f"{view.reason[:1].upper()}{view.reason[1:]}.")
+        yield Paragraph(sentence(view.reason, view.strategy))
     credit = credits_of(view.trials, view.goal)
     if len(credit) > 1:
         rows = tuple((n, c.trials, c.improvements, c.gain) for n, c in credit.items())

@@ -118,10 +118,11 @@ def test_a_study_of_any_kind_has_a_markdown_page(report: tuple[str, StudyView, R
 
 
 def test_what_is_shown_of_the_usual_study() -> None:
-    view = usual()
+    view = usual(120)
     report = report_content(view)
     assert [section.title for section in report.sections] == [
         "",
+        "What to look at",
         "Best parameters",
         "Progress and workers",
         "Parameters",
@@ -129,8 +130,10 @@ def test_what_is_shown_of_the_usual_study() -> None:
         "Best trials",
     ]
     page = html_report(report)
+    assert [finding.check for finding in view.findings] == ["parameter_without_effect"]
+    assert "<strong>drop has no effect on the metric" in page
     assert "only with booster = dart" in page
-    for alt in ("Best so far by trial", "Best so far by time", "Timeline of 60 trials in 2 slots"):
+    for alt in ("Best so far by trial", "Best so far by time", "Timeline of 120 trials in 2 slots"):
         assert f'aria-label="{alt}' in page
     told = json.loads(page.partition('id="trials">')[2].partition("</script>")[0])
     best = view.best
