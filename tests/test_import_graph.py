@@ -57,12 +57,13 @@ MAY_IMPORT = {
     ),
     "flows.study": "search_space strategies",
     "flows.analysis.models": "search_space strategies.encoding strategies.gaussian_process",
+    "flows.analysis.fanova": "search_space strategies.encoding",
     "flows.analysis": "search_space strategies.encoding flows.analysis.models flows.study",
     "flows.pictures": "search_space strategies.encoding flows.analysis",
     "flows.storage": "tasks.process_table",
     "flows.ledger": "search_space strategies flows.storage flows.study",
-    "flows.reports": "search_space strategies flows.analysis flows.analysis.models flows.ledger "
-    "flows.study",
+    "flows.reports": "search_space strategies flows.analysis flows.analysis.fanova "
+    "flows.analysis.models flows.ledger flows.study",
     "flows.exports": "search_space strategies.optuna_bridge flows.ledger flows.reports flows.study",
     "flows.preflight": "search_space strategies strategies.candidates flows.analysis flows.ledger "
     "flows.reports flows.study",
@@ -91,7 +92,8 @@ THIRD_PARTIES = {
     # The last two are extras, imported when a study is searched with them.
     "strategies": "numpy pydantic scipy threadpoolctl cmaes optuna",
     "flows.study": "numpy pydantic pandas",
-    "flows.analysis": "numpy scipy",
+    # The last one is an extra, imported when it is asked for.
+    "flows.analysis": "numpy scipy sklearn",
     # An extra, imported when a picture is drawn.
     "flows.pictures": "numpy matplotlib",
     "flows.storage": "fsspec",

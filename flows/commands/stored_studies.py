@@ -24,17 +24,29 @@ def list_(*, storage: Storage = "", json: Flag = False) -> int:
 
 
 @app.command
-def show(name: Name, /, *, storage: Storage = "", json: Flag = False) -> int:
+def show(
+    name: Name,
+    /,
+    *,
+    importance: Literal["ped-anova", "fanova"] = "ped-anova",
+    storage: Storage = "",
+    json: Flag = False,
+) -> int:
     """Show a study: its state and budget, the best trials, a plot, failures and runs.
 
     Args:
         name: The study's name, or the name of its ledger's file without its ending.
+        importance: How to tell which parameters matter: ped-anova, by what sets the best tenth of
+            the trials apart; fanova, by the variance of the metric that a parameter explains in a
+            random forest (extra importance).
         storage: The folder or the URL of the ledgers; that of `tune` when it is left out.
         json: Print all that is known of it as JSON.
     """
     from prefect_tuner.flows.commands.study_commands import show_study
 
-    return with_errors_told("", lambda: show_study(name, storage, as_json=json))
+    return with_errors_told(
+        "", lambda: show_study(name, storage, as_json=json, importance=importance)
+    )
 
 
 @app.command

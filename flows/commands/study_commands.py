@@ -29,6 +29,7 @@ from prefect_tuner.flows.ledger.stored_study import (
 from prefect_tuner.flows.ledger.study_state import StudyState
 from prefect_tuner.flows.reports.plain_console import is_live, plain_console
 from prefect_tuner.flows.reports.study_analysis import (
+    ImportanceMethod,
     findings_document,
     findings_in,
     findings_text,
@@ -65,19 +66,27 @@ def list_studies(storage: str, *, as_json: bool) -> int:
     return 0
 
 
-def show_study(name: str, storage: str, *, as_json: bool) -> int:
+def show_study(
+    name: str, storage: str, *, as_json: bool, importance: ImportanceMethod = "ped-anova"
+) -> int:
     """Print all that is known of a study.
 
+    Args:
+        name: The study's name or its key.
+        storage: Where its ledger is; empty for the default.
+        as_json: Whether to print it as JSON.
+        importance: How the importance of parameters is told.
+
     Raises:
-        InvalidConfiguration: There is no such study.
+        InvalidConfiguration: There is no such study, or what `importance` needs is not installed.
         LedgerError: Its ledger cannot be read.
     """
     study, state = _read(name, storage)
     if as_json:
-        _write(json.dumps(study_document(study, state), indent=2) + "\n")
+        _write(json.dumps(study_document(study, state, importance), indent=2) + "\n")
     else:
         console = plain_console()
-        console.print(study_page(study, state, console.width))
+        console.print(study_page(study, state, console.width, importance))
     return 0
 
 

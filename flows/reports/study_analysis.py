@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
 from prefect_tuner.errors import InvalidConfiguration
 from prefect_tuner.flows.analysis.case import FEWEST_TRIALS
 from prefect_tuner.flows.analysis.doctor import diagnose, ended_trials
+from prefect_tuner.flows.analysis.fanova.fanova import fanova
 from prefect_tuner.flows.analysis.finding import Finding
 from prefect_tuner.flows.analysis.importance import importance
 from prefect_tuner.flows.analysis.models.run_times import RunTimes
@@ -18,12 +19,15 @@ from prefect_tuner.flows.ledger.study_state import StudyState
 from prefect_tuner.printable_text import printable_line
 from prefect_tuner.search_space.space import SearchSpace
 
+ImportanceMethod: TypeAlias = Literal["ped-anova", "fanova"]
+"""How the importance of parameters is told."""
+
 _MOST_TRIED_AGAIN = 0.1
 """The share of trials that were tried again, up to which their times tell how workers were used."""
 
 
-def shown_importance(state: StudyState) -> dict[str, float]:
-    """The share of each parameter, the largest first; see `importance`.
+def shown_importance(state: StudyState, method: ImportanceMethod = "ped-anova") -> dict[str, float]:
+    """The share of each parameter, the largest first; see `importance` and `fanova`.
 
     Empty where the study has too few trials with a metric (of fewer than ten, not one in ten can be
     good), or where they do not tell: with one
@@ -31,6 +35,10 @@ def shown_importance(state: StudyState) -> dict[str, float]:
 
     Args:
         state: What the ledger says.
+        method: By which it is told.
+
+    Raises:
+        InvalidConfiguration: `fanova` was asked for, and scikit-learn is not installed.
     """
     trials = [trial for trial in counted_trials(state) if trial.metric is not None]
     if len(trials) < FEWEST_TRIALS:
@@ -39,7 +47,11 @@ def shown_importance(state: StudyState) -> dict[str, float]:
         space = SearchSpace(state.definition.space)
     except InvalidConfiguration:
         return {}
-    shares = importance(space, trials, state.definition.goal)
+    shares = (
+        fanova(space, trials)
+        if method == "fanova"
+        else importance(space, trials, state.definition.goal)
+    )
     return shares if any(shares.values()) else {}
 
 

@@ -10,7 +10,7 @@ from prefect_tuner.flows.ledger.counted_trials import best_counted, counted_tria
 from prefect_tuner.flows.ledger.ledger_records import RunRecord, StoppedRecord
 from prefect_tuner.flows.ledger.stored_study import StoredStudy
 from prefect_tuner.flows.ledger.study_state import StudyState
-from prefect_tuner.flows.reports.study_analysis import shown_importance
+from prefect_tuner.flows.reports.study_analysis import ImportanceMethod, shown_importance
 from prefect_tuner.flows.reports.time_left import busy_workers, time_left_of
 from prefect_tuner.flows.study.study_digest import study_digest
 from prefect_tuner.trial import Trial
@@ -64,12 +64,18 @@ def trial_counts(state: StudyState) -> dict[str, int]:
     }
 
 
-def study_document(study: StoredStudy, state: StudyState) -> dict[str, Any]:
+def study_document(
+    study: StoredStudy, state: StudyState, importance: ImportanceMethod = "ped-anova"
+) -> dict[str, Any]:
     """Everything about a study: outline, definition, runs, trials, end and digest.
 
     Args:
         study: The study.
         state: What its ledger says.
+        importance: How the importance of parameters is told.
+
+    Raises:
+        InvalidConfiguration: What that needs is not installed.
     """
     trials = counted_trials(state)
     return study_outline(study) | {
@@ -77,7 +83,8 @@ def study_document(study: StoredStudy, state: StudyState) -> dict[str, Any]:
         "runs": [_run(run, ending) for run, ending in zip(state.runs, state.endings, strict=True)],
         "stop": _ending(state.stopped),
         "digest": study_digest(trials),
-        "importance": shown_importance(state),
+        "importance": shown_importance(state, importance),
+        "importance_method": importance,
         "trials": [_trial(trial, state) for trial in trials],
     }
 

@@ -16,7 +16,7 @@ from prefect_tuner.flows.ledger.stored_study import StoredStudy, StudyStatus
 from prefect_tuner.flows.ledger.study_state import StudyState
 from prefect_tuner.flows.reports.leaderboard import best_trials
 from prefect_tuner.flows.reports.metric_plot import metric_plot
-from prefect_tuner.flows.reports.study_analysis import shown_importance
+from prefect_tuner.flows.reports.study_analysis import ImportanceMethod, shown_importance
 from prefect_tuner.flows.reports.study_listing import state_text, trials_text
 from prefect_tuner.flows.reports.terminal_table import (
     FactTable,
@@ -49,18 +49,29 @@ LONGEST_MESSAGE = 300
 """Characters of what a failed trial said."""
 
 
-def study_page(study: StoredStudy, state: StudyState, width: int) -> Group:
+def study_page(
+    study: StoredStudy,
+    state: StudyState,
+    width: int,
+    importance: ImportanceMethod = "ped-anova",
+) -> Group:
     """All that a person wants to know of a study.
 
     Args:
         study: The study.
         state: What its ledger says.
         width: Columns of the terminal.
+        importance: How the importance of parameters is told.
+
+    Raises:
+        InvalidConfiguration: What that needs is not installed.
     """
-    return Group(*_parts(study, state, width))
+    return Group(*_parts(study, state, width, importance))
 
 
-def _parts(study: StoredStudy, state: StudyState, width: int) -> Iterator[RenderableType]:
+def _parts(
+    study: StoredStudy, state: StudyState, width: int, importance: ImportanceMethod
+) -> Iterator[RenderableType]:
     trials = counted_trials(state)
     goal = state.definition.goal
     yield Text.assemble((printable_line(study.name), "bold"), "  ", state_text(study))
@@ -74,8 +85,8 @@ def _parts(study: StoredStudy, state: StudyState, width: int) -> Iterator[Render
     credit_by_proposer = credits_of(trials, goal)
     if len(credit_by_proposer) > 1:
         yield _credit_table(credit_by_proposer)
-    if len(shares := shown_importance(state)) > 1:
-        yield _importance_table(shares)
+    if len(shares := shown_importance(state, importance)) > 1:
+        yield _importance_table(shares, importance)
     if len(best) > 1:
         yield _best_table(best[:BEST_SHOWN])
     if failures:
@@ -150,8 +161,9 @@ def _credit_table(credit_by_proposer: Mapping[str, Credit]) -> Table:
     return table
 
 
-def _importance_table(shares: Mapping[str, float]) -> Table:
-    table = terminal_table(*terms("parameter"), *figures("share"), title="Importance")
+def _importance_table(shares: Mapping[str, float], method: ImportanceMethod) -> Table:
+    title = "Importance (fANOVA)" if method == "fanova" else "Importance"
+    table = terminal_table(*terms("parameter"), *figures("share"), title=title)
     for name, share in list(shares.items())[:IMPORTANT_SHOWN]:
         table.add_row(cell(name), f"{share:.0%}")
     hidden = len(shares) - IMPORTANT_SHOWN

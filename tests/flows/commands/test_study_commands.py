@@ -222,6 +222,21 @@ def test_what_matters_is_shown_the_largest_first(tuner: Command) -> None:
     assert [share for _, _, share in rows] == [f"{share:.0%}" for share in told.values()]
 
 
+def test_it_is_shown_by_the_variance_that_a_parameter_explains_when_asked_for(
+    tuner: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store_wide(trials=40)
+    assert "Importance (fANOVA)" in tuner("show", "wide", "--importance", "fanova").out
+    told = json.loads(tuner("show", "wide", "--importance", "fanova", "--json").out)
+    assert told["importance_method"] == "fanova"
+    assert told["importance"]["rate"] > 0.9
+    monkeypatch.setitem(sys.modules, "sklearn.ensemble", None)
+    failed = tuner("show", "wide", "--importance", "fanova")
+    assert failed.code == 2
+    assert "prefect-tuner[importance]" in failed.err
+    assert tuner("show", "wide", "--importance", "guess").code == 2
+
+
 def test_where_trials_do_not_tell_what_matters_nothing_is_said(tuner: Command) -> None:
     store_wide(trials=9)
     assert "Importance" not in tuner("show", "wide").out
