@@ -17,6 +17,7 @@ from typing import Any
 from selenium.webdriver import Chrome
 from selenium.webdriver.common.by import By
 
+from prefect_tuner.flows.commands import command_line
 from tests.browser.chromium import running_chromium
 from tests.browser.gallery_study import HANGING, STUDY
 from tests.browser.page import Page
@@ -43,11 +44,20 @@ class Shown:
         rest: The server's API.
         ui_url: The address of its UI.
         run: The id of the study's flow run.
+        folder: For files that are looked at.
     """
 
     rest: RestClient
     ui_url: str
     run: str
+    folder: Path
+
+    def report_file(self) -> str:
+        """The address of the study's report in a file of its own."""
+        path = self.folder / "report.html"
+        if command_line.main(["report", STUDY["study"], "--output", str(path)]):
+            raise SystemExit("the report cannot be written")
+        return path.as_uri()
 
     def task_run(self, number: int) -> str:
         """The address of a trial's page."""
@@ -70,15 +80,19 @@ class Picture:
         name: Of the file in `docs/images/`, without its ending.
         address: Where it is.
         text: What the page shows once it is complete.
-        height: Pixels.
+        height: Of the window, in pixels.
+        width: Likewise.
         tab: What is clicked first, if anything.
+        heading: What the picture begins with, if not with the top of the page.
     """
 
     name: str
     address: Callable[[Shown], str]
     text: str
     height: int = 880
+    width: int = WIDTH
     tab: str = ""
+    heading: str = ""
 
 
 STOPPED = "Finished in state TimedOut"
@@ -90,8 +104,17 @@ PICTURES = (
         "20 Task runs",
         tab="Task Runs",
     ),
-    Picture("trial", lambda shown: shown.task_run(min(HANGING)), STOPPED, height=900),
-    Picture("leaderboard", lambda shown: shown.artifact("leaderboard"), "rank", height=760),
+    Picture("trial", lambda shown: shown.task_run(min(HANGING)), STOPPED, 900),
+    Picture("leaderboard", lambda shown: shown.artifact("leaderboard"), "rank", 760, 1700),
+    Picture(
+        "report",
+        lambda shown: shown.artifact("report"),
+        "Best trials",
+        height=1330,
+        width=560,
+        heading="Progress and workers",
+    ),
+    Picture("report-file", Shown.report_file, "Best parameters", 1250, 1240),
     Picture(
         "run-form",
         lambda shown: (
@@ -104,15 +127,22 @@ PICTURES = (
 
 
 def _take(chromium: Chrome, shown: Shown, picture: Picture) -> None:
-    chromium.set_window_size(WIDTH, picture.height)
+    chromium.set_window_size(picture.width, picture.height)
     page = Page(chromium)
-    page.open(picture.address(shown))
+    address = picture.address(shown)
+    page.open(address)
     page.wait_for_either(picture.text)
     if picture.tab:
         page.click(f"//button[@role='tab'][normalize-space()='{picture.tab}']")
+    if picture.heading:
+        page.scroll_to(f"//main//h2[normalize-space()='{picture.heading}']")
     page.wait_until_still()
     path = IMAGES / f"{picture.name}.png"
-    path.write_bytes(chromium.find_element(By.TAG_NAME, "main").screenshot_as_png)
+    # The UI without its menu, and all of a page that has none.
+    if address.startswith(shown.ui_url):
+        path.write_bytes(chromium.find_element(By.TAG_NAME, "main").screenshot_as_png)
+    else:
+        path.write_bytes(chromium.get_screenshot_as_png())
     size = path.stat().st_size
     print(f"{path.relative_to(CHECKOUT)}: {size:,} bytes")  # noqa: T201 - its output
     if size > LARGEST:
@@ -147,7 +177,7 @@ def main() -> None:
     folder = Path(tempfile.mkdtemp(prefix="gallery-"))
     try:
         with server, RestClient(server.api_url) as rest, serving(rest, folder):
-            shown = Shown(rest, f"{server.ui_url}{UI}", _start(rest, folder))
+            shown = Shown(rest, f"{server.ui_url}{UI}", _start(rest, folder), folder)
             with running_chromium(WIDTH) as chromium:
                 for picture in PICTURES:
                     _take(chromium, shown, picture)

@@ -104,6 +104,11 @@ class Page:
             lambda _: text not in self._chromium.find_element(By.TAG_NAME, "body").text
         )
 
+    def scroll_to(self, xpath: str) -> None:
+        """Have the element at `xpath` at the top of what is seen."""
+        element = self._wait.until(lambda chromium: chromium.find_element(By.XPATH, xpath))
+        self._chromium.execute_script("arguments[0].scrollIntoView()", element)
+
     def wait_until_still(self) -> None:
         """Wait until the page looks the same twice in a row: what moves on it has arrived."""
         before = [b""]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import json
 import re
+import tomllib
 from pathlib import Path
 from types import ModuleType
 
@@ -110,3 +111,9 @@ def test_every_command_has_its_options() -> None:
         }
         # What must be given stands with the command.
         assert said[name] == options - OF_THE_APP - {"--format"}, name
+
+
+def test_every_extra_says_what_it_is_for() -> None:
+    said = [name for row in _rows(_page("../how_to/install"), "extra") for name in _names(row[0])]
+    project = tomllib.loads((PAGES.parents[1] / "pyproject.toml").read_text("utf-8"))["project"]
+    assert sorted(said) == sorted(project["optional-dependencies"])
