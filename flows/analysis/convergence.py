@@ -10,7 +10,7 @@ from prefect_tuner.flows.analysis.case import Case
 from prefect_tuner.flows.analysis.finding import Finding
 from prefect_tuner.flows.analysis.models.tail import expected_gain
 
-_FEWEST = 50
+_FEWEST = 70
 _FEWEST_PER_PARAMETER = 15
 """Trials from which on a study may be said to have converged."""
 

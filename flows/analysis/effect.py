@@ -49,7 +49,9 @@ def without_effect(case: Case) -> Iterator[Finding]:
         return
     # A parent is named with its children, which make no difference either.
     *most, last = found
-    names = f"{', '.join(most)} and {last} have" if most else f"{last} has"
+    names = (
+        f"the parameters {', '.join(most)} and {last} have" if most else f"the parameter {last} has"
+    )
     yield Finding(
         "parameter_without_effect",
         f"{names} no effect on the metric that {len(case.done)} trials would show",
