@@ -54,6 +54,7 @@ MAY_IMPORT = {
     "tasks.engines": (
         "tasks tasks.flow_runs tasks.objectives tasks.processes tasks.task_runs tasks.workers"
     ),
+    "flows.confirmation": "",
     "flows.study": "search_space strategies",
     "flows.analysis": "search_space strategies.encoding flows.study",
     "flows.storage": "tasks.process_table",
@@ -78,6 +79,7 @@ THIRD_PARTIES = {
     "search_space": "numpy pydantic pydantic_core",
     # The last two are extras, imported when a study is searched with them.
     "strategies": "numpy pydantic scipy threadpoolctl cmaes optuna",
+    "flows.confirmation": "pydantic scipy",
     "flows.study": "numpy pydantic pandas",
     "flows.analysis": "numpy scipy",
     "flows.storage": "fsspec",
