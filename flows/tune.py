@@ -12,6 +12,7 @@ from prefect_tuner.flows.run.plug_in_parameters import (
 from prefect_tuner.flows.run.study_parameters import (
     DEFAULT_CONFIG,
     ConfigParameter,
+    ConfirmParameter,
     FreshParameter,
     InitialTrialsParameter,
     ObjectiveParameter,
@@ -53,6 +54,7 @@ def tune(
     on_code_change: OnCodeChange = "continue",
     engine: EngineParameter = DEFAULT_ENGINE,
     engine_options: EngineOptionsParameter = NO_OPTIONS,
+    confirm: ConfirmParameter = 0,
 ) -> TuningResult:
     """Find the parameters with the best metric.
 
@@ -91,9 +93,12 @@ def tune(
             this machine unless it is told otherwise. Any run of a study may choose another.
         engine_options: Options of the engine, such as {"address": "tcp://scheduler:8786"} for
             "dask". No secrets: they are kept in Prefect's database.
+        confirm: How many of the best trials to evaluate anew when the search is complete, with
+            fresh seeds, until one is found better than the others beyond the noise: the winner, its
+            mean with an interval, and how far the search had flattered it. 0: none.
 
     Returns:
-        The best parameters and their metric, all trials, and why the study stopped.
+        The best parameters and their metric, all trials, why the study stopped, and the winner.
 
     Raises:
         InvalidConfiguration: Lists all the mistakes; no trial was started.

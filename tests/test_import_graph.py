@@ -55,20 +55,24 @@ MAY_IMPORT = {
         "tasks tasks.flow_runs tasks.objectives tasks.processes tasks.task_runs tasks.workers"
     ),
     "flows.confirmation": "",
-    "flows.study": "search_space strategies",
+    "flows.study": "search_space strategies flows.confirmation",
     "flows.analysis": "search_space strategies.encoding flows.study",
     "flows.storage": "tasks.process_table",
-    "flows.ledger": "search_space strategies flows.storage flows.study",
+    "flows.ledger": "search_space strategies flows.confirmation flows.storage flows.study",
     "flows.reports": "search_space strategies strategies.optuna_bridge flows.analysis flows.ledger "
     "flows.study",
     "flows.observers": "search_space strategies flows.reports flows.study",
+    "flows.reevaluation": "search_space strategies tasks tasks.workers flows.confirmation "
+    "flows.ledger flows.study",
     "flows.run": "search_space strategies tasks tasks.source_code tasks.objectives tasks.processes "
     "tasks.workers tasks.engines "
-    "flows.ledger flows.observers flows.storage flows.study",
+    "flows.confirmation flows.ledger flows.observers flows.reevaluation flows.storage "
+    "flows.study",
     "flows": "strategies tasks tasks.engines tasks.objectives tasks.workers flows.observers "
     "flows.run flows.study",
     "flows.commands": "strategies tasks.engines tasks.objectives tasks.processes flows "
-    "flows.ledger flows.observers flows.reports flows.run flows.storage flows.study",
+    "flows.confirmation flows.ledger flows.observers flows.reports flows.run flows.storage "
+    "flows.study",
     "testing": "search_space strategies tasks tasks.objectives tasks.processes tasks.workers "
     "flows.study",
 }
@@ -79,7 +83,7 @@ THIRD_PARTIES = {
     "search_space": "numpy pydantic pydantic_core",
     # The last two are extras, imported when a study is searched with them.
     "strategies": "numpy pydantic scipy threadpoolctl cmaes optuna",
-    "flows.confirmation": "pydantic scipy",
+    "flows.confirmation": "numpy pydantic scipy",
     "flows.study": "numpy pydantic pandas",
     "flows.analysis": "numpy scipy",
     "flows.storage": "fsspec",

@@ -186,6 +186,7 @@ def resume(
     storage: _Storage = "",
     max_trials: Annotated[int | None, _Budget] = None,
     max_duration: Annotated[float | None, _Budget] = None,
+    confirm: Annotated[int | None, _Budget] = None,
     engine: _Engine = "",
     log: _Flag = False,
     json: _Flag = False,
@@ -201,6 +202,7 @@ def resume(
         storage: The folder or the URL of the ledgers; that of `tune` when it is left out.
         max_trials: Trials in all, those that were run before included.
         max_duration: Seconds in all, those of earlier runs included.
+        confirm: How many of the best trials to evaluate anew, with fresh seeds.
         engine: Another engine to run the trials, with its default options.
         log: Show everything that is logged, not warnings alone.
         json: Print the result as JSON.
@@ -213,6 +215,7 @@ def resume(
             storage,
             max_trials=max_trials,
             max_duration=max_duration,
+            confirm=confirm,
             engine=engine,
             log=log,
             as_json=json,

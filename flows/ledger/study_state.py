@@ -12,14 +12,18 @@ from dataclasses import dataclass, field, fields, replace
 from typing import Any, Self
 
 from prefect_tuner.errors import LedgerError
+from prefect_tuner.flows.confirmation.race import Evaluation
 from prefect_tuner.flows.ledger.ledger_records import (
     AskedRecord,
     AttemptRecord,
     BestRecord,
+    ConfirmedRecord,
     FinishedRecord,
     InterruptedRecord,
     KnownRecord,
     Record,
+    ReevaluatedRecord,
+    ReevaluationRecord,
     RetriedRecord,
     RunRecord,
     StoppedRecord,
@@ -61,6 +65,10 @@ class StudyState:
         begun: Whether a run has begun since the study was made or adopted.
         stopped: How the last run ended; None while it runs, and when it died.
         elapsed: Seconds that the study has run, in all its runs.
+        evaluations: What came of evaluating trials once more, by number and repetition, from 1.
+        evaluating: How often the objective was called for those that have not ended, likewise.
+        confirmed: What they say together of the best trials; None where that was not told, and
+            when the search has gone on since.
     """
 
     study: str
@@ -82,6 +90,9 @@ class StudyState:
     begun: bool = False
     stopped: StoppedRecord | None = None
     elapsed: float = 0.0
+    evaluations: dict[tuple[int, int], Evaluation] = field(default_factory=dict)
+    evaluating: dict[tuple[int, int], int] = field(default_factory=dict)
+    confirmed: ConfirmedRecord | None = None
 
     @classmethod
     def begin(cls, record: Record) -> Self:
@@ -189,6 +200,7 @@ class StudyState:
                 self.trials.append(
                     Trial(number, record.params, record.seed, proposer=record.proposer)
                 )
+                self.confirmed = None
             case AttemptRecord():
                 self._call(record)
             case FinishedRecord():
@@ -204,6 +216,8 @@ class StudyState:
                 self._stop(record)
             case RetriedRecord() | BestRecord():
                 pass  # They follow from the others; they are there to be read.
+            case _:
+                self._confirm(record)
         self.updated = record.at
 
     def _begin_run(self, record: RunRecord) -> None:
@@ -263,12 +277,35 @@ class StudyState:
         self.attempts_before = {}
         self.begun = False
         self.stopped = None
+        self.evaluations, self.evaluating, self.confirmed = {}, {}, None
         self.definition = record.definition
 
     def _next(self, number: int) -> int:
         if number != len(self.trials):
             raise LedgerError(f"trial {number} follows trial {len(self.trials) - 1}")
         return number
+
+    def _confirm(self, record: ReevaluationRecord | ReevaluatedRecord | ConfirmedRecord) -> None:
+        """Take in what was recorded when the best trials were evaluated anew."""
+        match record:
+            case ReevaluationRecord():
+                self.evaluating[self._again(record)] = record.attempt
+            case ReevaluatedRecord():
+                self.evaluations[self._again(record)] = record.evaluation
+                self.evaluating.pop((record.number, record.repetition), None)
+                self.elapsed = max(self.elapsed, record.elapsed)
+            case ConfirmedRecord():
+                self.confirmed = record
+                self.elapsed = max(self.elapsed, record.elapsed)
+
+    def _again(self, record: ReevaluationRecord | ReevaluatedRecord) -> tuple[int, int]:
+        """Which trial is evaluated for which time."""
+        number, repetition = record.number, record.repetition
+        if not 0 <= number < len(self.trials) or self.trials[number].metric is None:
+            raise LedgerError(f"trial {number} is evaluated again and has no metric")
+        if (number, repetition) in self.evaluations:
+            raise LedgerError(f"repetition {repetition} of trial {number} has ended already")
+        return number, repetition
 
     def _running(self, number: int) -> Trial:
         if not 0 <= number < len(self.trials):

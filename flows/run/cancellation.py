@@ -8,7 +8,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
+from prefect.events.worker import EventsWorker
 from prefect.exceptions import Pause, TerminationSignal
+from prefect.logging.handlers import APILogWorker
+
+DELIVERY_TIMEOUT = 5.0
+"""Seconds for the last log lines and events of a process that is being terminated."""
 
 
 class Cancellation:
@@ -66,6 +71,24 @@ def cancellation_scope(cancellation: Cancellation) -> Iterator[None]:
 def current_cancellation() -> Cancellation:
     """The switch of the scope around the caller, or one that nobody holds."""
     return _current.get() or Cancellation()
+
+
+@contextmanager
+def delivered_when_terminated() -> Iterator[None]:
+    """Have the last log lines and events sent: after SIGTERM, Prefect ends the process at once."""
+    try:
+        yield
+    except TerminationSignal:
+
+        def send() -> None:
+            APILogWorker.drain_all(timeout=DELIVERY_TIMEOUT)
+            EventsWorker.drain_all(timeout=DELIVERY_TIMEOUT)
+
+        # In a thread that has no event loop: in others, Prefect hands back a coroutine.
+        thread = threading.Thread(target=send, name="tuning-delivery", daemon=True)
+        thread.start()
+        thread.join(DELIVERY_TIMEOUT)
+        raise
 
 
 def describe_error(error: BaseException) -> str:

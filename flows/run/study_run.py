@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 import logging
-import threading
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
-from dataclasses import replace
+from collections.abc import Callable
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass, field, replace
 
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterParentTaskRunId
 from prefect.client.schemas.sorting import FlowRunSort
 from prefect.context import FlowRunContext
-from prefect.events.worker import EventsWorker
-from prefect.exceptions import TerminationSignal
 from prefect.logging import get_run_logger
-from prefect.logging.handlers import APILogWorker
 from prefect.logging.loggers import LoggingAdapter
 from prefect.runtime import flow_run
 
@@ -26,12 +22,14 @@ from prefect_tuner.flows.observers.artifact_observer import ArtifactObserver
 from prefect_tuner.flows.observers.event_observer import EventObserver
 from prefect_tuner.flows.observers.log_observer import LogObserver
 from prefect_tuner.flows.observers.observer import ObserverThreads
+from prefect_tuner.flows.reevaluation.confirmation_run import ConfirmationRun, is_confirmed
 from prefect_tuner.flows.run.cancellation import (
     Cancellation,
     current_cancellation,
+    delivered_when_terminated,
     describe_error,
 )
-from prefect_tuner.flows.run.launch_settings import launch_settings
+from prefect_tuner.flows.run.launch_settings import engine_study
 from prefect_tuner.flows.run.study_opening import OpenStudy, open_study
 from prefect_tuner.flows.run.study_plan import StudyPlan
 from prefect_tuner.flows.run.trial_loop import TrialLoop
@@ -44,14 +42,9 @@ from prefect_tuner.flows.study.tuning_events import (
     is_cancellation,
 )
 from prefect_tuner.flows.study.tuning_result import StopReason, TuningResult
-from prefect_tuner.tasks.engine import EngineStudy
+from prefect_tuner.tasks.engine import Engine
 from prefect_tuner.tasks.engines.engine_choice import engine_for
 from prefect_tuner.tasks.objectives.objective import ObjectiveSpec, describe_objective
-from prefect_tuner.tasks.workers.trial_request import RetryPolicy
-from prefect_tuner.trial import Outcome, TrialLimits
-
-DELIVERY_TIMEOUT = 5.0
-"""Seconds for the last log lines and events of a process that is being terminated."""
 
 
 def run_study(plan: StudyPlan, name: str) -> TuningResult:
@@ -80,7 +73,7 @@ def run_study(plan: StudyPlan, name: str) -> TuningResult:
     outermost = str(flow_run.root_flow_run_id) if plan.fresh else ""
     before = [] if name else _runs_before()
     opened = open_study(plan, name, holder, claim_lost.cancel, outermost, before)
-    with opened.ledger, _delivered_when_terminated(), observing as observers:
+    with opened.ledger, delivered_when_terminated(), observing as observers:
         for level, note in opened.notes:
             logger.log(level, "%s", note)
         try:
@@ -90,66 +83,174 @@ def run_study(plan: StudyPlan, name: str) -> TuningResult:
                 budget=opened.plan.budget,
                 notify=observers.notify,
             )
+            switches = (cancellation, claim_lost)
+            run = _Run(opened, objective, loop, observers, logger, switches)
             stopped_before = loop.resume()
-            if stopped_before is not None:
-                _stop_what_goes_on(opened, objective, logger)
-                return _complete_before(opened, objective, loop, observers, stopped_before, logger)
-            if opened.continuation:
-                logger.info("%s", opened.continuation)
-            about = _engine_study(opened, objective, logger)
-            with engine_for(about, plan.parsed_engine) as engine:
-                cancellation.tell(engine.stop)
-                for level, note in engine.prepare():
-                    logger.log(level, "%s", note)
-                opened.recorded.begin()
-                cancellation.tell(loop.interrupt)
-                claim_lost.tell(loop.interrupt)
-                return _observed_run(
-                    opened, objective, loop, observers, lambda: _completed(opened, loop.run(engine))
-                )
+            with run.engines:
+                return run.search() if stopped_before is None else run.end(stopped_before)
         finally:
             # Observers may take their time to hear the rest: nobody has to wait for them.
             opened.ledger.close()
 
 
-def _stop_what_goes_on(
-    opened: OpenStudy, objective: ObjectiveSpec, logger: logging.Logger | LoggingAdapter
-) -> None:
-    """Stop trials of an earlier run that outlive it, and that nobody needs any more.
+@dataclass(frozen=True)
+class _Run:
+    """One run of an open study: the search, where it goes on, and the confirmation of its best.
 
-    No other engine is started for a study that is complete.
+    Attributes:
+        opened: The study.
+        objective: What its trials call.
+        loop: Runs them.
+        observers: Are told.
+        logger: Of the flow run.
+        switches: Those that stop the run: held by another thread, and by the ledger's claim.
+        engines: What closes the engine.
     """
-    kind, _ = chosen = opened.plan.parsed_engine
-    if kind.outlives_the_study and opened.recorded.state.in_flight:
-        with (
-            suppress(EngineError),  # The study is complete nevertheless.
-            engine_for(_engine_study(opened, objective, logger), chosen) as engine,
-        ):
-            engine.prepare()
 
+    opened: OpenStudy
+    objective: ObjectiveSpec
+    loop: TrialLoop
+    observers: ObserverThreads
+    logger: logging.Logger | LoggingAdapter
+    switches: tuple[Cancellation, Cancellation]
+    engines: ExitStack = field(default_factory=ExitStack)
 
-def _complete_before(
-    opened: OpenStudy,
-    objective: ObjectiveSpec,
-    loop: TrialLoop,
-    observers: ObserverThreads,
-    reason: StopReason,
-    logger: logging.Logger | LoggingAdapter,
-) -> TuningResult:
-    """The result of a study of which there is nothing left to run."""
-    stored = opened.result
-    told = reason if stored is None else stored.stop_reason
-    logger.info("%s", _told_complete(opened, told))
-    if stored is None:
+    def search(self) -> TuningResult:
+        """Run trials until the search is complete, and confirm the best ones."""
+        opened = self.opened
+        if opened.continuation:
+            self.logger.info("%s", opened.continuation)
+        engine = self._engine()
         opened.recorded.begin()
-    return _observed_run(
-        opened, objective, loop, observers, lambda: stored or _completed(opened, reason)
-    )
+        self._interrupted_by(self.loop.interrupt)
+
+        def searched() -> TuningResult:
+            result = _completed(opened, self.loop.run(engine))
+            return self._confirmed(result, engine)
+
+        return self._observed(searched)
+
+    def end(self, reason: StopReason) -> TuningResult:
+        """The result of a study whose search is complete; its best trials may be confirmed yet."""
+        opened, stored = self.opened, self.opened.result
+        confirmed = stored is not None and self._is_confirmed(stored)
+        if confirmed or not opened.plan.confirm:
+            self._stop_what_goes_on()
+        told = reason if stored is None else stored.stop_reason
+        self.logger.info("%s", _told_complete(opened, told, confirmed=confirmed))
+        if stored is None:
+            opened.recorded.begin()
+        return self._observed(lambda: self._confirmed(stored or _completed(opened, reason), None))
+
+    def _confirmed(self, result: TuningResult, engine: Engine | None) -> TuningResult:
+        """The result with the winner, where one is to be found.
+
+        Args:
+            result: Of the search.
+            engine: Has run the search in this run; None where none has.
+        """
+        if self._is_confirmed(result):
+            return result
+        opened = self.opened
+        confirmation = ConfirmationRun(
+            opened.ledger,
+            result,
+            opened.plan.confirm,
+            opened.plan.config,
+            opened.plan.study.seed,
+            replace(self.loop.progress, best_trial=result.best_trial),
+            self.observers.notify,
+        )
+        if confirmation.needs_engine:
+            if engine is None or engine.stop_reason:  # One that was stopped starts nothing more.
+                self.engines.close()
+                engine = self._engine()
+            opened.recorded.begin_again()
+            self._interrupted_by(confirmation.loop.interrupt)
+            confirmation.run(engine)
+        else:
+            confirmation.conclude()
+        return _recorded(opened)
+
+    def _is_confirmed(self, result: TuningResult) -> bool:
+        """Whether there is nothing to confirm, or it is done."""
+        plan, state = self.opened.plan, self.opened.ledger.state
+        stored = None if state is None else state.confirmed
+        return is_confirmed(stored, result, plan.confirm, plan.config)
+
+    def _engine(self) -> Engine:
+        """An engine that is ready, until `engines` are closed."""
+        about = engine_study(
+            self.opened.name,
+            self.opened.recorded.state.id,
+            self.opened.plan.config,
+            self.objective,
+            lambda level, text: self.logger.log(level, "%s", text),
+        )
+        engine = self.engines.enter_context(engine_for(about, self.opened.plan.parsed_engine))
+        cancellation, _ = self.switches
+        cancellation.tell(engine.stop)
+        for level, note in engine.prepare():
+            self.logger.log(level, "%s", note)
+        return engine
+
+    def _interrupted_by(self, interrupt: Callable[[str], None]) -> None:
+        for switch in self.switches:
+            switch.tell(interrupt)
+
+    def _stop_what_goes_on(self) -> None:
+        """Stop trials of an earlier run that outlive it, and that nobody needs any more.
+
+        No other engine is started for a study that is complete.
+        """
+        kind, _ = self.opened.plan.parsed_engine
+        state = self.opened.recorded.state
+        if kind.outlives_the_study and (state.in_flight or state.evaluating):
+            with suppress(EngineError):  # The study is complete nevertheless.
+                self._engine()
+            self.engines.close()
+
+    def _observed(self, run: Callable[[], TuningResult]) -> TuningResult:
+        """The study from the event that it starts to the event that it has ended."""
+        opened = self.opened
+        plan, study = opened.plan, opened.plan.study
+        try:
+            self.observers.notify(
+                StudyStarted(
+                    study=opened.name,
+                    objective=self.objective.name,
+                    space=study.space,
+                    strategy=plan.strategy,
+                    direction=study.direction,
+                    config=plan.config,
+                    history=study.history,
+                    reason=study.strategy.reason(plan.budget),
+                )
+            )
+            result = run()
+            result = result.model_copy(update={"study": opened.name})
+        except BaseException as error:
+            cancelled = is_cancellation(error)
+            ending = "cancelled" if cancelled else "failed"
+            why = describe_error(error)
+            opened.recorded.stop(ending, why)
+            self.observers.notify(
+                StudyFailed(opened.name, error, why, cancelled, self.loop.progress)
+            )
+            raise
+        progress = replace(self.loop.progress, best_trial=result.best_trial)
+        self.observers.notify(StudyCompleted(result, progress))
+        return result
 
 
-def _told_complete(opened: OpenStudy, reason: StopReason) -> str:
+def _told_complete(opened: OpenStudy, reason: StopReason, *, confirmed: bool) -> str:
     state = opened.ledger.state
     since = "" if state is None else f", last written at {state.updated}"
+    if not confirmed:
+        return (
+            f"The search of study {opened.name!r} is complete already, since {reason.sentence}; "
+            f"its best trials are to be confirmed ({opened.ledger.store.location}{since})"
+        )
     return (
         f"Study {opened.name!r} is complete already, since {reason.sentence}: nothing is run, and "
         f"its result is that in its ledger, {opened.ledger.store.location}{since}"
@@ -177,89 +278,19 @@ def _runs_before() -> list[tuple[str, str]]:
     return [(run.name, str(run.id)) for run in runs if str(run.id) != flow_run.id]
 
 
-def _engine_study(
-    opened: OpenStudy, objective: ObjectiveSpec, logger: logging.Logger | LoggingAdapter
-) -> EngineStudy:
-    config = opened.plan.config
-    outcomes = frozenset(map(Outcome, config.retry_outcomes))
-    memory = config.trial_memory_mb
-    return EngineStudy(
-        name=opened.name,
-        objective=objective,
-        launch=launch_settings(config),
-        retry=RetryPolicy(config.retries, config.retry_delay, outcomes),
-        log=lambda level, text: logger.log(level, "%s", text),
-        limits=TrialLimits(
-            config.trial_timeout,
-            None if memory is None else int(memory * 1e6),
-            config.exit_grace,
-        ),
-        id=opened.recorded.state.id,
-        trials_per_task=config.trials_per_task,
-    )
-
-
-@contextmanager
-def _delivered_when_terminated() -> Iterator[None]:
-    """Have the last log lines and events sent: after SIGTERM, Prefect ends the process at once."""
-    try:
-        yield
-    except TerminationSignal:
-
-        def send() -> None:
-            APILogWorker.drain_all(timeout=DELIVERY_TIMEOUT)
-            EventsWorker.drain_all(timeout=DELIVERY_TIMEOUT)
-
-        # In a thread that has no event loop: in others, Prefect hands back a coroutine.
-        thread = threading.Thread(target=send, name="tuning-delivery", daemon=True)
-        thread.start()
-        thread.join(DELIVERY_TIMEOUT)
-        raise
-
-
-def _observed_run(
-    opened: OpenStudy,
-    objective: ObjectiveSpec,
-    loop: TrialLoop,
-    observers: ObserverThreads,
-    run: Callable[[], TuningResult],
-) -> TuningResult:
-    """The study from the event that it starts to the event that it has ended."""
-    plan, study = opened.plan, opened.plan.study
-    try:
-        observers.notify(
-            StudyStarted(
-                study=opened.name,
-                objective=objective.name,
-                space=study.space,
-                strategy=plan.strategy,
-                direction=study.direction,
-                config=plan.config,
-                history=study.history,
-                reason=study.strategy.reason(plan.budget),
-            )
-        )
-        result = run()
-        result = result.model_copy(update={"study": opened.name})
-    except BaseException as error:
-        cancelled = is_cancellation(error)
-        ending = "cancelled" if cancelled else "failed"
-        why = describe_error(error)
-        opened.recorded.stop(ending, why)
-        observers.notify(StudyFailed(opened.name, error, why, cancelled, loop.progress))
-        raise
-    progress = replace(loop.progress, best_trial=result.best_trial)
-    observers.notify(StudyCompleted(result, progress))
-    return result
-
-
 def _completed(opened: OpenStudy, reason: StopReason) -> TuningResult:
     """Write down that a study is complete, and what its ledger has as its result."""
     if opened.recorded.study.best_trial is None:
         raise TrainingError(_why_there_is_no_metric(opened.plan, reason))
     opened.recorded.stop("completed", reason.value)
-    result = recorded_result(opened.recorded.state)
-    assert result is not None  # noqa: S101 - it was completed just now, and has a best trial
+    return _recorded(opened)
+
+
+def _recorded(opened: OpenStudy) -> TuningResult:
+    """The result of a study whose search is complete, as its ledger has it."""
+    state = opened.ledger.state
+    result = None if state is None else recorded_result(state)
+    assert result is not None  # noqa: S101 - it is complete, and has a best trial
     return result
 
 
