@@ -59,9 +59,9 @@ MAY_IMPORT = {
     "flows.analysis": "search_space strategies.encoding flows.study",
     "flows.storage": "tasks.process_table",
     "flows.ledger": "search_space strategies flows.confirmation flows.storage flows.study",
-    "flows.reports": "search_space strategies strategies.optuna_bridge flows.analysis flows.ledger "
-    "flows.study",
-    "flows.observers": "search_space strategies flows.reports flows.study",
+    "flows.reports": "search_space strategies strategies.optuna_bridge flows.analysis "
+    "flows.confirmation flows.ledger flows.study",
+    "flows.observers": "search_space strategies flows.confirmation flows.reports flows.study",
     "flows.reevaluation": "search_space strategies tasks tasks.workers flows.confirmation "
     "flows.ledger flows.study",
     "flows.run": "search_space strategies tasks tasks.source_code tasks.objectives tasks.processes "

@@ -35,6 +35,7 @@ from prefect_tuner.flows.run.study_plan import StudyPlan
 from prefect_tuner.flows.study.tuning_events import (
     Progress,
     StudyStarted,
+    TrialReevaluated,
     TrialStarted,
     TuningEvent,
 )
@@ -228,7 +229,7 @@ class _Witness(TuningObserver):
             self.flow_run_id = UUID(str(flow_run.id))
         else:
             self.progress = event.progress
-        self.started += isinstance(event, TrialStarted)
+        self.started += isinstance(event, TrialStarted | TrialReevaluated)
 
 
 def _exit_terminated(number: int, _frame: object) -> NoReturn:

@@ -10,7 +10,7 @@ All decisions are made at looks, when the evaluations before them have ended: ho
 and how long each takes makes no difference.
 
 Sources: O. Maron, A. W. Moore, "Hoeffding Races", NIPS 6 (1994), for the race; M. Lopez-Ibanez and
-others, "The irace package", Operations Research Perspectives 3 (2016), section 2.2, for the race
+others, "The irace package", Operations Research Perspectives 3 (2016), section 3, for the race
 with a paired t-test on common seeds. Unlike there, the looks share the chance of error (`looks`).
 """
 

@@ -57,7 +57,7 @@ def _of_winner(
             f"Trial {winner.number} {led} with {_shown(winner.mean)}: every candidate gave the "
             "same metric again, so nothing here is noise."
         )
-    told = f"mean {_shown(winner.mean)}"
+    told = _shown(winner.mean)
     if winner.interval is not None:
         low, high = winner.interval
         told += f" ({_PERCENT} % interval {_shown(low)} to {_shown(high)})"
@@ -68,11 +68,11 @@ def _of_winner(
         them = [winner, *tied]
         return (
             f"{_listed(them, capital=True)} are tied within the noise; of these, trial "
-            f"{winner.number} has the best mean: {told}."
+            f"{winner.number} has the best mean, {told}."
         )
     others = {1: "", 2: ", better than the other candidate"}
     beyond = others.get(count, f", better than the {count - 1} other candidates")
-    return f"Trial {winner.number} wins: {told}{beyond}."
+    return f"Trial {winner.number} wins: mean {told}{beyond}."
 
 
 def _of_optimism(winner: ConfirmedTrial, goal: Goal) -> str:
@@ -80,7 +80,7 @@ def _of_optimism(winner: ConfirmedTrial, goal: Goal) -> str:
     if not optimism:
         return ""
     kind = "flattered it" if optimism > 0 else "was too modest"
-    return f"Its metric in the search, {_shown(winner.first)}, {kind} by {_shown(abs(optimism))}."
+    return f"Its metric in the search, {_shown(winner.first)}, {kind} by {abs(optimism):.3g}."
 
 
 def _of_cheapest(winner: ConfirmedTrial, cheapest: ConfirmedTrial) -> str:

@@ -143,6 +143,12 @@ class LogObserver(TuningObserver):
             result.best_metric,
             describe_params(result.best_params),
         )
+        if result.winner is not None:
+            self._logger.info(
+                "Winner: trial %d with %s",
+                result.winner.number,
+                describe_params(result.winner.params),
+            )
         self._tell_credits(result.trials, result.goal)
 
     def on_failed(self, event: StudyFailed) -> None:

@@ -18,10 +18,12 @@ from prefect_tuner.flows.observers.observer import TuningObserver
 from prefect_tuner.flows.reports.plain_console import is_live, plain_console
 from prefect_tuner.flows.study.study_sentence import study_sentence
 from prefect_tuner.flows.study.tuning_events import (
+    ConfirmationStarted,
     Progress,
     StudyCompleted,
     StudyFailed,
     StudyStarted,
+    TrialReevaluated,
     TrialStarted,
     TuningEvent,
 )
@@ -64,6 +66,7 @@ class ProgressObserver(TuningObserver):
         self._live = is_live(self._console) if live is None else live
         self._clock = clock
         self._display: _Bar | _Lines | None = None
+        self._evaluations = 0
 
     def on_study_started(self, event: StudyStarted) -> None:
         """Say what is tuned, and show the bar."""
@@ -86,9 +89,19 @@ class ProgressObserver(TuningObserver):
         if isinstance(event, StudyCompleted | StudyFailed):
             self._display.show(event.progress)
             self.close()
+        elif isinstance(event, ConfirmationStarted | TrialReevaluated):
+            self._show_confirmation(event)
         elif isinstance(event, TrialStarted) or event.progress.asked == self._display.trials:
             # Else another trial starts in the same moment.
             self._display.show(event.progress)
+
+    def _show_confirmation(self, event: ConfirmationStarted | TrialReevaluated) -> None:
+        if isinstance(event, ConfirmationStarted):
+            self._evaluations = event.budget
+        done = event.spent if isinstance(event, ConfirmationStarted) else event.evaluated
+        if self._display is not None:
+            told = f"confirming the best: {done} of up to {self._evaluations} evaluations"
+            self._display.show(event.progress, told)
 
     def close(self) -> None:
         """Leave what is shown as it is, and show nothing more."""
@@ -124,8 +137,9 @@ class _Bar:
         for handler_console, _ in self._handlers:
             handler_console.file = cast(TextIO, _StandardError())
 
-    def show(self, progress: Progress) -> None:
-        self._bar.update(self._task, completed=_done(progress), status=describe_progress(progress))
+    def show(self, progress: Progress, told: str = "") -> None:
+        status = told or describe_progress(progress)
+        self._bar.update(self._task, completed=_done(progress), status=status)
 
     def close(self) -> None:
         self._bar.stop()
@@ -157,10 +171,11 @@ class _Lines:
         self._latest = ""
         self._next = clock()
 
-    def show(self, progress: Progress) -> None:
+    def show(self, progress: Progress, told: str = "") -> None:
         elapsed = timedelta(seconds=int(progress.elapsed))
         done = f"{_done(progress)}/{self.trials} trials"
-        self._latest = ", ".join(filter(None, [f"{elapsed} {done}", describe_progress(progress)]))
+        told = told or describe_progress(progress)
+        self._latest = ", ".join(filter(None, [f"{elapsed} {done}", told]))
         if self._clock() >= self._next:
             self._print()
 

@@ -57,7 +57,6 @@ class ConfirmationRun:
     ) -> None:
         self._recorded = RecordedConfirmation(ledger)
         self._count = count
-        self._progress = progress
         self._notify = notify
         self.candidates = candidates_of(result.trials, result.best_trial, result.goal, count)
         self.race = race_among(self.candidates, result, config)
@@ -90,7 +89,9 @@ class ConfirmationRun:
             StudyConflict: Another run has taken the study over.
         """
         spent = sum(map(len, self._recorded.evaluations.values()))
-        self._notify(ConfirmationStarted(self.candidates, self.race.budget, spent, self._progress))
+        self._notify(
+            ConfirmationStarted(self.candidates, self.race.budget, spent, self.loop.progress)
+        )
         try:
             self.loop.run(engine)
         except BaseException:
@@ -104,7 +105,7 @@ class ConfirmationRun:
         confirmation = self._judged()
         if not self._recorded.has(self._count, confirmation):
             self._recorded.confirm(self._count, confirmation)
-            self._notify(ConfirmationCompleted(confirmation, self._progress))
+            self._notify(ConfirmationCompleted(confirmation, self.loop.progress))
 
     def _judged(self) -> Confirmation:
         return judged(self.race, self._recorded.evaluations)

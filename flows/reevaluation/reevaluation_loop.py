@@ -71,6 +71,11 @@ class ReevaluationLoop:
         self._wake: Callable[[], None] = lambda: None
 
     @property
+    def progress(self) -> Progress:
+        """How far the study is."""
+        return replace(self._progress, elapsed=self._recorded.elapsed)
+
+    @property
     def goes_on(self) -> bool:
         """Whether there is anything to evaluate, and time for it."""
         over = self._race.standing(self._recorded.evaluations).end is not None
@@ -191,7 +196,7 @@ class ReevaluationLoop:
         evaluations = self._recorded.evaluations
         evaluated = sum(len(evaluations.get(number, {})) for number in self._trials)
         self._notify(
-            TrialReevaluated(ended.of(again), request.repetition, evaluated, self._progress)
+            TrialReevaluated(ended.of(again), request.repetition, evaluated, self.progress)
         )
 
     def _stop(self, reason: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import signal
 import subprocess
@@ -18,6 +19,7 @@ from prefect_tuner import (
     Params,
     StudyCompleted,
     TrialReevaluated,
+    TunerConfig,
     TuningEvent,
     TuningObserver,
     stream,
@@ -28,7 +30,7 @@ from prefect_tuner.flows.ledger.study_state import StudyState
 from prefect_tuner.flows.storage.ledger_file import LedgerFile
 from tests.flows import counted_study
 from tests.flows.counted_study import calls, calls_by_number
-from tests.flows.flow_runs import X, run_tune, task_runs
+from tests.flows.flow_runs import X, artifacts, events, log_lines, run_tune, task_runs
 from tests.polling import eventually
 
 pytestmark = pytest.mark.usefixtures("prefect_server")
@@ -75,6 +77,16 @@ def test_a_study_ends_with_its_winner_and_has_it_when_it_is_called_again(ledgers
     completed, last = heard.events[-2:]
     assert isinstance(completed, ConfirmationCompleted)
     assert isinstance(last, StudyCompleted)
+    shown = artifacts(run.id)
+    assert shown["won-confirmation"][0]["trial"] == winner.number
+    assert f"Trial {winner.number} wins" in shown["won-best-parameters"] or confirmation.tied
+    told = {event["event"]: event["payload"] for event in events("prefect-tuner.study.won")}
+    assert told["prefect-tuner.study.confirmed"]["winner"] == winner.number
+    payload = told["prefect-tuner.study.completed"]
+    assert payload["winning_params"] == result.winning_params == winner.params
+    assert payload["winning_metric"] == winner.mean
+    assert payload["winner"]["interval"] == list(winner.interval or ())
+    assert (logging.INFO, confirmation.verdict) in log_lines(run.id)
     ledger = (ledgers / "won.jsonl").read_bytes()
     assert same_call().result == result
     assert (ledgers / "won.jsonl").read_bytes() == ledger
@@ -83,7 +95,7 @@ def test_a_study_ends_with_its_winner_and_has_it_when_it_is_called_again(ledgers
 def test_a_stream_that_is_left_while_it_confirms_goes_on_with_the_next_call(
     ledgers: Path,
 ) -> None:
-    for event in stream(noisy, X, study="left", confirm=2, config={"max_trials": 3}):
+    for event in stream(noisy, X, study="left", confirm=2, config=TunerConfig(max_trials=3)):
         if isinstance(event, TrialReevaluated) and event.evaluated == 3:
             break
 
