@@ -18,7 +18,7 @@ FRAMEWORKS := $(VENV)/has-the-frameworks
 VERSION := import sys; print("%d.%d.%d" % tuple(sys.version_info[:3]))
 
 .DEFAULT_GOAL := help
-.PHONY: help tune test check lint types benchmark frameworks lock clean FORCE
+.PHONY: help tune test check lint types docs benchmark frameworks lock clean FORCE
 
 help: ## Say what can be made
 	@echo 'make TARGET, or make TARGET PYTHON=python3.12, where TARGET is one of'
@@ -42,7 +42,12 @@ lint: $(INSTALLED) ## Check style alone
 
 types: $(INSTALLED) ## Check types alone
 	@$(RUN) mypy
-	@$(RUN) mypy tests benchmarks deployments
+	@$(RUN) mypy tests benchmarks deployments docs
+
+# Strictly: a dead link, an anchor that is not there, or any other warning is an error.
+docs: $(INSTALLED) ## Build the documentation site
+	@$(RUN) sphinx --builder html --fail-on-warning --keep-going --quiet docs build/docs
+	@echo 'Open build/docs/index.html'
 
 benchmark: $(INSTALLED) ## Measure what a trial costs
 	@$(RUN) benchmarks.overhead

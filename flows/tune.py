@@ -19,6 +19,7 @@ from prefect_tuner.flows.run.study_parameters import (
     ObserversParameter,
     OnCodeChange,
     OnConflict,
+    PreflightParameter,
     SeedParameter,
     SpaceParameter,
     StorageParameter,
@@ -55,6 +56,7 @@ def tune(
     engine: EngineParameter = DEFAULT_ENGINE,
     engine_options: EngineOptionsParameter = NO_OPTIONS,
     confirm: ConfirmParameter = 0,
+    preflight: PreflightParameter = False,
 ) -> TuningResult:
     """Find the parameters with the best metric.
 
@@ -96,6 +98,10 @@ def tune(
         confirm: How many of the best trials to evaluate anew when the search is complete, with
             fresh seeds, until one is found better than the others beyond the noise: the winner, its
             mean with an interval, and how far the search had flattered it. 0: none.
+        preflight: Try the middle of the space and two of its corners first, and the middle once
+            more with another seed. The log then says what a trial and the study will take, and
+            what to change; where all of them fail alike, the study ends with that. They count as
+            trials. A study that has begun has no preflight any more.
 
     Returns:
         The best parameters and their metric, all trials, why the study stopped, and the winner.

@@ -9,7 +9,7 @@ Notation:
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import product
 from typing import Annotated, ClassVar, TypeAlias, final
 
@@ -90,6 +90,11 @@ class GridSearch(SearchStrategy):
         self._visited: tuple[History, int] = (History(), 0)
         if space.constraints and self.next_candidate(History()) is None:
             raise infeasible(space, f"the {self.cardinality:,} cells")
+
+    @property
+    def axes(self) -> Mapping[str, Parameter]:
+        """For each parameter one with the values that the grid has of it."""
+        return self._axes
 
     @property
     def cardinality(self) -> int:

@@ -21,6 +21,7 @@ from pydantic import BaseModel, ConfigDict
 from prefect_tuner.goal import Goal
 from prefect_tuner.history import History
 from prefect_tuner.hyper_value import Params
+from prefect_tuner.search_space.parameters import Parameter
 from prefect_tuner.search_space.space import SearchSpace
 from prefect_tuner.strategies.candidates.trial_rng import trial_rng
 from prefect_tuner.trial import Direction, Trial
@@ -118,6 +119,14 @@ class SearchStrategy(ABC):
         self.goal = Goal(direction)
         self.seed = seed
         self.options = options
+
+    @property
+    def axes(self) -> Mapping[str, Parameter]:
+        """For each parameter one with the values that it may be given, by default all of them.
+
+        To be overridden by strategies that try some of them alone.
+        """
+        return self.space
 
     @classmethod
     def lacking(cls, space: SearchSpace) -> list[str]:

@@ -13,7 +13,7 @@ from typing import Any, ClassVar, Literal, TypeAlias
 from prefect.exceptions import Pause
 from pydantic import BaseModel, ConfigDict
 
-from prefect_tuner.ending import describe_stop
+from prefect_tuner.ending import TrialRun, describe_stop
 from prefect_tuner.errors import InvalidConfiguration
 from prefect_tuner.tasks.objectives.objective import ObjectiveSpec
 from prefect_tuner.tasks.processes.isolation import LaunchSettings
@@ -98,6 +98,8 @@ class Arrival:
         attempt: Which attempt it was; None for whichever was asked for last.
         pause: What Prefect has raised since the flow run is to be suspended.
         failure: What there was in the place of an answer, where the task run gave none.
+        task_run_id: Of its task run, where that is its own and known.
+        flow_run_id: Of its flow run, where it has one of its own.
     """
 
     number: int
@@ -105,6 +107,15 @@ class Arrival:
     attempt: int | None = None
     pause: Pause | None = None
     failure: object | None = None
+    task_run_id: str = ""
+    flow_run_id: str = ""
+
+    @property
+    def run(self) -> TrialRun:
+        """Where Prefect has it, and what its log ended with."""
+        ending = self.answer.ending
+        told = [] if ending is None else [ending.log_tail, ending.traceback.rstrip()]
+        return TrialRun(self.task_run_id, self.flow_run_id, "\n".join(filter(None, told)))
 
 
 class Engine(ABC):
@@ -177,6 +188,14 @@ class Engine(ABC):
             EngineError: What runs the trials cannot be reached, or cannot run them.
             TuningCancelled: `stop` was called meanwhile.
         """
+
+    @property
+    def memory(self) -> int | None:
+        """Bytes of memory that trials have together where they run; None where that is not known.
+
+        Asked for after `prepare`.
+        """
+        return None
 
     @property
     def most_in_flight(self) -> int:

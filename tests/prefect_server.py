@@ -37,6 +37,7 @@ class PrefectServer:
 
     Args:
         database: URL of the server's database, in the place of its own.
+        port: Where it listens; 0 takes one that is free.
 
     Attributes:
         port: Where it listens on this machine.
@@ -45,11 +46,12 @@ class PrefectServer:
         api_url: What `PREFECT_API_URL` is.
     """
 
-    def __init__(self, database: str = "") -> None:
+    def __init__(self, database: str = "", port: int = 0) -> None:
         self._database = {"PREFECT_API_DATABASE_CONNECTION_URL": database} if database else {}
         self._taken = socket.socket()
-        self._taken.bind(("127.0.0.1", 0))
-        self.port: int = self._taken.getsockname()[1]
+        if not port:
+            self._taken.bind(("127.0.0.1", 0))
+        self.port: int = port or self._taken.getsockname()[1]
         self._process: subprocess.Popen[bytes] | None = None
         self.home = Path(tempfile.mkdtemp(prefix="prefect-tuner-tests-"))
         self.ui_url = f"http://127.0.0.1:{self.port}"
@@ -99,7 +101,7 @@ class PrefectServer:
         try:
             eventually(self._assert_healthy, timeout=_START_SECONDS)
         except BaseException:
-            self._stop()
+            self.stop()
             raise
 
     def kill(self) -> None:
@@ -134,14 +136,15 @@ class PrefectServer:
 
         APILogWorker.drain_all(timeout=10)
         EventsWorker.drain_all(timeout=10)
-        self._stop()
+        self.stop()
 
     def remove(self) -> None:
         """Remove what is left on disk."""
         self._taken.close()
         shutil.rmtree(self.home, ignore_errors=True)
 
-    def _stop(self) -> None:
+    def stop(self) -> None:
+        """Stop it, if it was started."""
         if self._process is not None and self._process.stdin is not None:
             self._process.stdin.close()
             self._process.wait()

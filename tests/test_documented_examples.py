@@ -38,7 +38,7 @@ def _examples_of_text(text: str, file: str, first_line: int) -> Iterator[Example
 
 
 def _pages() -> Iterator[Example]:
-    for path in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))):
+    for path in (ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))):
         file = path.relative_to(ROOT).as_posix()
         yield from _examples_of_text(path.read_text("utf-8"), file, 1)
 

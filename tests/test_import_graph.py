@@ -52,27 +52,37 @@ MAY_IMPORT = {
     "tasks.flow_runs": "tasks tasks.workers",
     "tasks.task_runs": "tasks tasks.processes tasks.workers",
     "tasks.engines": (
-        "tasks tasks.flow_runs tasks.objectives tasks.processes tasks.task_runs tasks.workers"
+        "tasks tasks.flow_runs tasks.objectives tasks.process_table tasks.processes "
+        "tasks.task_runs tasks.workers"
     ),
     "flows.confirmation": "",
     "flows.study": "search_space strategies flows.confirmation",
-    "flows.analysis": "search_space strategies.encoding flows.study",
+    "flows.analysis.models": "search_space strategies.encoding strategies.gaussian_process",
+    "flows.analysis": "search_space strategies.encoding flows.analysis.models flows.study",
+    "flows.pictures": "search_space strategies.encoding flows.analysis",
     "flows.storage": "tasks.process_table",
     "flows.ledger": "search_space strategies flows.confirmation flows.storage flows.study",
-    "flows.reports": "search_space strategies strategies.optuna_bridge flows.analysis "
+    "flows.reports": "search_space strategies flows.analysis flows.analysis.models "
     "flows.confirmation flows.ledger flows.study",
-    "flows.observers": "search_space strategies flows.confirmation flows.reports flows.study",
+    "flows.exports": "search_space strategies.optuna_bridge flows.ledger flows.reports flows.study",
+    "flows.preflight": "search_space strategies strategies.candidates flows.analysis flows.ledger "
+    "flows.reports flows.study",
+    "flows.study_report": "search_space strategies flows.analysis flows.ledger flows.pictures "
+    "flows.reports flows.study",
+    "flows.observers": "search_space strategies flows.confirmation flows.ledger flows.preflight "
+    "flows.reports flows.study flows.study_report",
     "flows.reevaluation": "search_space strategies tasks tasks.workers flows.confirmation "
     "flows.ledger flows.study",
     "flows.run": "search_space strategies tasks tasks.source_code tasks.objectives tasks.processes "
     "tasks.workers tasks.engines "
-    "flows.confirmation flows.ledger flows.observers flows.reevaluation flows.storage "
-    "flows.study",
+    "flows.confirmation flows.ledger flows.observers flows.preflight flows.reevaluation "
+    "flows.storage flows.study",
     "flows": "strategies tasks tasks.engines tasks.objectives tasks.workers flows.observers "
     "flows.run flows.study",
+    "flows.listings": "strategies tasks.engines",
     "flows.commands": "strategies tasks.engines tasks.objectives tasks.processes flows "
-    "flows.confirmation flows.ledger flows.observers flows.reports flows.run flows.storage "
-    "flows.study",
+    "flows.confirmation flows.exports flows.ledger flows.listings flows.observers "
+    "flows.preflight flows.reports flows.run flows.storage flows.study flows.study_report",
     "testing": "search_space strategies tasks tasks.objectives tasks.processes tasks.workers "
     "flows.study",
 }
@@ -86,9 +96,14 @@ THIRD_PARTIES = {
     "flows.confirmation": "numpy pydantic scipy",
     "flows.study": "numpy pydantic pandas",
     "flows.analysis": "numpy scipy",
+    # An extra, imported when a picture is drawn.
+    "flows.pictures": "numpy matplotlib",
     "flows.storage": "fsspec",
     "flows.ledger": "pydantic",
-    "flows.reports": "numpy pandas pyarrow optuna rich sqlalchemy",
+    "flows.preflight": "numpy rich",
+    "flows.exports": "numpy pandas pyarrow optuna sqlalchemy",
+    "flows.reports": "numpy rich",
+    "flows.study_report": "numpy pydantic",
     "tasks.source_code": "cloudpickle",
     "tasks.objectives": "cloudpickle",
     "tasks.messages": "",

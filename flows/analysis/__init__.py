@@ -1,6 +1,6 @@
 """What can be said of a study from its trials.
 
-Room: the importance of parameters, and what is wrong with a study.
-May import: the vocabulary, the search space, `strategies.encoding`, `flows.study`. No Prefect.
-In come a space, a goal and trials; out come shares and findings.
+Room: the importance of parameters; the doctor, its checks and what they find.
+May import: the models, `flows.study`, the vocabulary, the search space, the encoding. No Prefect.
+In come a space, a goal, trials and times; out come shares and findings.
 """

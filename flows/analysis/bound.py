@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator
 
 import numpy as np
 
-from prefect_tuner.flows.analysis.changed_range import Side
-from prefect_tuner.flows.analysis.numeric_scale import unit_values
-from prefect_tuner.flows.analysis.partial_effect import AdditiveModel
-from prefect_tuner.goal import Goal
+from prefect_tuner.flows.analysis.case import FEWEST_TRIALS, Case
+from prefect_tuner.flows.analysis.finding import Finding
+from prefect_tuner.flows.analysis.log_scale import better_on_log_scale
+from prefect_tuner.flows.analysis.models.changed_range import Side, extended
+from prefect_tuner.flows.analysis.models.numeric_scale import unit_values
 from prefect_tuner.search_space.categorical import Categorical
 from prefect_tuner.search_space.numeric import Float, Int
-from prefect_tuner.search_space.space import SearchSpace
-from prefect_tuner.trial import Trial
-
-FEWEST_TRIALS = 10
-"""Trials with a metric, from which on something is said."""
 
 _BEST = 5
 """How many of the best trials are looked at."""
@@ -31,45 +27,51 @@ where there are few, which lie far from each other."""
 _BY_CHANCE = 1e-3
 """How probable it may be, at the most, that a parameter without effect seems to have one."""
 
+_BY_CHANCE_OF_LOSSES = 0.01
+"""The same of losses as they are. Of ranks alone, what a strategy has come to prefer may seem to
+have an effect, as it was tried with good values of other parameters."""
 
-def bounds_of_best(
-    space: SearchSpace, goal: Goal, trials: Sequence[Trial]
-) -> list[tuple[str, Side, int]]:
-    """The ends at which the best trials lie, and towards which the metric gets better.
 
-    Args:
-        space: The search space.
-        goal: Which metrics are better.
-        trials: Any of the study.
-
-    Returns:
-        For each its parameter, the side, and how many of the five best trials lie near it.
-    """
-    done = [trial for trial in trials if trial.metric is not None]
-    if len(done) < FEWEST_TRIALS:
-        return []
-    losses = np.array([goal.loss(trial.metric) for trial in done if trial.metric is not None])
-    model = AdditiveModel(space, done, losses)
-    numeric = {n: each for n, each in space.items() if not isinstance(each, Categorical)}
-    found: list[tuple[str, Side, int]] = []
+def best_at_bound(case: Case) -> Iterator[Finding]:
+    """The best trials lie at the end of a range, towards which the metric gets better."""
+    numeric = {n: each for n, each in case.space.items() if not isinstance(each, Categorical)}
     for name, parameter in numeric.items():
-        is_active = np.array([name in trial.params for trial in done])
-        if is_active.sum() < FEWEST_TRIALS:
+        for side, count in _sides_of_best(case, name, parameter, _BY_CHANCE / len(numeric)):
+            end = parameter.low if side == "low" else parameter.high
+            word, beyond = ("smallest", "smaller") if side == "low" else ("largest", "larger")
+            yield Finding(
+                "best_at_bound",
+                f"the best trial has {name} at the {word} value that it may have, {end!r}, or next "
+                f"to it, {count} of the 5 best lie near it, and the metric gets better towards it",
+                f"try {beyond} values of {name}, if there are any that make sense",
+                name,
+                extended(case.space, name, side),
+            )
+
+
+def _sides_of_best(
+    case: Case, name: str, parameter: Float | Int, chance: float
+) -> Iterator[tuple[Side, int]]:
+    """The sides at which the best trials lie, with how many of the five best lie near them."""
+    is_active = np.array([name in trial.params for trial in case.done], dtype=bool)
+    if len(case.done) < FEWEST_TRIALS or is_active.sum() < FEWEST_TRIALS:
+        return
+    values = [trial.params[name] for trial in case.done if name in trial.params]
+    places = unit_values(parameter, np.array(values, dtype=np.float64))
+    best = np.argsort(case.losses[is_active], kind="stable")[:_BEST]
+    for side in _sides(parameter):
+        distances = places[best] if side == "low" else 1.0 - places[best]
+        count = int((distances <= _NEAR).sum())
+        if distances[0] > _at_end(places.size) or count <= _BEST // 2:
             continue
-        values = [trial.params[name] for trial in done if name in trial.params]
-        places = unit_values(parameter, np.array(values, dtype=np.float64))
-        best = np.argsort(losses[is_active], kind="stable")[:_BEST]
-        for side in _sides(parameter):
-            distances = places[best] if side == "low" else 1.0 - places[best]
-            count = int((distances <= _NEAR).sum())
-            if distances[0] > _at_end(places.size) or count <= _BEST // 2:
-                continue
-            effect = model.effect(name)
-            if effect is None or effect.chance > _BY_CHANCE / len(numeric):
-                continue
-            if effect.is_least_at_low if side == "low" else effect.is_least_at_high:
-                found.append((name, side, count))
-    return found
+        effect = case.additive.effect(name)
+        of_losses = case.additive_of_losses.chance(name)
+        if effect is None or effect.chance > chance or (of_losses or 0.0) > _BY_CHANCE_OF_LOSSES:
+            continue
+        if side == "low" and better_on_log_scale(case, name):
+            continue  # What is near on this scale is decades away.
+        if effect.is_least_at_low if side == "low" else effect.is_least_at_high:
+            yield side, count
 
 
 def _sides(parameter: Float | Int) -> tuple[Side, ...]:

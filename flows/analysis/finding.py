@@ -11,8 +11,9 @@ class Finding:
     """Something about a study that a person should know, and what to do.
 
     Attributes:
-        check: Which check has found it: `best_at_bound`, `same_error`, `failures_in_region`,
-            `slow_region` or `constant_metric`.
+        check: Which check has found it: `same_error`, `failures_in_region`, `constant_metric`,
+            `too_good_to_be_true`, `noise`, `best_at_bound`, `log_scale_advisable`,
+            `parameter_without_effect`, `slow_region`, `idle_workers`, `overhead` or `converged`.
         sentence: What was found, with its figures.
         advice: What to do, a sentence.
         parameter: Which parameter it is about; empty where it is about none.

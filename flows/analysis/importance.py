@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from prefect_tuner.flows.analysis.parzen_grid import cells_of, density
+from prefect_tuner.flows.analysis.models.parzen_grid import cells_of, density
 from prefect_tuner.goal import Goal
 from prefect_tuner.search_space.parameters import Parameter
 from prefect_tuner.search_space.space import SearchSpace

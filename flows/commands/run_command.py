@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import shlex
@@ -22,9 +23,16 @@ from prefect.settings import get_current_settings
 from rich.text import Text
 
 from prefect_tuner.errors import InvalidConfiguration, ObjectiveNotFound, TunerError
-from prefect_tuner.flows.commands.study_summary import interim_sentence, run_page, summary_table
+from prefect_tuner.flows.commands.study_summary import (
+    interim_sentence,
+    kept_sentence,
+    run_page,
+    summary_table,
+)
 from prefect_tuner.flows.observers.observer import TuningObserver
 from prefect_tuner.flows.observers.progress_observer import ProgressObserver
+from prefect_tuner.flows.preflight.preflight_report import preflight_document, preflight_page
+from prefect_tuner.flows.preflight.preflight_verdict import judge_preflight
 from prefect_tuner.flows.reports.plain_console import is_live, plain_console
 from prefect_tuner.flows.run.embedded_server import (
     embedded_server_log,
@@ -33,6 +41,7 @@ from prefect_tuner.flows.run.embedded_server import (
 )
 from prefect_tuner.flows.run.study_plan import StudyPlan
 from prefect_tuner.flows.study.tuning_events import (
+    PreflightEnded,
     Progress,
     StudyStarted,
     TrialReevaluated,
@@ -59,6 +68,7 @@ class RunCommand:
         plan: Gives the study, or raises `InvalidConfiguration`.
         log: Whether to show everything that is logged, rather than warnings alone.
         as_json: Whether to print the result as JSON rather than as a table.
+        is_preflight: Whether to make its preflight alone, and to print what that has shown.
     """
 
     def __init__(
@@ -68,11 +78,13 @@ class RunCommand:
         *,
         log: bool = False,
         as_json: bool = False,
+        is_preflight: bool = False,
     ) -> None:
         self._label = label
         self._plan = plan
         self._log = log
         self._as_json = as_json
+        self._is_preflight = is_preflight
         self._output = plain_console()
         self._messages = plain_console(stderr=True)
         self._progress = ProgressObserver(self._messages)
@@ -137,14 +149,19 @@ class RunCommand:
 
     def _tune(self) -> None:
         plan = self._plan()
+        if self._is_preflight:
+            plan = replace(plan, preflight="only")
         self._connect()
         observers = [*plan.observers, self._progress, self._witness]
         result = tune.run_planned(replace(plan, observers=observers))
-        if self._as_json:
+        if self._told_preflight():
+            kept = kept_sentence(self._label, plan, result.study)
+            self._messages.print(kept, soft_wrap=True)
+        elif self._as_json:
             self._output.print(result.to_json(), soft_wrap=True)
         else:
             self._output.print(summary_table(result))
-        if not self._witness.started:
+        if not self._witness.started and self._witness.preflight is None:
             storage = plan.given.get("storage", "")
             command = ["prefect-tuner", "delete", result.study]
             command += ["--storage", storage] if storage else []
@@ -154,6 +171,19 @@ class RunCommand:
                 soft_wrap=True,
             )
         self._tell_page(RECORD_TIMEOUT)
+
+    def _told_preflight(self) -> bool:
+        """Print what the preflight has shown, if one was asked for and has ended."""
+        study, ended = self._witness.study, self._witness.preflight
+        if not self._is_preflight or study is None or ended is None:
+            return False
+        verdict = judge_preflight(ended, study.config, study.space)
+        if self._as_json:
+            document = json.dumps(preflight_document(study.study, verdict), indent=2)
+            self._output.print(document, soft_wrap=True)
+        else:
+            self._output.print(preflight_page(study.study, verdict))
+        return True
 
     def _connect(self) -> None:
         """See to it that there is a Prefect server."""
@@ -177,6 +207,7 @@ class RunCommand:
     def _tell_end(self, message: str, timeout: float) -> None:
         """Say how a study ended that has no result, and what was found before."""
         self._progress.close()
+        self._told_preflight()
         self._messages.print(message, soft_wrap=True)
         progress = self._witness.progress
         if progress.best_trial is not None:
@@ -221,14 +252,19 @@ class _Witness(TuningObserver):
 
     def __init__(self) -> None:
         self.flow_run_id: UUID | None = None
+        self.study: StudyStarted | None = None
+        self.preflight: PreflightEnded | None = None
         self.started = 0
         self.progress = Progress()
 
     def notify(self, event: TuningEvent) -> None:
         if isinstance(event, StudyStarted):
+            self.study = event
             self.flow_run_id = UUID(str(flow_run.id))
         else:
             self.progress = event.progress
+        if isinstance(event, PreflightEnded):
+            self.preflight = event
         self.started += isinstance(event, TrialStarted | TrialReevaluated)
 
 

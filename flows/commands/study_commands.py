@@ -1,4 +1,4 @@
-"""The commands that look at studies where their ledgers are: `list`, `show`, `doctor` and others.
+"""The commands that look at studies where their ledgers are: `list`, `show`, `compare` and others.
 
 None of them needs a Prefect server.
 """
@@ -7,13 +7,19 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 from rich.text import Text
 
 from prefect_tuner.errors import InvalidConfiguration, LedgerError, StudyConflict
+from prefect_tuner.flows.exports.study_export import (
+    TEXT_FORMATS,
+    ExportFormat,
+    export_file,
+    export_text,
+)
 from prefect_tuner.flows.ledger.stored_study import (
     StoredStudy,
     find_study,
@@ -27,13 +33,12 @@ from prefect_tuner.flows.reports.study_analysis import (
     findings_in,
     findings_text,
 )
-from prefect_tuner.flows.reports.study_document import study_document, study_outline
-from prefect_tuner.flows.reports.study_export import (
-    TEXT_FORMATS,
-    ExportFormat,
-    export_file,
-    export_text,
+from prefect_tuner.flows.reports.study_comparison import (
+    ComparedStudy,
+    comparison_document,
+    comparison_page,
 )
+from prefect_tuner.flows.reports.study_document import study_document, study_outline
 from prefect_tuner.flows.reports.study_listing import study_listing, trials_text
 from prefect_tuner.flows.reports.study_page import study_page
 from prefect_tuner.flows.run.default_storage import storage_or_default
@@ -73,6 +78,25 @@ def show_study(name: str, storage: str, *, as_json: bool) -> int:
     else:
         console = plain_console()
         console.print(study_page(study, state, console.width))
+    return 0
+
+
+def compare_studies(names: Sequence[str], storage: str, *, as_json: bool) -> int:
+    """Print several studies side by side.
+
+    Raises:
+        InvalidConfiguration: There is no such study, or there are not two different ones.
+        LedgerError: A ledger cannot be read.
+    """
+    studies = [ComparedStudy.of(*_read(name, storage)) for name in names]
+    if len({each.study.key for each in studies}) < max(2, len(studies)):
+        raise InvalidConfiguration(
+            f"NAMES: must be two or more studies, each once, got {', '.join(names) or 'none'}"
+        )
+    if as_json:
+        _write(json.dumps(comparison_document(studies), indent=2) + "\n")
+    else:
+        plain_console().print(comparison_page(studies))
     return 0
 
 

@@ -58,6 +58,7 @@ def resumption_parameters(
         "engine": last.engine if last and last.engine else DEFAULT_ENGINE,
         "engine_options": dict(last.engine_options) if last else {},
         "confirm": (last.confirm or 0) if last and confirm is None else confirm or 0,
+        "preflight": bool(state.preflights),
     }
 
 

@@ -15,6 +15,7 @@ from prefect.utilities.urls import url_for
 from rich.table import Table
 
 from prefect_tuner.flows.reports.terminal_table import FactTable
+from prefect_tuner.flows.run.study_plan import StudyPlan
 from prefect_tuner.flows.study.tuning_events import Progress
 from prefect_tuner.flows.study.tuning_result import TuningResult
 from prefect_tuner.strategies.credit import credits_of
@@ -69,6 +70,29 @@ def interim_sentence(progress: Progress) -> str:
     return (
         f"{finished}; best metric so far {best.metric!r} (trial {best.number}) "
         f"with {describe_params(best.params)}"
+    )
+
+
+def kept_sentence(file: str, plan: StudyPlan, study: str) -> str:
+    """What becomes of the trials of a preflight.
+
+    Args:
+        file: The study's file.
+        plan: The study.
+        study: Its name, or that of the flow run to which it belongs.
+    """
+    if plan.fresh:
+        return (
+            "The trials are kept in a ledger of their own: with fresh, each run begins a study, "
+            "and they do not count in another"
+        )
+    if plan.name:
+        return f"The trials count: prefect-tuner run {shlex.quote(file)} goes on with them"
+    storage = plan.given.get("storage", "")
+    command = ["prefect-tuner", "resume", study, *(["--storage", storage] if storage else [])]
+    return (
+        "The study has no name: prefect-tuner run would begin anew. To go on with these trials: "
+        f"{shlex.join(command)}"
     )
 
 

@@ -81,6 +81,16 @@ def recorded_result(state: StudyState) -> TuningResult | None:
         return None
     if stopped.reason not in {each.value for each in StopReason}:
         return None
+    return result_so_far(state, StopReason(stopped.reason))
+
+
+def result_so_far(state: StudyState, reason: StopReason) -> TuningResult | None:
+    """The result of a study that stops where it is; None when no trial has a metric.
+
+    Args:
+        state: The study.
+        reason: Why it stops.
+    """
     trials = counted_trials(state)
     best = _best_of(trials, state)
     if best is None:
@@ -88,7 +98,7 @@ def recorded_result(state: StudyState) -> TuningResult | None:
     return TuningResult(
         study=state.study,
         direction=state.definition.direction,
-        stop_reason=StopReason(stopped.reason),
+        stop_reason=reason,
         best_trial=best,
         trials=trials,
         duration=state.elapsed,

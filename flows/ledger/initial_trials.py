@@ -10,7 +10,12 @@ from pydantic import ValidationError
 
 from prefect_tuner.choice_value import checked_choice
 from prefect_tuner.errors import InvalidConfiguration
-from prefect_tuner.flows.ledger.ledger_records import InitialTrial, KnownRecord
+from prefect_tuner.flows.ledger.ledger_records import (
+    InitialTrial,
+    KnownRecord,
+    PreflightPoint,
+    PreflightRecord,
+)
 from prefect_tuner.flows.ledger.study_state import StudyState
 from prefect_tuner.flows.storage.utc_time import utc_now
 from prefect_tuner.history import History
@@ -89,14 +94,43 @@ def known_records(state: StudyState, initial_trials: Sequence[InitialTrial]) -> 
 def candidates_to_try_first(
     state: StudyState, initial_trials: Sequence[InitialTrial]
 ) -> list[Params]:
-    """The candidates that a study starts from, apart from those that it has asked already."""
+    """The candidates that a study starts from, apart from those that it has asked already.
+
+    Those of a preflight come first.
+    """
     tried = _candidates(state, state.inherited - state.known)
+    judged = [point.params for preflight in state.preflights for point in preflight.points]
+    for params in judged:
+        tried.add(Trial(len(tried), params))
     first = [
         each.params
         for each in initial_trials
         if each.metric is None and not tried.has_candidate(each.params)
     ]
-    return first[len(state.trials) - len(state.inherited) :]
+    asked = set(range(len(state.trials))) - state.inherited
+    judged_already = len(asked & state.preflighted)
+    return judged[judged_already:] + first[len(asked) - judged_already :]
+
+
+def preflight_records(state: StudyState, points: Sequence[PreflightPoint]) -> list[PreflightRecord]:
+    """The preflight with which a study begins; none where it has begun otherwise.
+
+    Another follows one of which all trials have failed: meanwhile the objective may be mended.
+
+    Args:
+        state: With the results that the study starts from.
+        points: What is to be tried.
+    """
+    asked = [trial for trial in state.trials if trial.number not in state.inherited]
+    judged = state.preflighted
+    failed = all(trial.outcome is not None and trial.outcome.is_failure for trial in asked)
+    if not failed or judged != {trial.number for trial in asked}:
+        return []
+    tried = _candidates(state, state.inherited - state.known)
+    untried = [point for point in points if not tried.has_candidate(point.params)]
+    if not untried:
+        return []
+    return [PreflightRecord(at=utc_now(), first=len(state.trials), points=untried)]
 
 
 def _candidates(state: StudyState, numbers: set[int]) -> History:

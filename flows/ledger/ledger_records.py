@@ -4,6 +4,7 @@
 study        what is searched: the first record, and once more for each time it is adopted
 run          a run has claimed the study, with its configuration
 known        a result from elsewhere that the study starts from
+preflight    the next trials are those of a preflight
 asked        a trial is about to run
 attempt      the objective is about to be called
 retried      an attempt failed, and another follows
@@ -27,6 +28,7 @@ from prefect_tuner.ending import Ending
 from prefect_tuner.flows.confirmation.confirmation import Confirmation
 from prefect_tuner.flows.confirmation.race import Evaluation
 from prefect_tuner.flows.storage.utc_time import utc_now
+from prefect_tuner.flows.study.tuning_events import PreflightPlace
 from prefect_tuner.goal import Goal
 from prefect_tuner.hyper_value import HyperValue
 from prefect_tuner.trial import Direction, ExtraValue, Outcome, Trial
@@ -35,7 +37,7 @@ FORMAT = 5
 """The version of the format. It changes when older releases cannot read a newer ledger: since 2,
 runs know the code of the objective, parameters may be any JSON value, and extras texts; since 3,
 the end of a run says how many trials count; since 4, runs know the engine of their trials; since 5,
-the best trials may be evaluated anew."""
+trials know their memory, there are preflights, and the best trials may be evaluated anew."""
 
 
 class _Record(BaseModel):
@@ -150,6 +152,36 @@ class KnownRecord(_Record):
     metric: float
 
 
+class PreflightPoint(BaseModel):
+    """A candidate by which a study is judged before its budget is spent.
+
+    Attributes:
+        place: Where in the space it lies.
+        params: The values of the active parameters.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    place: PreflightPlace
+    params: dict[str, HyperValue]
+
+
+class PreflightRecord(_Record):
+    """The next trials are those of a preflight: the candidates at `points`, in this order.
+
+    `first` is the number of the first of them.
+    """
+
+    type: Literal["preflight"] = "preflight"
+    first: int
+    points: list[PreflightPoint]
+
+    @property
+    def numbers(self) -> range:
+        """The numbers of its trials."""
+        return range(self.first, self.first + len(self.points))
+
+
 class AskedRecord(_Record):
     """A trial is about to run; `proposer` is left out where the strategy consists of one."""
 
@@ -213,7 +245,11 @@ class RetriedRecord(_Record):
 
 
 class FinishedRecord(_Record):
-    """What came of a trial. The numbers in `extra` are floats."""
+    """What came of a trial. The numbers in `extra` are floats.
+
+    `memory` is the most that its processes had at a time, in bytes beyond what was there before the
+    objective was called; it is left out where that is not known.
+    """
 
     type: Literal["finished"] = "finished"
     number: int
@@ -225,6 +261,9 @@ class FinishedRecord(_Record):
     message: str = ""
     host: str
     elapsed: float
+    memory: int | None = None
+
+    may_be_left_out: ClassVar[frozenset[str]] = frozenset({"memory"})
 
     @classmethod
     def of(cls, number: int, ending: Ending, host: str, elapsed: float) -> Self:
@@ -240,6 +279,7 @@ class FinishedRecord(_Record):
             message=ending.message,
             host=host,
             elapsed=elapsed,
+            memory=ending.memory,
         )
 
     @property
@@ -252,6 +292,7 @@ class FinishedRecord(_Record):
             extra=self.extra,
             duration=self.duration,
             attempts=self.attempts,
+            memory=self.memory,
         )
 
 
@@ -296,6 +337,7 @@ class StoppedRecord(_Record):
 
     Where the best trials are confirmed, that follows when the search is completed; the end of the
     search stands also where the run is ended meanwhile.
+    One that was to make the preflight alone has ended with that: the study goes on by another.
 
     `best` is the number of the trial that the strategy expects to be best; it is left out where
     that is the one with the best metric. `counted` is how many trials count, the first ones: in a
@@ -303,7 +345,7 @@ class StoppedRecord(_Record):
     """
 
     type: Literal["stopped"] = "stopped"
-    ending: Literal["completed", "failed", "cancelled"]
+    ending: Literal["completed", "failed", "cancelled", "preflight"]
     reason: str
     trials: int
     digest: str
@@ -380,6 +422,7 @@ Record: TypeAlias = Annotated[
     StudyRecord
     | RunRecord
     | KnownRecord
+    | PreflightRecord
     | AskedRecord
     | AttemptRecord
     | RetriedRecord

@@ -13,7 +13,11 @@ from prefect_tuner.flows.ledger.counted_trials import (
     stopped_again,
     trials_of_a_complete_study,
 )
-from prefect_tuner.flows.ledger.initial_trials import candidates_to_try_first, known_records
+from prefect_tuner.flows.ledger.initial_trials import (
+    candidates_to_try_first,
+    known_records,
+    preflight_records,
+)
 from prefect_tuner.flows.ledger.ledger import Ledger
 from prefect_tuner.flows.ledger.ledger_records import (
     AskedRecord,
@@ -22,6 +26,7 @@ from prefect_tuner.flows.ledger.ledger_records import (
     FinishedRecord,
     InitialTrial,
     InterruptedRecord,
+    PreflightPoint,
     Record,
     RetriedRecord,
     RunRecord,
@@ -69,6 +74,7 @@ class RecordedStudy:
         run: What is recorded of this run.
         definition: What is searched, where the study is new or adopted.
         initial_trials: What the study starts from.
+        preflight: What it is to try before that, where it has not begun.
     """
 
     def __init__(
@@ -78,10 +84,13 @@ class RecordedStudy:
         run: RunRecord,
         definition: StudyRecord | None = None,
         initial_trials: Sequence[InitialTrial] = (),
+        preflight: Sequence[PreflightPoint] = (),
     ) -> None:
         self.study = study
         self._ledger = ledger
-        self._opening, self._opened = _opening(ledger.state, run, definition, initial_trials)
+        self._opening, self._opened = _opening(
+            ledger.state, run, definition, initial_trials, preflight
+        )
         self._old = frozenset(self._opened.finished)
         self._begun = False
         self._progress = Progress()
@@ -249,7 +258,7 @@ class RecordedStudy:
         Once the search is completed it stays so, whatever becomes of confirming its best trials.
 
         Args:
-            ending: `completed`, `failed` or `cancelled`.
+            ending: `completed`, `failed`, `cancelled` or `preflight`.
             reason: Why.
 
         Raises:
@@ -341,6 +350,7 @@ def _opening(
     run: RunRecord,
     definition: StudyRecord | None,
     initial_trials: Sequence[InitialTrial],
+    preflight: Sequence[PreflightPoint],
 ) -> tuple[list[Record], StudyState]:
     """What the ledger is to hold before the first trial of a run, and the state with that."""
     opened = None if state is None else state.copy()
@@ -354,4 +364,7 @@ def _opening(
     of_run: list[Record] = [run, *known]
     for record in of_run:
         opened.take(record)
-    return records + of_run, opened
+    judging = preflight_records(opened, preflight)
+    for preflight_record in judging:
+        opened.take(preflight_record)
+    return [*records, *of_run, *judging], opened

@@ -33,6 +33,8 @@ class StudyStatus(StrEnum):
     """Its last run ended in an error."""
     CANCELLED = "cancelled"
     """Its last run was ended from outside."""
+    PREFLIGHT = "preflight"
+    """Its preflight was made, and nothing else was run since."""
     DIED = "died"
     """Its last run was killed before it could say how it ended, and no run holds it."""
     UNREADABLE = "unreadable"
@@ -43,6 +45,7 @@ _ENDINGS = {
     "completed": StudyStatus.COMPLETE,
     "failed": StudyStatus.FAILED,
     "cancelled": StudyStatus.CANCELLED,
+    "preflight": StudyStatus.PREFLIGHT,
 }
 
 

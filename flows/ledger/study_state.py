@@ -21,6 +21,7 @@ from prefect_tuner.flows.ledger.ledger_records import (
     FinishedRecord,
     InterruptedRecord,
     KnownRecord,
+    PreflightRecord,
     Record,
     ReevaluatedRecord,
     ReevaluationRecord,
@@ -62,6 +63,8 @@ class StudyState:
         interrupted: The numbers of those that were stopped with it, in the order recorded.
         attempts_before: How often each trial in flight was called before the last run, by number;
             an attempt that goes on in the last run is one of that.
+        preflights: What was to be tried first since the study was made or adopted, to judge it
+            by; more than one where all trials of those before had failed.
         begun: Whether a run has begun since the study was made or adopted.
         stopped: How the last run ended; None while it runs, and when it died.
         elapsed: Seconds that the study has run, in all its runs.
@@ -87,6 +90,7 @@ class StudyState:
     running: set[int] = field(default_factory=set)
     interrupted: list[int] = field(default_factory=list)
     attempts_before: dict[int, int] = field(default_factory=dict)
+    preflights: list[PreflightRecord] = field(default_factory=list)
     begun: bool = False
     stopped: StoppedRecord | None = None
     elapsed: float = 0.0
@@ -139,6 +143,11 @@ class StudyState:
         return [trial for trial in self.trials if trial.outcome is None]
 
     @property
+    def preflighted(self) -> set[int]:
+        """The numbers of the trials that are a preflight's, asked or not."""
+        return {number for preflight in self.preflights for number in preflight.numbers}
+
+    @property
     def id(self) -> str:
         """The same in all runs of the study, and no other study's, whatever its name."""
         first = self.runs[0].flow_run_id if self.runs else ""
@@ -183,24 +192,11 @@ class StudyState:
                 self._adopt(record)
             case RunRecord():
                 self._begin_run(record)
-            case KnownRecord():
-                known = Trial(
-                    self._next(record.number),
-                    record.params,
-                    outcome=Outcome.COMPLETED,
-                    metric=record.metric,
-                )
-                self.trials.append(known)
-                self.finished.append(record.number)
-                self.inherited.add(record.number)
-                self.known.add(record.number)
-                self.started[record.number] = self.ended[record.number] = record.at
-            case AskedRecord():
-                number = self._next(record.number)
-                self.trials.append(
-                    Trial(number, record.params, record.seed, proposer=record.proposer)
-                )
-                self.confirmed = None
+            case KnownRecord() | AskedRecord():
+                self._add(record)
+            case PreflightRecord():
+                self._next(record.first)
+                self.preflights.append(record)
             case AttemptRecord():
                 self._call(record)
             case FinishedRecord():
@@ -219,6 +215,19 @@ class StudyState:
             case _:
                 self._confirm(record)
         self.updated = record.at
+
+    def _add(self, record: KnownRecord | AskedRecord) -> None:
+        number = self._next(record.number)
+        if isinstance(record, AskedRecord):
+            self.trials.append(Trial(number, record.params, record.seed, proposer=record.proposer))
+            self.confirmed = None
+            return
+        outcome = Outcome.COMPLETED
+        self.trials.append(Trial(number, record.params, outcome=outcome, metric=record.metric))
+        self.finished.append(number)
+        self.inherited.add(number)
+        self.known.add(number)
+        self.started[number] = self.ended[number] = record.at
 
     def _begin_run(self, record: RunRecord) -> None:
         self.runs.append(record)
@@ -275,6 +284,7 @@ class StudyState:
         self.running = set()
         self.interrupted = []
         self.attempts_before = {}
+        self.preflights = []
         self.begun = False
         self.stopped = None
         self.evaluations, self.evaluating, self.confirmed = {}, {}, None

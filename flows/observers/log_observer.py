@@ -7,10 +7,13 @@ from collections.abc import Sequence
 from typing import Any
 
 from prefect_tuner.flows.observers.observer import TuningObserver
+from prefect_tuner.flows.preflight.preflight_report import finding_line, preflight_lines
+from prefect_tuner.flows.preflight.preflight_verdict import judge_preflight
 from prefect_tuner.flows.study.tuning_events import (
     BestImproved,
     ConfirmationCompleted,
     ConfirmationStarted,
+    PreflightEnded,
     StudyCompleted,
     StudyFailed,
     StudyStarted,
@@ -39,10 +42,12 @@ class LogObserver(TuningObserver):
     def __init__(self, logger: logging.Logger | logging.LoggerAdapter[Any]) -> None:
         self._logger = logger
         self._tells_all = True
+        self._study: StudyStarted | None = None
 
     def on_study_started(self, event: StudyStarted) -> None:
         """Say what is tuned and how."""
         config = event.config
+        self._study = event
         self._tells_all = config.trials_per_task == 1
         self._logger.info(
             "Study %r: %s %s over %s with strategy %r, up to %d trials, %d at a time",
@@ -128,6 +133,16 @@ class LogObserver(TuningObserver):
         self._logger.log(
             logging.INFO if found else logging.WARNING, "%s", event.confirmation.verdict
         )
+
+    def on_preflight_ended(self, event: PreflightEnded) -> None:
+        """Say what the preflight has shown, and what speaks against the study."""
+        if self._study is None:
+            return
+        verdict = judge_preflight(event, self._study.config, self._study.space)
+        told = " ".join(preflight_lines(verdict, with_notes=False))
+        self._logger.info("Preflight: %s", told)
+        for finding in verdict.findings:
+            self._logger.warning("Preflight: %s", finding_line(finding))
 
     def on_completed(self, event: StudyCompleted) -> None:
         """Say how it ended."""

@@ -15,6 +15,7 @@ from prefect_tuner.flows.study.tuning_events import (
     BestImproved,
     ConfirmationCompleted,
     ConfirmationStarted,
+    PreflightEnded,
     StudyCompleted,
     StudyFailed,
     StudyStarted,
@@ -74,6 +75,9 @@ class TuningObserver:
     def on_confirmation_completed(self, event: ConfirmationCompleted) -> None:
         """It is known what that shows."""
 
+    def on_preflight_ended(self, event: PreflightEnded) -> None:
+        """The trials of the preflight have ended."""
+
     def on_completed(self, event: StudyCompleted) -> None:
         """The study is complete."""
 
@@ -93,6 +97,8 @@ class TuningObserver:
                 self.on_trial_failed(event)
             case BestImproved():
                 self.on_best_improved(event)
+            case PreflightEnded():
+                self.on_preflight_ended(event)
             case StudyCompleted():
                 self.on_completed(event)
             case StudyFailed():

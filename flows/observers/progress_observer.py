@@ -6,41 +6,52 @@ import io
 import logging
 import sys
 import time
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterable
 from datetime import timedelta
+from statistics import mean
 from typing import TextIO, cast
 
 from prefect.logging.handlers import PrefectConsoleHandler
 from rich import progress as rich_progress
-from rich.console import Console
+from rich.console import Console, RenderableType
+from rich.text import Text
 
 from prefect_tuner.flows.observers.observer import TuningObserver
 from prefect_tuner.flows.reports.plain_console import is_live, plain_console
+from prefect_tuner.flows.reports.time_left import Pace
 from prefect_tuner.flows.study.study_sentence import study_sentence
+from prefect_tuner.flows.study.tuner_config import TunerConfig
 from prefect_tuner.flows.study.tuning_events import (
     ConfirmationStarted,
     Progress,
     StudyCompleted,
     StudyFailed,
     StudyStarted,
+    TrialCompleted,
+    TrialFailed,
     TrialReevaluated,
     TrialStarted,
     TuningEvent,
 )
+from prefect_tuner.printable_text import shortened
 
 LINE_INTERVAL = 10.0
 """Seconds between two lines where the bar cannot be shown."""
 
 
-STATUS_WIDTH = 70
-"""Columns of a terminal beside the bar."""
+BESIDE_THE_BAR = 40
+"""Columns of a terminal that the counts and times beside the bar take at the most."""
+
+LATEST = 20
+"""Trials whose durations tell how long others will take, before there are enough to count."""
 
 
 class ProgressObserver(TuningObserver):
-    """Shows trials done, running and failed, the time, and the best metric so far.
+    """Shows trials done, the time spent and left, busy workers, failures, and the best metric.
 
-    On a terminal this is a bar at the bottom, above which logs and prints go on as usual. Where
-    the output is a file or a pipe it is a line now and then.
+    On a terminal this is a bar at the bottom with a line below it, above which logs and prints go
+    on as usual. Where the output is a file or a pipe it is a line now and then.
 
     Args:
         console: Where to show it; by default standard error.
@@ -67,6 +78,7 @@ class ProgressObserver(TuningObserver):
         self._clock = clock
         self._display: _Bar | _Lines | None = None
         self._evaluations = 0
+        self._forecast = _Forecast(TunerConfig())
 
     def on_study_started(self, event: StudyStarted) -> None:
         """Say what is tuned, and show the bar."""
@@ -76,6 +88,7 @@ class ProgressObserver(TuningObserver):
         self._console.print(f"Study {event.study!r}: {sentence}", soft_wrap=True, markup=False)
         if event.reason:
             self._console.print(event.reason, soft_wrap=True, markup=False)
+        self._forecast = _Forecast(event.config)
         if self._live:
             self._display = _Bar(self._console, event.config.max_trials)
         else:
@@ -86,14 +99,17 @@ class ProgressObserver(TuningObserver):
         super().notify(event)
         if self._display is None or isinstance(event, StudyStarted):
             return
-        if isinstance(event, StudyCompleted | StudyFailed):
-            self._display.show(event.progress)
+        self._forecast.hear(event)
+        is_over = isinstance(event, StudyCompleted | StudyFailed)
+        told = describe_progress(event.progress, self._forecast.workers)
+        if is_over:
+            self._display.show(event.progress, told)
             self.close()
         elif isinstance(event, ConfirmationStarted | TrialReevaluated):
             self._show_confirmation(event)
         elif isinstance(event, TrialStarted) or event.progress.asked == self._display.trials:
             # Else another trial starts in the same moment.
-            self._display.show(event.progress)
+            self._display.show(event.progress, told, self._forecast.left(event.progress))
 
     def _show_confirmation(self, event: ConfirmationStarted | TrialReevaluated) -> None:
         if isinstance(event, ConfirmationStarted):
@@ -110,23 +126,85 @@ class ProgressObserver(TuningObserver):
             display.close()
 
 
+class _Forecast:
+    """How long a study will still take, as its trials tell.
+
+    Args:
+        config: Its budget.
+    """
+
+    def __init__(self, config: TunerConfig) -> None:
+        self.workers = config.max_concurrency
+        self._config = config
+        self._durations: deque[float] = deque(maxlen=LATEST)
+        self._begun: Progress | None = None
+
+    def hear(self, event: TuningEvent) -> None:
+        """Take an event into account."""
+        if isinstance(event, StudyStarted):
+            return
+        if self._begun is None:
+            self._begun = event.progress
+        if isinstance(event, TrialCompleted | TrialFailed) and event.trial.duration is not None:
+            self._durations.append(event.trial.duration)
+
+    def left(self, progress: Progress) -> float | None:
+        """Seconds from now on; None where that is not known."""
+        begun = self._begun or progress
+        pace = Pace(
+            at_a_time=self.workers,
+            duration=mean(self._durations) if self._durations else None,
+            ended=_done(progress) - _done(begun),
+            elapsed=progress.elapsed - begun.elapsed,
+        )
+        limit = self._config.max_duration
+        return pace.time_left(
+            trials=self._config.max_trials - _done(progress),
+            running=progress.running,
+            until_deadline=None if limit is None else limit - progress.elapsed,
+        )
+
+
+class _TimeLeftColumn(rich_progress.ProgressColumn):
+    """What is left of a forecast, by the second."""
+
+    def render(self, task: rich_progress.Task) -> Text:
+        left, at = task.fields["left"], task.fields["at"]
+        if left is None:
+            return Text("")
+        seconds = round(max(0.0, left - ((task.elapsed or 0.0) - at)))
+        return Text(f"{timedelta(seconds=seconds)} left")
+
+
+class _BarAndLine(rich_progress.Progress):
+    """A bar, and a line below it."""
+
+    line = ""
+
+    def get_renderables(self) -> Iterable[RenderableType]:
+        yield self.make_tasks_table(self.tasks)
+        if self.line:
+            yield Text(self.line, no_wrap=True, overflow="ellipsis")
+
+
 class _Bar:
     """A bar at the bottom of a terminal."""
 
     def __init__(self, console: Console, trials: int) -> None:
         self.trials = trials
-        self._bar = rich_progress.Progress(
-            # So wide that two columns are left, where a terminal echoes Ctrl-C as "^C": it would
-            # go to the next line, and this one would be left behind.
-            rich_progress.BarColumn(max(8, min(40, console.width - STATUS_WIDTH))),
+        # Two columns are left, where a terminal echoes Ctrl-C as "^C": it would go to the next
+        # line, and this one would be left behind.
+        self._width = console.width - 2
+        self._bar = _BarAndLine(
+            rich_progress.BarColumn(max(8, min(40, console.width - BESIDE_THE_BAR))),
             rich_progress.MofNCompleteColumn(),
             rich_progress.TimeElapsedColumn(),
-            rich_progress.TextColumn("{task.fields[status]}", markup=False),
+            _TimeLeftColumn(),
             console=console,
             # What is printed to a file goes on to be printed there.
             redirect_stdout=sys.stdout.isatty(),
         )
-        self._task = self._bar.add_task("", total=trials, status=describe_progress(Progress()))
+        self._task = self._bar.add_task("", total=trials, left=None, at=0.0)
         self._bar.start()
         # Prefect's own lines, too, go to where the bar makes way for them.
         self._handlers = [
@@ -137,9 +215,10 @@ class _Bar:
         for handler_console, _ in self._handlers:
             handler_console.file = cast(TextIO, _StandardError())
 
-    def show(self, progress: Progress, told: str = "") -> None:
-        status = told or describe_progress(progress)
-        self._bar.update(self._task, completed=_done(progress), status=status)
+    def show(self, progress: Progress, told: str = "", left: float | None = None) -> None:
+        (task,) = self._bar.tasks
+        self._bar.line = shortened(told, self._width)
+        self._bar.update(self._task, completed=_done(progress), left=left, at=task.elapsed or 0.0)
 
     def close(self) -> None:
         self._bar.stop()
@@ -171,11 +250,11 @@ class _Lines:
         self._latest = ""
         self._next = clock()
 
-    def show(self, progress: Progress, told: str = "") -> None:
+    def show(self, progress: Progress, told: str = "", left: float | None = None) -> None:
         elapsed = timedelta(seconds=int(progress.elapsed))
-        done = f"{_done(progress)}/{self.trials} trials"
-        told = told or describe_progress(progress)
-        self._latest = ", ".join(filter(None, [f"{elapsed} {done}", told]))
+        done = f"{elapsed} {_done(progress)}/{self.trials} trials"
+        forecast = "" if left is None else f"about {timedelta(seconds=round(left))} left"
+        self._latest = ", ".join(filter(None, [done, told, forecast]))
         if self._clock() >= self._next:
             self._print()
 
@@ -194,8 +273,12 @@ def _done(progress: Progress) -> int:
     return progress.completed + progress.failed
 
 
-def describe_progress(progress: Progress) -> str:
+def describe_progress(progress: Progress, workers: int = 0) -> str:
     """What runs, what failed, and the best metric so far, in few words.
+
+    Args:
+        progress: How far the study is.
+        workers: How many trials may run at the same time, where that is to be told.
 
     Example:
         ```python
@@ -210,7 +293,8 @@ def describe_progress(progress: Progress) -> str:
     """
     parts = []
     if progress.running:
-        parts.append(f"{progress.running} running")
+        busy = f"{min(progress.running, workers)} of {workers} workers busy"
+        parts.append(busy if workers > 1 else f"{progress.running} running")
     if progress.failed:
         parts.append(f"{progress.failed} failed")
     best = progress.best_trial

@@ -11,6 +11,7 @@ import heapq
 import json
 import math
 from collections.abc import Iterable, Sequence
+from itertools import islice
 from typing import Any
 
 from prefect_tuner.flows.confirmation.confirmation import Confirmation
@@ -29,6 +30,9 @@ FAILED_SHOWN = 20
 
 EXTRAS_SHOWN = 20
 """What of all that objectives return beside the metric gets a column; it may be thousands."""
+
+LONGEST_TAIL = 4_000
+"""Characters of a failed trial's log."""
 
 LONGEST_TEXT = 300
 """Characters of a text in a cell."""
@@ -148,6 +152,51 @@ def summary_markdown(
         json.dumps(params, indent=2).replace("```", "'''"),
         "```",
     ]
+    return "\n".join(lines)
+
+
+def trial_markdown(
+    trial: Trial, direction: Direction, rank: int | None, ranked: int, log_tail: str
+) -> str:
+    """One trial as markdown: what it tried, what came of it, and why where it failed.
+
+    Args:
+        trial: It has ended.
+        direction: Whether a larger or a smaller metric is better.
+        rank: Which place it took when it ended, from 1; None without a metric.
+        ranked: How many trials had a metric then, itself included.
+        log_tail: The last lines of its log, where it failed.
+
+    Example:
+        ```python
+        from prefect_tuner import Outcome, Trial
+        from prefect_tuner.flows.reports.leaderboard import trial_markdown
+
+        trial = Trial(7, {"lr": 0.1}, outcome=Outcome.COMPLETED, metric=0.9, duration=2.0)
+        text = trial_markdown(trial, "maximize", 2, 8, "")
+        assert "Metric **0.9** (maximize), rank 2 of 8 when it ended" in text
+        ```
+    """
+    outcome = trial.outcome.value.replace("_", " ") if trial.outcome else "running"
+    if trial.metric is None:
+        sentence = f"**{outcome}**: {_short(trial.message)}" if trial.message else f"**{outcome}**"
+    else:
+        sentence = f"Metric **{trial.metric!r}** ({direction})"
+        sentence += "" if rank is None else f", rank {rank} of {ranked} when it ended"
+    facts = {
+        **{name: repr(value) for name, value in trial.params.items()},
+        **{name: repr(value) for name, value in islice(trial.extra.items(), EXTRAS_SHOWN)},
+        "seed": str(trial.seed),
+        **({} if trial.duration is None else {"seconds": f"{trial.duration:.3f}"}),
+        **({} if trial.memory is None else {"memory, MB": f"{trial.memory / 1e6:.1f}"}),
+        **({} if trial.attempts < 2 else {"attempts": str(trial.attempts)}),
+        **({"proposed by": trial.proposer} if trial.proposer else {}),
+    }
+    lines = [f"## Trial {trial.number}", "", f"{sentence}.", "", "| | |", "| --- | --- |"]
+    lines += [f"| {_short(name)} | {_short(value)} |" for name, value in facts.items()]
+    if log_tail:
+        tail = printable(log_tail[-LONGEST_TAIL:]).replace("```", "'''")
+        lines += ["", "The end of its log:", "", "```text", tail, "```"]
     return "\n".join(lines)
 
 

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
+from datetime import datetime
 from typing import Any
 
 from prefect_tuner.errors import InvalidConfiguration
-from prefect_tuner.flows.analysis.bound import FEWEST_TRIALS
+from prefect_tuner.flows.analysis.case import FEWEST_TRIALS
 from prefect_tuner.flows.analysis.doctor import diagnose, ended_trials
 from prefect_tuner.flows.analysis.finding import Finding
 from prefect_tuner.flows.analysis.importance import importance
+from prefect_tuner.flows.analysis.models.run_times import RunTimes
 from prefect_tuner.flows.ledger.counted_trials import counted_trials
 from prefect_tuner.flows.ledger.study_state import StudyState
 from prefect_tuner.printable_text import printable_line
 from prefect_tuner.search_space.space import SearchSpace
+
+_MOST_TRIED_AGAIN = 0.1
+"""The share of trials that were tried again, up to which their times tell how workers were used."""
 
 
 def shown_importance(state: StudyState) -> dict[str, float]:
@@ -48,8 +53,46 @@ def findings_in(state: StudyState) -> list[Finding]:
         InvalidConfiguration: This release cannot read the study's space.
     """
     return diagnose(
-        SearchSpace(state.definition.space), state.definition.goal, counted_trials(state)
+        SearchSpace(state.definition.space),
+        state.definition.goal,
+        counted_trials(state),
+        last_run_times(state),
     )
+
+
+def last_run_times(state: StudyState) -> list[RunTimes]:
+    """When the trials of the last run ran; empty where the ledger does not tell.
+
+    It has the times of last attempts alone: where many trials were tried again, workers would seem
+    to have idled.
+
+    Args:
+        state: What the ledger says.
+    """
+    if not state.runs:
+        return []
+    begun = _seconds(state.runs[-1].at)
+    started = {number: _seconds(at) for number, at in state.started.items()}
+    numbers = [
+        number for number, at in started.items() if at >= begun and number not in state.known
+    ]
+    again = sum(state.trials[number].attempts > 1 for number in numbers)
+    at_a_time = state.config.get("max_concurrency")
+    if not isinstance(at_a_time, int) or again > _MOST_TRIED_AGAIN * len(numbers):
+        return []
+    ended = {number: _seconds(state.ended[number]) for number in numbers if number in state.ended}
+    return [
+        RunTimes(
+            at_a_time,
+            {number: started[number] for number in numbers},
+            ended,
+            state.definition.lag is not None,
+        )
+    ]
+
+
+def _seconds(at: str) -> float:
+    return datetime.fromisoformat(at).timestamp()
 
 
 def findings_document(state: StudyState, findings: Sequence[Finding]) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from prefect_tuner.flows.ledger.ledger_records import RunRecord, StoppedRecord
 from prefect_tuner.flows.ledger.stored_study import StoredStudy
 from prefect_tuner.flows.ledger.study_state import StudyState
 from prefect_tuner.flows.reports.study_analysis import shown_importance
+from prefect_tuner.flows.reports.time_left import busy_workers, time_left_of
 from prefect_tuner.flows.study.study_digest import study_digest
 from prefect_tuner.flows.study.tuning_result import TuningResult
 from prefect_tuner.trial import Trial
@@ -40,6 +41,9 @@ def study_outline(study: StoredStudy) -> dict[str, Any]:
         "direction": state.definition.direction,
         "counts": trial_counts(state),
         "elapsed": study.elapsed,
+        "time_left": time_left_of(study, state),
+        "max_concurrency": state.config.get("max_concurrency"),
+        "running": busy_workers(study, state),
         "max_trials": state.config.get("max_trials"),
         "max_duration": state.config.get("max_duration"),
         "max_failures": state.config.get("max_failures"),
@@ -112,6 +116,7 @@ def _trial(trial: Trial, state: StudyState) -> dict[str, Any]:
         "metric": trial.metric,
         "extra": dict(trial.extra),
         "duration": trial.duration,
+        "memory": trial.memory,
         "attempts": trial.attempts,
         "message": trial.message,
         "proposer": trial.proposer,

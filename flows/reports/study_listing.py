@@ -20,6 +20,7 @@ STYLES = {
     StudyStatus.COMPLETE: "green",
     StudyStatus.FAILED: "red",
     StudyStatus.CANCELLED: "yellow",
+    StudyStatus.PREFLIGHT: "yellow",
     StudyStatus.DIED: "red",
     StudyStatus.UNREADABLE: "red",
 }

@@ -13,7 +13,7 @@ from rich.text import Text
 from prefect_tuner.errors import InvalidConfiguration
 from prefect_tuner.flows.confirmation.confirmation import Confirmation
 from prefect_tuner.flows.ledger.counted_trials import counted_trials, recorded_result
-from prefect_tuner.flows.ledger.stored_study import StoredStudy
+from prefect_tuner.flows.ledger.stored_study import StoredStudy, StudyStatus
 from prefect_tuner.flows.ledger.study_state import StudyState
 from prefect_tuner.flows.reports.leaderboard import best_trials
 from prefect_tuner.flows.reports.metric_plot import metric_plot
@@ -27,6 +27,7 @@ from prefect_tuner.flows.reports.terminal_table import (
     terms,
     words,
 )
+from prefect_tuner.flows.reports.time_left import busy_workers, time_left_of
 from prefect_tuner.flows.reports.time_text import duration_text, local_time
 from prefect_tuner.flows.study.study_digest import study_digest
 from prefect_tuner.flows.study.study_sentence import study_sentence
@@ -118,6 +119,11 @@ def _summary(
     limit = config.get("max_duration")
     spent = duration_text(study.elapsed)
     table.add("time", spent if limit is None else f"{spent} of {duration_text(limit)}")
+    if (left := time_left_of(study, state)) is not None:
+        table.add("time left", f"about {duration_text(left)}")
+    if study.status is StudyStatus.RUNNING:
+        workers = config.get("max_concurrency", 1)
+        table.add("workers", f"{busy_workers(study, state)} of {workers} busy")
     if config.get("max_failures") is not None:
         table.add("failures", f"{failed} of {config['max_failures']}")
     table.add("strategy", _strategy(state.definition.strategy, state.definition.seed))

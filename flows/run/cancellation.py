@@ -73,24 +73,6 @@ def current_cancellation() -> Cancellation:
     return _current.get() or Cancellation()
 
 
-@contextmanager
-def delivered_when_terminated() -> Iterator[None]:
-    """Have the last log lines and events sent: after SIGTERM, Prefect ends the process at once."""
-    try:
-        yield
-    except TerminationSignal:
-
-        def send() -> None:
-            APILogWorker.drain_all(timeout=DELIVERY_TIMEOUT)
-            EventsWorker.drain_all(timeout=DELIVERY_TIMEOUT)
-
-        # In a thread that has no event loop: in others, Prefect hands back a coroutine.
-        thread = threading.Thread(target=send, name="tuning-delivery", daemon=True)
-        thread.start()
-        thread.join(DELIVERY_TIMEOUT)
-        raise
-
-
 def describe_error(error: BaseException) -> str:
     """What ended a study, in half a sentence: signals have no words of their own.
 
@@ -111,3 +93,21 @@ def describe_error(error: BaseException) -> str:
         case CancelledError():
             return "cancelled by what runs it, such as the time limit of a flow"
     return str(error) or type(error).__name__
+
+
+@contextmanager
+def delivered_when_terminated() -> Iterator[None]:
+    """Have the last log lines and events sent: after SIGTERM, Prefect ends the process at once."""
+    try:
+        yield
+    except TerminationSignal:
+
+        def send() -> None:
+            APILogWorker.drain_all(timeout=DELIVERY_TIMEOUT)
+            EventsWorker.drain_all(timeout=DELIVERY_TIMEOUT)
+
+        # In a thread that has no event loop: in others, Prefect hands back a coroutine.
+        thread = threading.Thread(target=send, name="tuning-delivery", daemon=True)
+        thread.start()
+        thread.join(DELIVERY_TIMEOUT)
+        raise

@@ -12,10 +12,11 @@ from prefect_tuner.errors import LedgerError, StudyConflict
 from prefect_tuner.flows.ledger.counted_trials import recorded_result
 from prefect_tuner.flows.ledger.initial_trials_source import SourcedTrials, load_initial_trials
 from prefect_tuner.flows.ledger.ledger import Ledger, read_state
-from prefect_tuner.flows.ledger.ledger_records import RunRecord, StudyRecord
+from prefect_tuner.flows.ledger.ledger_records import PreflightPoint, RunRecord, StudyRecord
 from prefect_tuner.flows.ledger.recorded_study import RecordedStudy
 from prefect_tuner.flows.ledger.study_conflict import differences
 from prefect_tuner.flows.ledger.study_state import StudyState
+from prefect_tuner.flows.preflight.preflight_points import preflight_points
 from prefect_tuner.flows.run.study_plan import StudyPlan
 from prefect_tuner.flows.storage.holder import Holder
 from prefect_tuner.flows.storage.storage_address import open_store
@@ -159,9 +160,20 @@ def _open(plan: StudyPlan, name: str, ledger: Ledger) -> OpenStudy:
     for found in _sourced(plan) if definition is not None or not (state and state.begun) else ():
         initial += found.trials
         notes.append((logging.INFO, found.sentence))
-    recorded = RecordedStudy(plan.study, ledger, _run_record(plan, ledger), definition, initial)
+    points = _points(plan, state)
+    recorded = RecordedStudy(
+        plan.study, ledger, _run_record(plan, ledger), definition, initial, points
+    )
     result = None if state is None or definition is not None else recorded_result(state)
     return OpenStudy(name, plan, ledger, recorded, result, notes, continuation)
+
+
+def _points(plan: StudyPlan, state: StudyState | None) -> list[PreflightPoint]:
+    """What a preflight tries, as far as the budget goes."""
+    if plan.preflight == "none":
+        return []
+    asked = 0 if state is None else len(state.trials) - len(state.known)
+    return preflight_points(plan.study.strategy, max(0, plan.config.max_trials - asked))
 
 
 def _adoption(plan: StudyPlan, name: str, changed: list[str], location: str) -> StudyRecord:

@@ -198,6 +198,16 @@ def _fresh(given: Any, info: ValidationInfo) -> bool:
 FreshParameter: TypeAlias = Annotated[bool, BeforeValidator(_fresh)]
 """Whether every flow run begins a study of its own; that takes a name."""
 
+
+def _preflight(given: Any) -> bool:
+    if not isinstance(given, bool):
+        raise InvalidConfiguration(f"preflight: must be true or false, got {shown(given)}")
+    return given
+
+
+PreflightParameter: TypeAlias = Annotated[bool, BeforeValidator(_preflight)]
+"""Whether the study is judged by its first trials before its budget is spent."""
+
 OnCodeChange: TypeAlias = Literal["continue", "error", "new"]
 """What to do when the code of the objective is not what it was in the study's last run."""
 
@@ -252,6 +262,7 @@ class StudyParameters(BaseModel):
     engine: EngineParameter = DEFAULT_ENGINE
     engine_options: EngineOptionsParameter = NO_OPTIONS
     confirm: ConfirmParameter = 0
+    preflight: PreflightParameter = False
 
     @classmethod
     def checked(cls, given: Mapping[Any, Any]) -> tuple[dict[str, Any], list[str]]:

@@ -14,6 +14,7 @@ from prefect_tuner.flows.confirmation.looks import FIRST
 from prefect_tuner.flows.ledger.initial_trials import parse_initial_trials, split_sources
 from prefect_tuner.flows.ledger.ledger_records import InitialTrial, StudyDefinition
 from prefect_tuner.flows.observers.observer import TuningObserver
+from prefect_tuner.flows.preflight.preflight_run import Preflight
 from prefect_tuner.flows.run.plug_in_parameters import NO_OPTIONS
 from prefect_tuner.flows.run.study_parameters import (
     DEFAULT_CONFIG,
@@ -63,6 +64,7 @@ class StudyPlan:
         engine: The name of the engine that runs the trials.
         parsed_engine: Its class, and its options, validated.
         confirm: How many of the best trials are evaluated anew.
+        preflight: Whether the run makes a preflight, and whether it makes anything else.
     """
 
     given: Mapping[str, Any]
@@ -83,6 +85,7 @@ class StudyPlan:
     engine: str
     parsed_engine: tuple[type[Engine], EngineOptions]
     confirm: int
+    preflight: Preflight
 
     @property
     def engine_options(self) -> dict[str, Any]:
@@ -230,6 +233,7 @@ def _plan(
         engine=parameters.engine,
         parsed_engine=engine,
         confirm=parameters.confirm,
+        preflight="first" if parameters.preflight else "none",
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections import Counter
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
@@ -16,12 +17,15 @@ from prefect.logging import get_run_logger
 from prefect.logging.loggers import LoggingAdapter
 from prefect.runtime import flow_run
 
-from prefect_tuner.errors import EngineError, TrainingError
-from prefect_tuner.flows.ledger.counted_trials import recorded_result
+from prefect_tuner.errors import EngineError, StudyConflict, TrainingError
+from prefect_tuner.flows.ledger.counted_trials import recorded_result, result_so_far
 from prefect_tuner.flows.observers.artifact_observer import ArtifactObserver
 from prefect_tuner.flows.observers.event_observer import EventObserver
 from prefect_tuner.flows.observers.log_observer import LogObserver
-from prefect_tuner.flows.observers.observer import ObserverThreads
+from prefect_tuner.flows.observers.observer import ObserverThreads, TuningObserver
+from prefect_tuner.flows.observers.report_observer import ReportObserver, reports_are_made
+from prefect_tuner.flows.observers.trial_artifact_observer import TrialArtifactObserver
+from prefect_tuner.flows.preflight.preflight_run import PreflightRun, Preparation
 from prefect_tuner.flows.reevaluation.confirmation_run import ConfirmationRun, is_confirmed
 from prefect_tuner.flows.run.cancellation import (
     Cancellation,
@@ -66,31 +70,47 @@ def run_study(plan: StudyPlan, name: str) -> TuningResult:
     logger = get_run_logger()
     objective = describe_objective(plan.objective, plan.study.space)
     cancellation = current_cancellation()
-    built_in = [LogObserver(logger), ArtifactObserver(), EventObserver()]
-    observing = ObserverThreads([*built_in, *plan.observers], logger)
     claim_lost = Cancellation()
     holder = Holder.of_this_process(str(flow_run.name or ""), str(flow_run.id or ""))
     outermost = str(flow_run.root_flow_run_id) if plan.fresh else ""
     before = [] if name else _runs_before()
     opened = open_study(plan, name, holder, claim_lost.cancel, outermost, before)
+    observers_of_it = [*_built_in_observers(opened, logger), *plan.observers]
+    observing = ObserverThreads(observers_of_it, logger)
     with opened.ledger, delivered_when_terminated(), observing as observers:
         for level, note in opened.notes:
             logger.log(level, "%s", note)
         try:
+            preflight = PreflightRun(opened.recorded, plan.preflight, observers.notify)
             loop = TrialLoop(
                 study=opened.recorded,
                 config=plan.config,
                 budget=opened.plan.budget,
                 notify=observers.notify,
+                preflight=preflight,
             )
             switches = (cancellation, claim_lost)
-            run = _Run(opened, objective, loop, observers, logger, switches)
+            run = _Run(opened, objective, loop, preflight, observers, logger, switches)
             stopped_before = loop.resume()
             with run.engines:
                 return run.search() if stopped_before is None else run.end(stopped_before)
         finally:
             # Observers may take their time to hear the rest: nobody has to wait for them.
             opened.ledger.close()
+
+
+def _built_in_observers(
+    opened: OpenStudy, logger: logging.Logger | LoggingAdapter
+) -> list[TuningObserver]:
+    built_in: list[TuningObserver] = [
+        LogObserver(logger),
+        ArtifactObserver(),
+        TrialArtifactObserver(),
+        EventObserver(),
+    ]
+    if reports_are_made():
+        built_in.append(ReportObserver(lambda: opened.recorded.state))
+    return built_in
 
 
 @dataclass(frozen=True)
@@ -101,6 +121,7 @@ class _Run:
         opened: The study.
         objective: What its trials call.
         loop: Runs them.
+        preflight: The trials that come first, where they do.
         observers: Are told.
         logger: Of the flow run.
         switches: Those that stop the run: held by another thread, and by the ledger's claim.
@@ -110,6 +131,7 @@ class _Run:
     opened: OpenStudy
     objective: ObjectiveSpec
     loop: TrialLoop
+    preflight: PreflightRun
     observers: ObserverThreads
     logger: logging.Logger | LoggingAdapter
     switches: tuple[Cancellation, Cancellation]
@@ -120,12 +142,15 @@ class _Run:
         opened = self.opened
         if opened.continuation:
             self.logger.info("%s", opened.continuation)
+        self._check_preflight()
         engine = self._engine()
         opened.recorded.begin()
         self._interrupted_by(self.loop.interrupt)
 
         def searched() -> TuningResult:
             result = _completed(opened, self.loop.run(engine))
+            if result.stop_reason is StopReason.PREFLIGHT:
+                return result
             return self._confirmed(result, engine)
 
         return self._observed(searched)
@@ -180,6 +205,7 @@ class _Run:
 
     def _engine(self) -> Engine:
         """An engine that is ready, until `engines` are closed."""
+        began = time.monotonic()
         about = engine_study(
             self.opened.name,
             self.opened.recorded.state.id,
@@ -190,9 +216,30 @@ class _Run:
         engine = self.engines.enter_context(engine_for(about, self.opened.plan.parsed_engine))
         cancellation, _ = self.switches
         cancellation.tell(engine.stop)
-        for level, note in engine.prepare():
+        notes = engine.prepare()
+        seconds = time.monotonic() - began
+        for level, note in notes:
             self.logger.log(level, "%s", note)
+        told = [note for _, note in notes]
+        self.preflight.preparation = Preparation(seconds, told, engine.memory)
         return engine
+
+    def _check_preflight(self) -> None:
+        """Say where a preflight is not made.
+
+        Raises:
+            StudyConflict: It is all that was asked for.
+        """
+        asked = self.opened.plan.preflight
+        if asked == "none" or self.preflight.can_be_made:
+            return
+        begun = f"study {self.opened.name!r} has begun already"
+        if asked == "only":
+            raise StudyConflict(
+                f"{begun}, and a preflight comes before. `prefect-tuner show` and `doctor` say "
+                "what its trials tell; for a preflight, give the study another name"
+            )
+        self.logger.info("There is no preflight: %s", begun)
 
     def _interrupted_by(self, interrupt: Callable[[str], None]) -> None:
         for switch in self.switches:
@@ -279,11 +326,19 @@ def _runs_before() -> list[tuple[str, str]]:
 
 
 def _completed(opened: OpenStudy, reason: StopReason) -> TuningResult:
-    """Write down that a study is complete, and what its ledger has as its result."""
+    """Write down that a study is complete, and what its ledger has as its result.
+
+    One of which the preflight alone was to be made is not, and its result is what there is so far.
+    """
     if opened.recorded.study.best_trial is None:
         raise TrainingError(_why_there_is_no_metric(opened.plan, reason))
-    opened.recorded.stop("completed", reason.value)
-    return _recorded(opened)
+    is_complete = reason is not StopReason.PREFLIGHT
+    opened.recorded.stop("completed" if is_complete else "preflight", reason.value)
+    if is_complete:
+        return _recorded(opened)
+    result = result_so_far(opened.recorded.state, reason)
+    assert result is not None  # noqa: S101 - it has a best trial
+    return result
 
 
 def _recorded(opened: OpenStudy) -> TuningResult:

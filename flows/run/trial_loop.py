@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from prefect.exceptions import Pause
 
-from prefect_tuner.ending import Ending
+from prefect_tuner.ending import Ending, TrialRun
 from prefect_tuner.errors import (
     EngineError,
     LedgerError,
@@ -20,6 +20,7 @@ from prefect_tuner.errors import (
     TuningCancelled,
 )
 from prefect_tuner.flows.ledger.recorded_study import RecordedStudy, Told
+from prefect_tuner.flows.preflight.preflight_run import PreflightRun
 from prefect_tuner.flows.run.cancellation import describe_error
 from prefect_tuner.flows.study.stop_rules import stop_reason
 from prefect_tuner.flows.study.tuner_config import TunerConfig
@@ -50,6 +51,7 @@ class TrialLoop:
         config: Budget, limits and stop rules.
         budget: What the strategy plans for.
         notify: Is told of every event, and returns at once.
+        preflight: Has other trials wait, and may stop the study; None for none.
     """
 
     _engine: Engine
@@ -61,12 +63,15 @@ class TrialLoop:
         config: TunerConfig,
         budget: Budget,
         notify: Callable[[TuningEvent], None],
+        preflight: PreflightRun | None = None,
     ) -> None:
         self._study = study
         self._config = config
         self._budget = budget
         self._notify = notify
+        self._preflight = preflight or PreflightRun(study, "none", notify)
         self._in_flight: dict[int, TrialRequest] = {}
+        self._runs: dict[int, TrialRun] = {}
         self._interrupted: str | None = None
         self._wake: Callable[[], None] = lambda: None
         self._exhausted = False
@@ -94,7 +99,10 @@ class TrialLoop:
                 break
         reason = self._stop_reason()
         if reason is None:
-            if self._study.ask(self._config.max_trials, self._budget) is not None:
+            if (
+                self._preflight.is_all_that_was_asked_for
+                or self._study.ask(self._config.max_trials, self._budget) is not None
+            ):
                 return None
             reason = StopReason.EXHAUSTED
         for _ in self._study.tell_rest(counting=self._all_count(reason)):
@@ -139,7 +147,7 @@ class TrialLoop:
         return self._study.lag is None or reason is StopReason.MAX_DURATION
 
     def _run_trials(self) -> StopReason:
-        while (reason := self._stop_reason()) is None:
+        while (reason := self._preflight.judge() or self._stop_reason()) is None:
             if (told := self._study.tell_next()) is not None:
                 self._hear(told)
                 continue
@@ -165,7 +173,7 @@ class TrialLoop:
         while (
             not self._exhausted
             and len(self._in_flight) < self._engine.most_in_flight
-            and self._study.can_ask(self._config.max_trials)
+            and self._study.can_ask(self._preflight.most_trials(self._config.max_trials))
         ):
             trial = self._study.ask(self._config.max_trials, self._budget)
             if trial is None:
@@ -225,7 +233,8 @@ class TrialLoop:
 
     def _notify_of(self, told: Told) -> None:
         event = TrialCompleted if told.trial.outcome is Outcome.COMPLETED else TrialFailed
-        self._notify(event(told.trial, self.progress))
+        run = self._runs.pop(told.trial.number, TrialRun())
+        self._notify(event(told.trial, self.progress, run))
         if told.improved:
             self._notify(BestImproved(told.trial, told.previous, self.progress))
 
@@ -244,6 +253,7 @@ class TrialLoop:
             self._engine.start(request.again())
             return
         del self._in_flight[request.number]
+        self._runs[request.number] = arrival.run
         self._study.finish(request.number, ending)
         if arrival.pause is not None:
             raise arrival.pause

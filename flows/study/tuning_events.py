@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import TypeAlias
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Literal, TypeAlias
 
+from prefect_tuner.ending import TrialRun
 from prefect_tuner.errors import TuningCancelled
 from prefect_tuner.flows.confirmation.confirmation import Confirmation
 from prefect_tuner.flows.study.tuner_config import TunerConfig
@@ -13,6 +15,9 @@ from prefect_tuner.goal import Goal
 from prefect_tuner.history import History
 from prefect_tuner.search_space.space import SearchSpace
 from prefect_tuner.trial import Direction, Outcome, Trial
+
+PreflightPlace: TypeAlias = Literal["middle", "low corner", "high corner", "middle again"]
+"""Where a trial of a preflight lies in the space; the last is the middle with another seed."""
 
 
 @dataclass(frozen=True)
@@ -104,21 +109,24 @@ class TrialStarted:
 
 @dataclass(frozen=True)
 class TrialCompleted:
-    """A trial has a metric."""
+    """A trial has a metric; `run` tells where Prefect has it."""
 
     trial: Trial
     progress: Progress
+    run: TrialRun = field(default_factory=TrialRun)
 
 
 @dataclass(frozen=True)
 class TrialFailed:
     """A trial ended without a metric: it failed, or was stopped with the study.
 
-    `trial.outcome` tells them apart: one that was stopped is `cancelled`, and is no failure.
+    `trial.outcome` tells them apart: one that was stopped is `cancelled`, and is no failure. `run`
+    tells where Prefect has it.
     """
 
     trial: Trial
     progress: Progress
+    run: TrialRun = field(default_factory=TrialRun)
 
 
 @dataclass(frozen=True)
@@ -179,6 +187,27 @@ class ConfirmationCompleted:
 
 
 @dataclass(frozen=True)
+class PreflightEnded:
+    """The trials have ended by which the study is judged before its budget is spent.
+
+    Attributes:
+        trials: They, by their places in the search space.
+        is_pointless: Whether all of them failed alike; then the study ends with them.
+        preparation: Seconds until trials could run, the import of the objective among them.
+        notes: What is known of how they run, such as threads that the import has started.
+        progress: How far the study is.
+        machine_memory: Bytes that the trials have together; None where that is not known.
+    """
+
+    trials: Mapping[PreflightPlace, Trial]
+    is_pointless: bool
+    preparation: float
+    notes: Sequence[str]
+    progress: Progress
+    machine_memory: int | None = None
+
+
+@dataclass(frozen=True)
 class StudyCompleted:
     """The study is complete."""
 
@@ -235,6 +264,7 @@ TuningEvent: TypeAlias = (
     | ConfirmationStarted
     | TrialReevaluated
     | ConfirmationCompleted
+    | PreflightEnded
     | StudyCompleted
     | StudyFailed
 )

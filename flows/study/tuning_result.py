@@ -37,6 +37,8 @@ class StopReason(StrEnum):
     TARGET_METRIC = "target_metric", "the target was reached"
     PATIENCE = "patience", "there was no improvement for too many trials"
     EXHAUSTED = "exhausted", "the strategy has nothing left to try"
+    PREFLIGHT = "preflight", "nothing but its preflight was to be run"
+    PREFLIGHT_FAILED = "preflight_failed", "all trials of its preflight failed alike"
 
     def __new__(cls, value: str, sentence: str = "") -> Self:
         """Make a member from its value and its sentence."""
@@ -217,6 +219,7 @@ def trial_row(trial: Trial) -> dict[str, Any]:
         **{f"param.{name}": value for name, value in trial.params.items()},
         **{f"extra.{name}": value for name, value in trial.extra.items()},
         "duration": trial.duration,
+        **({} if trial.memory is None else {"memory": trial.memory}),
         "attempts": trial.attempts,
         "message": trial.message,
     }

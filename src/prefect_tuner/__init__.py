@@ -32,6 +32,7 @@ if TYPE_CHECKING:
         ConfirmationCompleted as ConfirmationCompleted,
     )
     from prefect_tuner.flows.study.tuning_events import ConfirmationStarted as ConfirmationStarted
+    from prefect_tuner.flows.study.tuning_events import PreflightEnded as PreflightEnded
     from prefect_tuner.flows.study.tuning_events import StudyCompleted as StudyCompleted
     from prefect_tuner.flows.study.tuning_events import StudyFailed as StudyFailed
     from prefect_tuner.flows.study.tuning_events import StudyStarted as StudyStarted
@@ -76,6 +77,7 @@ _HOMES = {
     "ObjectiveNotFound": "prefect_tuner.errors",
     "Outcome": "prefect_tuner.trial",
     "Params": "prefect_tuner.hyper_value",
+    "PreflightEnded": "prefect_tuner.flows.study.tuning_events",
     "ProgressObserver": "prefect_tuner.flows.observers.progress_observer",
     "SearchSpace": "prefect_tuner.search_space.space",
     "SearchStrategy": "prefect_tuner.strategies.strategy",

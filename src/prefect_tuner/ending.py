@@ -26,6 +26,9 @@ class Ending:
         traceback: Of the exception that the objective raised, if it did; the stacks of its threads
             when its time was over. It is for the log alone.
         attempts: How many times the objective was started, this time included.
+        memory: The most bytes of memory that the trial's processes had at a time, beyond what was
+            there before the objective was called; None where that is not known.
+        log_tail: The last lines of the log of a trial that failed, its traceback apart.
 
     Example:
         ```python
@@ -44,9 +47,11 @@ class Ending:
     duration: float | None = None
     traceback: str = field(default="", repr=False)
     attempts: int = 1
+    memory: int | None = None
+    log_tail: str = field(default="", repr=False)
 
     def of(self, trial: Trial) -> Trial:
-        """A trial with this end, apart from the traceback."""
+        """A trial with this end, apart from what is for the log."""
         return replace(
             trial,
             outcome=self.outcome,
@@ -55,6 +60,7 @@ class Ending:
             duration=self.duration,
             attempts=self.attempts,
             message=self.message,
+            memory=self.memory,
         )
 
     def to_json(self) -> dict[str, Any]:
@@ -72,7 +78,24 @@ class Ending:
             duration=data["duration"],
             traceback=printable(data["traceback"]),
             attempts=data["attempts"],
+            memory=data.get("memory"),
+            log_tail=printable(data.get("log_tail", "")),
         )
+
+
+@dataclass(frozen=True)
+class TrialRun:
+    """Where Prefect has the last attempt at a trial, and what its log ended with.
+
+    Attributes:
+        task_run_id: Of its task run; empty where it has none of its own, or it is not known.
+        flow_run_id: Of its flow run, where each trial is one; otherwise empty.
+        log_tail: The last lines of a trial that failed, and the traceback if there is one.
+    """
+
+    task_run_id: str = ""
+    flow_run_id: str = ""
+    log_tail: str = ""
 
 
 def describe_stop(reason: str, when: str = "") -> str:

@@ -75,6 +75,9 @@ class Trial:
         message: Why the trial failed, in a sentence; empty when it did not.
         proposer: Which of the strategies within the study's strategy gave the candidate; empty
             when it consists of none, and for candidates that did not come from it.
+        memory: The most bytes of memory that the trial's processes had at a time in its last
+            attempt, beyond what was there before the objective was called; None where that is not
+            known.
     """
 
     number: int
@@ -87,6 +90,7 @@ class Trial:
     attempts: int = 0
     message: str = ""
     proposer: str = ""
+    memory: int | None = None
 
     @property
     def is_running(self) -> bool:

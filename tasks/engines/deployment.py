@@ -147,6 +147,7 @@ class DeploymentEngine(Engine):
         values = template_values(request.study, request.number, attempt, request.limits)
         return filled(self._options.job_variables, values)
 
-    def _answered(self, request: TrialRequest, answer: TrialAnswer) -> None:
-        arrival = Arrival(request.number, answer, request.attempt)
+    def _answered(self, request: TrialRequest, answer: TrialAnswer, run: uuid.UUID | None) -> None:
+        flow_run = "" if run is None else str(run)
+        arrival = Arrival(request.number, answer, request.attempt, flow_run_id=flow_run)
         self._arrive(lambda: arrival)

@@ -13,6 +13,7 @@ from prefect.task_runners import ThreadPoolTaskRunner
 
 from prefect_tuner.ending import Ending
 from prefect_tuner.tasks.engine import Arrival, Engine, EngineOptions, EngineStudy
+from prefect_tuner.tasks.process_table.machine_memory import machine_memory
 from prefect_tuner.tasks.processes.launcher import Launcher
 from prefect_tuner.tasks.processes.thread_limits import with_threads
 from prefect_tuner.tasks.task_runs.local_series import OpenSeries, SeriesLength
@@ -64,6 +65,11 @@ class LocalEngine(Engine):
         """See `Engine`."""
         self.launcher.load()
         return self.launcher.notes
+
+    @property
+    def memory(self) -> int:
+        """See `Engine`."""
+        return machine_memory()
 
     def start(self, request: TrialRequest) -> None:
         """See `Engine`."""

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any, TypeAlias, final
+from uuid import UUID
 
 from prefect_tuner.ending import Ending, describe_stop
 from prefect_tuner.redaction import shown_error
@@ -34,7 +35,7 @@ LAST_WORDS = 15.0
 
 _AGAIN = 0.3
 
-Answered: TypeAlias = Callable[[TrialRequest, TrialAnswer], None]
+Answered: TypeAlias = Callable[[TrialRequest, TrialAnswer, UUID | None], None]
 """Takes what has come of an attempt."""
 
 
@@ -293,13 +294,13 @@ class TrialDesk:
             if is_out and answer is None:
                 self._waiting.append(attempt.request)
         if is_out and answer is not None:
-            self._answer(attempt.request, answer)
+            self._answer(attempt.request, answer, attempt.run.id)
 
     def _never_made(self, request: TrialRequest) -> None:
         when = "started" if request.attempt == 1 else "was tried again"
         message = describe_stop(self._stopped or "", f"before the trial {when}")
         ending = Ending(Outcome.CANCELLED, message, attempts=request.attempt - 1)
-        self._answer(request, TrialAnswer(ending))
+        self._answer(request, TrialAnswer(ending), None)
 
     def _left_to_another(self, request: TrialRequest) -> TrialAnswer:
         message = describe_stop(self._stopped or "", "and another run of it goes on with the trial")
@@ -311,7 +312,7 @@ class TrialDesk:
             self._waiting.clear()
             self._out.clear()
         for request in requests:
-            self._answer(request, TrialAnswer(None, reason))
+            self._answer(request, TrialAnswer(None, reason), None)
 
     def _attempts(self) -> list[_Attempt]:
         with self._lock:

@@ -9,7 +9,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 
-from prefect_tuner.printable_text import printable
+from prefect_tuner.printable_text import printable, shortened
 
 HEAD_LINES = 200
 """Lines that are passed on as they come, and at the most at once later on."""
@@ -28,6 +28,12 @@ LATE_LINES_PER_SECOND = 5 / 60
 
 BUNCH = 20
 """Where more comes than may follow, the latest so many are passed on together."""
+
+SHOWN_LENGTH = 200
+"""Characters of each of them."""
+
+SHOWN_LINES = 20
+"""Lines that `tail` gives."""
 
 LINE_LENGTH = 2_000
 """Characters of a line."""
@@ -61,6 +67,12 @@ class LogRelay:
         self._waiting: deque[tuple[int, str]] = deque(maxlen=TAIL_LINES)
         self._decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
         self._line = ""
+        self._shown: deque[str] = deque(maxlen=SHOWN_LINES)
+
+    @property
+    def tail(self) -> str:
+        """The last lines that were passed on, each shortened, without the supervisor's own."""
+        return "\n".join(shortened(line, SHOWN_LENGTH) for line in self._shown)
 
     def open(self) -> None:
         """Pass on the opening, unless there was a line already."""
@@ -149,6 +161,7 @@ class LogRelay:
             line = line[:LINE_LENGTH] + "…"
         self.open()
         self._log(level, line)
+        self._shown.append(line)
         self._passed += 1
         self._allowed -= 1
 

@@ -7,6 +7,7 @@ import os
 import signal
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from prefect_tuner.ending import Ending
@@ -16,7 +17,11 @@ from prefect_tuner.tasks.messages.trial_notes import STACKS_SIGNAL, read_note, r
 from prefect_tuner.tasks.messages.wire import write_frame
 from prefect_tuner.tasks.process_table.hang import describe_hang
 from prefect_tuner.tasks.process_table.process_tree import describe_exit, kill_marked, kill_tree
-from prefect_tuner.tasks.process_table.trial_memory import ProcessMemory, memory_added
+from prefect_tuner.tasks.process_table.trial_memory import (
+    ProcessMemory,
+    memory_added,
+    memory_growth,
+)
 from prefect_tuner.tasks.processes.launcher import TERMINATION_GRACE, Launcher, TrialPipes
 from prefect_tuner.tasks.processes.log_relay import LogRelay
 from prefect_tuner.trial import Outcome, TrialLimits
@@ -26,6 +31,13 @@ MEMORY_POLL = 0.05
 
 _COSTLY = 20
 """A look at the memory of a large process takes time; it may take one part of so many."""
+
+PEAK_POLL = 0.25
+"""Seconds until the first look at how much memory a trial has, which is for the record alone, and
+between two of them."""
+
+_DEAR = 200
+"""Such looks may take one part of so many."""
 
 _OPENING_DELAY = 0.1
 _LONGEST_WAIT = 60.0
@@ -74,6 +86,9 @@ class Supervision:
         self._cut_off: list[str] = []
         self._begun = time.monotonic()
         self._memory_look = self._begun
+        self._held_before = 0
+        self._peak: int | None = None
+        self._peak_look = 0.0
         self._started: float | None = None
         self._ended: float | None = None
         self._is_closed = False
@@ -96,6 +111,12 @@ class Supervision:
 
     def ending(self) -> Ending:
         """What came of the attempt, which has ended."""
+        ended = self._how_it_ended()
+        known = [each for each in (ended.memory, self._peak) if each is not None]
+        tail = self._relay.tail if ended.outcome.is_failure else ""
+        return replace(ended, memory=max(known, default=None), log_tail=tail)
+
+    def _how_it_ended(self) -> Ending:
         if self._kill is not None:
             return self._kill
         if self._ending is not None:
@@ -128,7 +149,12 @@ class Supervision:
             if now >= self._begun + self._launcher.start_timeout:
                 self._terminate(Outcome.CRASHED, "the trial's process did not start")
             return 1.0
-        return min(_LONGEST_WAIT, self._look_at_time(now), self._look_at_memory(now))
+        return min(
+            _LONGEST_WAIT,
+            self._look_at_time(now),
+            self._look_at_memory(now),
+            self._look_at_peak(now),
+        )
 
     def _look_at_end(self, left: float) -> float:
         """Cut off what takes too long after the objective has returned."""
@@ -164,11 +190,24 @@ class Supervision:
         self._memory_look = now + wait
         if used <= self._limits.memory:
             return wait
+        self._peak = max(self._peak or 0, used)
         self._terminate(
             Outcome.OUT_OF_MEMORY,
             f"took {_megabytes(used)}, more than its limit of {_megabytes(self._limits.memory)}",
         )
         return TERMINATION_GRACE
+
+    def _look_at_peak(self, now: float) -> float:
+        """Take down how much memory all processes of the trial have, its own peak aside."""
+        if self._pid is None:
+            return math.inf
+        if now < self._peak_look:
+            return self._peak_look - now
+        used = memory_growth(self._pid, self._held_before)
+        self._peak = max(self._peak or 0, used)
+        wait = max(PEAK_POLL, _DEAR * (time.monotonic() - now))
+        self._peak_look = now + wait
+        return wait
 
     def _terminate(self, outcome: Outcome, message: str, stacks: str = "") -> None:
         self._kill = Ending(outcome, message, duration=self._elapsed(), traceback=stacks)
@@ -218,6 +257,8 @@ class Supervision:
                 self._pid = message["pid"]
                 self._note, self._stacks = message["note"], message["stacks"]
                 self._memory_before = ProcessMemory.from_json(message.get("memory", {}))
+                self._held_before = message["held"]
+                self._peak_look = self._started + PEAK_POLL
             case "log":
                 self._relay.record(message["level"], message["text"])
             case "needs_prefect":

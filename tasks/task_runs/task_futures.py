@@ -35,16 +35,19 @@ def arrival_of(
         timeout: Seconds that its result may take to get here; None for no limit.
     """
     release_results()
+    task_run = str(future.task_run_id)
     try:
         result: object = future.result(timeout, raise_on_failure=False)
     except Pause as pause:  # The flow run is to be suspended, but the trial has ended.
-        return Arrival(number, _answer_of_suspended(number, future), attempt, pause)
+        answer = _answer_of_suspended(number, future)
+        return Arrival(number, answer, attempt, pause, task_run_id=task_run)
     except Exception as error:  # noqa: BLE001 - a task runner may raise instead of answering
         result = error
-    if isinstance(result, Mapping) and (answer := _answer_in(result, number)) is not None:
-        return Arrival(number, TrialAnswer.from_message(answer), attempt)
+    if isinstance(result, Mapping) and (told := _answer_in(result, number)) is not None:
+        return Arrival(number, TrialAnswer.from_message(told), attempt, task_run_id=task_run)
     message = f"the task run ended without a report: {result!r}"
-    return Arrival(number, TrialAnswer(Ending(Outcome.CRASHED, message)), attempt, failure=result)
+    crashed = TrialAnswer(Ending(Outcome.CRASHED, message))
+    return Arrival(number, crashed, attempt, failure=result, task_run_id=task_run)
 
 
 def refusal_in(failure: object) -> str:

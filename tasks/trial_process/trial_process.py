@@ -25,7 +25,7 @@ from prefect_tuner.tasks.objectives.objective_loading import LoadedObjective
 from prefect_tuner.tasks.objectives.objective_traceback import format_traceback
 from prefect_tuner.tasks.objectives.trial_context import TrialContext
 from prefect_tuner.tasks.process_table.process_tree import children
-from prefect_tuner.tasks.process_table.trial_memory import memory_of
+from prefect_tuner.tasks.process_table.trial_memory import MemoryPeak, memory_of
 from prefect_tuner.tasks.trial_process.log_records import report_log_records, report_warnings
 from prefect_tuner.tasks.trial_process.metric import InvalidMetric, Returned, read_metric
 from prefect_tuner.tasks.trial_process.program_end import (
@@ -142,6 +142,7 @@ class _Trial:
         self._prepared = prepared
         self._objective: LoadedObjective | None = None
         self._started: float | None = None
+        self._peak: MemoryPeak | None = None
         self._run_context = TrialRunContext(pipe)
         request = order.request
         self._context = TrialContext(
@@ -159,7 +160,8 @@ class _Trial:
         """Run the objective and tell how it ended."""
         ending = self._ending()
         duration = None if self._started is None else time.monotonic() - self._started
-        return replace(ending, duration=duration)
+        memory = None if self._peak is None else self._peak.added()
+        return replace(ending, duration=duration, memory=memory)
 
     def end_program(self) -> None:
         """Do what a program does after its last line."""
@@ -203,6 +205,8 @@ class _Trial:
         if self._order.measures_memory:
             gc.collect()
             started["memory"] = memory_of(os.getpid()).to_json()
+        self._peak = MemoryPeak()
+        started["held"] = self._peak.held_before
         self._pipe.send(started)
         self._started = time.monotonic()
         value = objective.call(self._order.request.params, self._context)

@@ -12,6 +12,7 @@ from prefect_tuner.ending import Ending
 from prefect_tuner.flows.ledger.ledger import Ledger, read_state
 from prefect_tuner.flows.ledger.ledger_records import (
     InitialTrial,
+    PreflightPoint,
     RunRecord,
     StudyDefinition,
     StudyRecord,
@@ -83,6 +84,7 @@ class SimulatedRun:
         train: From parameters and seed to the metric; None is a failure.
         concurrency: Trials at a time.
         initial_trials: What the study starts from.
+        preflight: What it tries before that.
     """
 
     def __init__(
@@ -92,10 +94,13 @@ class SimulatedRun:
         train: Callable[[Params, int], float | None],
         concurrency: int = 1,
         initial_trials: Sequence[InitialTrial] = (),
+        preflight: Sequence[PreflightPoint] = (),
     ) -> None:
         self.ledger = open_ledger(folder)
         definition = study_record(lag=study.lag) if self.ledger.state is None else None
-        self.study = RecordedStudy(study, self.ledger, run_record(), definition, initial_trials)
+        self.study = RecordedStudy(
+            study, self.ledger, run_record(), definition, initial_trials, preflight
+        )
         self.study.begin()
         self.calls: list[int] = []
         self._train = train

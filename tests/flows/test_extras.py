@@ -18,12 +18,12 @@ from rich.console import Console
 
 from prefect_tuner import Float, Outcome, StopReason, Study, Trial, TuningResult
 from prefect_tuner.flows.commands.study_summary import summary_table
+from prefect_tuner.flows.exports.study_export import ExportFormat, export_file
 from prefect_tuner.flows.ledger.ledger_records import RECORDS, FinishedRecord
 from prefect_tuner.flows.ledger.stored_study import StoredStudy, read_study
 from prefect_tuner.flows.ledger.study_state import StudyState
 from prefect_tuner.flows.reports.leaderboard import leaderboard_rows
 from prefect_tuner.flows.reports.study_document import study_document
-from prefect_tuner.flows.reports.study_export import ExportFormat, export_file
 from prefect_tuner.flows.reports.study_page import study_page
 from prefect_tuner.flows.run.default_storage import storage_or_default
 from prefect_tuner.flows.storage.ledger_line import seal, unseal

@@ -11,6 +11,8 @@ from uuid import UUID
 import pytest
 from prefect import flow
 from prefect.client.orchestration import get_client
+from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterName
+from prefect.client.schemas.sorting import FlowRunSort
 from prefect.runtime import flow_run
 
 from prefect_tuner import Float, TunerConfig, TuningResult, tune
@@ -141,7 +143,6 @@ def test_equal_studies_without_a_name_are_studies_of_their_own(tmp_path: Path) -
 
 def test_other_flow_runs_read_the_result_of_a_subflow(tmp_path: Path) -> None:
     ask = asking(tmp_path / "calls", named=False)
-    ids: list[str] = []
 
     @flow
     def pipeline() -> TuningResult:
@@ -157,5 +158,7 @@ def test_other_flow_runs_read_the_result_of_a_subflow(tmp_path: Path) -> None:
 
     result = pipeline()
     with get_client(sync_client=True) as client:
-        ids = [str(run.id) for run in client.read_flow_runs() if run.name == result.study]
-    assert reader(ids[0]).digest == result.digest
+        named = FlowRunFilter(name=FlowRunFilterName(any_=[result.study]))
+        latest = FlowRunSort.START_TIME_DESC
+        run, *_ = client.read_flow_runs(flow_run_filter=named, sort=latest)
+    assert reader(str(run.id)).digest == result.digest

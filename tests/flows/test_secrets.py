@@ -9,7 +9,7 @@ import pytest
 from pydantic import SecretStr
 
 from prefect_tuner import History, InvalidConfiguration, Params, SearchStrategy, tune
-from prefect_tuner.flows.commands import strategy_listing as listing
+from prefect_tuner.flows.listings import strategy_listing as listing
 from prefect_tuner.strategies.strategy import StrategyOptions
 from tests.flows.flow_runs import FlowRun, flow_run, log_lines, run_tune
 from tests.flows.objectives import value

@@ -43,7 +43,7 @@ def plan(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> StudyPlan:
 
 def stored(plan: StudyPlan) -> list[dict[str, Any]]:
     """The parameters of the flow runs of a study."""
-    found = ask_server("flow_runs/filter", sort="START_TIME_DESC", limit=50)
+    found = ask_server("flow_runs/filter", sort="START_TIME_DESC", limit=200)
     parameters = [run["parameters"] for run in found]
     return [each for each in parameters if each.get("study") == plan.name]
 

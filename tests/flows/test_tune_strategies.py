@@ -11,10 +11,10 @@ from rich.console import Console
 
 from prefect_tuner import Float, Int, InvalidConfiguration, StudyStarted, TuningObserver
 from prefect_tuner.flows.commands.study_resumption import resumption_parameters
+from prefect_tuner.flows.exports.study_export import export_text
 from prefect_tuner.flows.ledger.ledger import read_state
 from prefect_tuner.flows.ledger.stored_study import read_study
 from prefect_tuner.flows.ledger.study_state import StudyState
-from prefect_tuner.flows.reports.study_export import export_text
 from prefect_tuner.flows.reports.study_page import study_page
 from prefect_tuner.flows.run.default_storage import storage_or_default
 from prefect_tuner.flows.storage.storage_address import open_store

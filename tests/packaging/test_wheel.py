@@ -98,6 +98,8 @@ def test_the_wheel_holds_every_module_and_says_that_it_is_typed(wheel: Path) -> 
     }
     assert {name for name in names if "dist-info" not in name} == {
         *modules,
+        "prefect_tuner/flows/study_report/report.css",
+        "prefect_tuner/flows/study_report/report.js",
         "prefect_tuner/py.typed",
     }
 

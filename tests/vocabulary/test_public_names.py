@@ -24,6 +24,7 @@ NAMES = [
     "ObjectiveNotFound",
     "Outcome",
     "Params",
+    "PreflightEnded",
     "ProgressObserver",
     "SearchSpace",
     "SearchStrategy",
@@ -72,6 +73,7 @@ PARAMETERS = [
     "engine",
     "engine_options",
     "confirm",
+    "preflight",
 ]
 
 MEMBERS: dict[object, str] = {

@@ -73,7 +73,7 @@ def tuner(
 
 def study_runs(study: str) -> list[str]:
     """The flow runs whose study has this name."""
-    found = ask_server("flow_runs/filter", sort="START_TIME_DESC", limit=50)
+    found = ask_server("flow_runs/filter", sort="START_TIME_DESC", limit=200)
     return [run["id"] for run in found if run["parameters"].get("study") == study]
 
 

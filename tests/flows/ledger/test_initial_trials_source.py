@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from prefect_tuner import InvalidConfiguration, SearchSpace, Trial, TuningResult, tune
+from prefect_tuner.flows.exports.study_export import ExportFormat, export_file
 from prefect_tuner.flows.ledger.initial_trials_source import load_initial_trials
 from prefect_tuner.flows.ledger.stored_study import read_study
-from prefect_tuner.flows.reports.study_export import ExportFormat, export_file
 from tests.flows.flow_runs import run_tune
 from tests.flows.objectives import value, x_and_n
 

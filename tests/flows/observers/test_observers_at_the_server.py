@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -41,13 +42,15 @@ class Broken(TuningObserver):
 def run(prefect_server: object) -> FlowRun:
     """A study of 5 trials, two of which fail, with two observers of its own."""
     assert prefect_server
-    return run_tune(
-        by_number([0.25, "raise", 0.75, "nan", 0.5]),
-        {"x": {"type": "float", "low": 0.0, "high": 1.0}, "booster": ["a|b"]},
-        max_trials=5,
-        study=STUDY,
-        observers=[Broken(), Announcer],
-    )
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PREFECT_TUNER_REPORTS", "1")
+        return run_tune(
+            by_number([0.25, "raise", 0.75, "nan", 0.5]),
+            {"x": {"type": "float", "low": 0.0, "high": 1.0}, "booster": ["a|b"]},
+            max_trials=5,
+            study=STUDY,
+            observers=[Broken(), Announcer],
+        )
 
 
 def in_log(run: FlowRun, *sentences: str) -> list[tuple[int, str]]:
@@ -95,9 +98,8 @@ def test_an_observer_that_raises_is_named_and_hurts_nobody(run: FlowRun) -> None
 
 def test_the_artifacts_are_named_after_the_study(run: FlowRun) -> None:
     ours = {key for key in artifacts(run.id) if not key.startswith("leader-")}
-    assert ours == {
-        f"{KEY}-{name}" for name in ("progress", "leaderboard", "failed-trials", "best-parameters")
-    }
+    names = ("progress", "leaderboard", "failed-trials", "best-parameters", "report")
+    assert ours == {f"{KEY}-{name}" for name in names}
 
 
 def test_the_progress_is_complete_at_the_end(run: FlowRun) -> None:
@@ -132,6 +134,24 @@ def test_the_best_parameters_are_there_to_read_and_to_copy(run: FlowRun) -> None
     assert r"| booster | 'a\|b' |" in markdown
     fenced = markdown.partition("```json\n")[2].partition("```")[0]
     assert json.loads(fenced) == run.result.best_params
+
+
+def test_the_report_is_complete_at_the_end(run: FlowRun) -> None:
+    report = artifacts(run.id)[f"{KEY}-report"]
+    shown = report.replace("\\", "")
+    assert shown.startswith(f"# {STUDY}\n")
+    assert f"Complete, since {StopReason.MAX_TRIALS.sentence}." in shown
+    assert "The best metric is 0.75, found by trial 2 of 5; the first trial had 0.25." in shown
+    assert "2 trials of 5 failed." in shown
+    assert "auto chose gp" in shown.lower()
+    assert "ValueError: singular matrix" in shown
+    assert f"x: {run.result.best_params['x']!r}" in report
+    alts = re.findall(r'<img src="data:image/svg\+xml;base64,[^"]+" alt="([^"]+)"', report)
+    assert [alt.partition(":")[0] for alt in alts[:2]] == [
+        "Best so far by trial",
+        "Best so far by time",
+    ]
+    assert alts[2].startswith("Timeline of 5 trials in 1 slot over ")
 
 
 def test_events_tell_automations_of_the_study(run: FlowRun) -> None:

@@ -6,6 +6,7 @@ import io
 import logging
 import re
 import sys
+from dataclasses import replace
 
 import pytest
 from prefect.logging.handlers import PrefectConsoleHandler
@@ -17,7 +18,9 @@ from prefect_tuner import (
     TrialCompleted,
     TrialFailed,
     TrialStarted,
+    TunerConfig,
     TuningCancelled,
+    TuningEvent,
 )
 from prefect_tuner.flows.observers.progress_observer import LINE_INTERVAL, describe_progress
 from prefect_tuner.flows.study.tuning_events import Progress
@@ -78,8 +81,10 @@ def test_a_long_status_leaves_room_for_the_echo_of_ctrl_c() -> None:
     state = Progress(asked=999, running=16, completed=884, failed=99, best_trial=best)
     observer.notify(TrialCompleted(best, state))
     observer.close()
-    assert terminal.lines[-1].endswith("16 running, 99 failed, best -0.975641 (trial 998)")
-    assert len(terminal.lines[-1]) + len("^C") <= 80
+    *_, bar, below = terminal.lines
+    assert below.endswith("running, 99 failed, best -0.975641 (trial 998)")
+    assert "983/999" in bar
+    assert max(len(bar), len(below)) + len("^C") <= 80
 
 
 def test_the_bar_shows_trials_done_running_and_failed_and_the_best_metric() -> None:
@@ -91,8 +96,9 @@ def test_the_bar_shows_trials_done_running_and_failed_and_the_best_metric() -> N
     observer.notify(TrialCompleted(BEST, state))
     observer.close()
     assert re.match(r"Study 'digits': maximize package\.module:train .*1", terminal.lines[0])
-    bar = terminal.lines[-1]
-    assert re.search(rf" 8/10 0:00:0\d 2 running, 1 failed, {re.escape(BEST_AS_TOLD)}$", bar)
+    *_, bar, below = terminal.lines
+    assert re.search(r" 8/10 0:00:0\d$| 8/10 0:00:0\d 0:00:0\d left$", bar)
+    assert below == f"2 running, 1 failed, {BEST_AS_TOLD}"
     assert len(bar) <= 78
 
 
@@ -102,7 +108,8 @@ def test_trials_that_were_stopped_with_the_study_are_not_done() -> None:
     observer.notify(study_started("digits"))
     state = Progress(asked=5, completed=2, failed=1)
     observer.notify(StudyFailed("digits", TuningCancelled("enough"), "enough", True, state))
-    assert " 3/10 " in terminal.lines[-1]
+    assert terminal.lines[-1] == "1 failed"
+    assert " 3/10 " in terminal.lines[-2]
 
 
 def test_what_is_logged_and_printed_goes_above_the_bar(
@@ -144,9 +151,49 @@ def test_a_file_gets_a_line_at_the_start_then_at_intervals_then_at_the_end() -> 
     observer.notify(StudyFailed("digits", TuningCancelled("enough"), "enough", True, state))
     assert file.lines[1:] == [
         f"0:00:00 0/10 trials, 1 running, {BEST_AS_TOLD}",
-        f"0:00:12 3/10 trials, 1 running, {BEST_AS_TOLD}",
+        f"0:00:12 3/10 trials, 1 running, {BEST_AS_TOLD}, about 0:00:26 left",
         f"0:01:15 5/10 trials, 1 failed, {BEST_AS_TOLD}",
     ]
+
+
+def test_busy_workers_and_the_time_left_are_told_from_the_first_trial_that_has_ended() -> None:
+    file, clock = File(), Clock()
+    observer = ProgressObserver(file, clock=clock)
+    started = study_started("digits")
+    config = TunerConfig(max_trials=10, max_concurrency=4, max_duration=300.0)
+    observer.notify(replace(started, config=config))
+
+    def shown(at: float, event: TuningEvent) -> str:
+        clock.now = at
+        observer.notify(event)
+        return file.lines[-1]
+
+    def running(asked: int, completed: int, at: float) -> Progress:
+        return Progress(elapsed=at, asked=asked, running=4, completed=completed, best_trial=BEST)
+
+    assert shown(0.0, TrialStarted(BEST, running(4, 0, 0.0))).endswith(f"busy, {BEST_AS_TOLD}")
+    ended = replace(completed(0, 0.5), duration=20.0)
+    shown(20.0, TrialCompleted(ended, running(4, 1, 20.0)))
+    # Nine are left, of which four have come halfway: by four at a time, 20 s each.
+    assert shown(20.0, TrialStarted(BEST, running(5, 1, 20.0))) == (
+        f"0:00:20 1/10 trials, 4 of 4 workers busy, {BEST_AS_TOLD}, about 0:00:35 left"
+    )
+    # Eight have taken 290 s, two are left: more than the budget has.
+    assert shown(290.0, TrialStarted(BEST, running(10, 8, 290.0))).endswith("about 0:00:00 left")
+    assert shown(285.0, TrialStarted(BEST, running(10, 6, 285.0))).endswith("about 0:00:00 left")
+
+
+def test_the_bar_counts_the_time_left_down() -> None:
+    terminal = Terminal()
+    observer = ProgressObserver(terminal, live=True)
+    observer.notify(study_started("digits"))
+    ended = replace(completed(0, 0.5), duration=60.0)
+    observer.notify(TrialCompleted(ended, Progress(elapsed=60.0, asked=1, completed=1)))
+    observer.notify(
+        TrialStarted(completed(1, 0.5), Progress(60.0, asked=2, running=1, completed=1))
+    )
+    observer.close()
+    assert re.search(r" 1/10 0:00:0\d 0:08:(30|2\d) left$", terminal.lines[-2])
 
 
 def test_a_file_gets_lines_even_where_colour_is_forced(monkeypatch: pytest.MonkeyPatch) -> None:

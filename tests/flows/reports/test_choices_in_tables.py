@@ -13,9 +13,9 @@ from rich.console import Console
 
 from prefect_tuner import Categorical, Params, SearchSpace, TuningResult
 from prefect_tuner.flows.commands.study_summary import summary_table
+from prefect_tuner.flows.exports.study_export import ExportFormat, export_file, export_text
 from prefect_tuner.flows.ledger.stored_study import read_study
 from prefect_tuner.flows.reports.leaderboard import leaderboard_rows, summary_markdown
-from prefect_tuner.flows.reports.study_export import ExportFormat, export_file, export_text
 from prefect_tuner.flows.reports.study_page import study_page
 from prefect_tuner.flows.run.default_storage import storage_or_default
 from prefect_tuner.flows.study.tuning_events import Progress

@@ -150,3 +150,51 @@ def test_it_is_the_same_for_one_trial_and_for_four_at_a_time(tmp_path: Path) -> 
             with ThreadPoolExecutor(4) as pool:
                 beside = list(pool.map(run, range(4)))
             assert [alone.outcome, *beside] == [outcome] * 5
+
+
+PEAKS = """
+import subprocess, sys, time
+
+def train(params):
+    return {**globals()}[params["how"]]()
+
+def nothing():
+    return 1.0
+
+def for_a_moment():
+    held = b"x" * 60_000_000
+    del held
+    return 1.0
+
+def a_program():
+    code = "import time; held = b'x' * 60_000_000; time.sleep(1.5)"
+    subprocess.run([sys.executable, "-c", code])
+    return 1.0
+
+def until_killed():
+    held = b"x" * 60_000_000
+    time.sleep(20)
+    return 1.0
+"""
+
+
+@pytest.mark.parametrize("isolation", ["fork", "fresh"])
+def test_the_most_that_a_trial_has_had_is_known_however_short_it_was(
+    tmp_path: Path, isolation: str
+) -> None:
+    with launched(write_module(tmp_path, PEAKS), isolation=isolation) as launcher:
+        peaks = {
+            how: attempt(launcher, how=how, more=1, timeout=timeout).report.memory
+            for how, timeout in (
+                ("nothing", 60.0),
+                ("for_a_moment", 60.0),
+                ("a_program", 60.0),
+                ("until_killed", 1.0),
+            )
+        }
+    nothing = peaks.pop("nothing")
+    assert nothing is not None
+    assert nothing < 10 * MB
+    for how, peak in peaks.items():
+        assert peak is not None, how
+        assert 55 * MB < peak < 90 * MB, how
