@@ -18,7 +18,7 @@ FRAMEWORKS := $(VENV)/has-the-frameworks
 VERSION := import sys; print("%d.%d.%d" % tuple(sys.version_info[:3]))
 
 .DEFAULT_GOAL := help
-.PHONY: help tune test check lint types docs benchmark frameworks lock clean FORCE
+.PHONY: help tune test check lint types docs gallery benchmark frameworks lock clean FORCE
 
 help: ## Say what can be made
 	@echo 'make TARGET, or make TARGET PYTHON=python3.12, where TARGET is one of'
@@ -48,6 +48,9 @@ types: $(INSTALLED) ## Check types alone
 docs: $(INSTALLED) ## Build the documentation site
 	@$(RUN) sphinx --builder html --fail-on-warning --keep-going --quiet docs build/docs
 	@echo 'Open build/docs/index.html'
+
+gallery: $(INSTALLED) ## Take the screenshots of the documentation anew (needs Chromium)
+	@$(RUN) tests.browser.gallery
 
 benchmark: $(INSTALLED) ## Measure what a trial costs
 	@$(RUN) benchmarks.overhead

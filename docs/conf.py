@@ -38,6 +38,7 @@ exclude_patterns = ["_build", "**.ipynb_checkpoints"]
 myst_heading_anchors = 4
 # The notebook has its outputs with it, and a test runs it: the build starts no kernel.
 nb_execution_mode = "off"
+nb_output_stderr = "remove"
 
 # Dashes and dots, but no quotes: they are mostly those of code.
 smartquotes_action = "De"

@@ -90,7 +90,7 @@ def arrows_between_rooms() -> Mapping[str, set[str]]:
     return found
 
 
-FACADES = {PACKAGE, f"{PACKAGE}.testing"}
+FACADES = {PACKAGE, f"{PACKAGE}.plots", f"{PACKAGE}.testing"}
 """These hand on the names of modules above them, lazily."""
 
 

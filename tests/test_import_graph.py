@@ -69,20 +69,21 @@ MAY_IMPORT = {
     "flows.reports flows.study",
     "flows.study_report": "search_space strategies flows.analysis flows.ledger flows.pictures "
     "flows.reports flows.study",
-    "flows.observers": "search_space strategies flows.confirmation flows.ledger flows.preflight "
-    "flows.reports flows.study flows.study_report",
+    "flows.observers": "search_space strategies flows.analysis flows.confirmation flows.ledger "
+    "flows.preflight flows.reports flows.study flows.study_report",
     "flows.reevaluation": "search_space strategies tasks tasks.workers flows.confirmation "
     "flows.ledger flows.study",
     "flows.run": "search_space strategies tasks tasks.source_code tasks.objectives tasks.processes "
     "tasks.workers tasks.engines "
     "flows.confirmation flows.ledger flows.observers flows.preflight flows.reevaluation "
     "flows.storage flows.study",
-    "flows": "strategies tasks tasks.engines tasks.objectives tasks.workers flows.observers "
-    "flows.run flows.study",
+    "flows": "strategies tasks tasks.engines tasks.objectives tasks.workers flows.ledger "
+    "flows.observers flows.pictures flows.run flows.study flows.study_report",
     "flows.listings": "strategies tasks.engines",
     "flows.commands": "strategies tasks.engines tasks.objectives tasks.processes flows "
     "flows.confirmation flows.exports flows.ledger flows.listings flows.observers "
     "flows.preflight flows.reports flows.run flows.storage flows.study flows.study_report",
+    "plots": "flows",
     "testing": "search_space strategies tasks tasks.objectives tasks.processes tasks.workers "
     "flows.study",
 }

@@ -20,8 +20,8 @@ from prefect_tuner.trial import Trial
 FEWEST_TRIALS = 10
 """Trials with a metric, from which on something is said of metrics."""
 
-_MOST_FOR_ADDITIVE = 2_000
-_MOST_FOR_SURROGATE = 200
+_MOST_FOR_ADDITIVE = 1_000
+_MOST_FOR_SURROGATE = 150
 """How many trials models are made of at the most: 10,000 would take minutes."""
 
 

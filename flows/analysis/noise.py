@@ -6,7 +6,6 @@ from collections import defaultdict
 from collections.abc import Hashable, Iterator
 
 import numpy as np
-from scipy.stats import mannwhitneyu
 
 from prefect_tuner.flows.analysis.case import Case
 from prefect_tuner.flows.analysis.finding import Finding
@@ -97,6 +96,8 @@ def _has_learned(case: Case) -> bool:
 
     Where a strategy has found the best part of the space, only noise is left to explain.
     """
+    from scipy.stats import mannwhitneyu  # It loads slowly, and few studies need it.
+
     count = case.losses.size
     first, later = case.losses[: max(10, count // 5)], case.losses[count // 2 :]
     return float(mannwhitneyu(first, later, alternative="greater").pvalue) < _BY_CHANCE

@@ -143,6 +143,8 @@ class RunCommand:
         Warnings are, wherever from: a trial that failed, an observer that raised. What becomes of
         the flow run is told at the end, and what of its task runs by the flow run's warnings.
         """
+        if self._is_preflight and record.getMessage().startswith("Preflight: "):
+            return False  # It is printed.
         if record.name == "prefect.flow_runs":
             return record.levelno == logging.WARNING and not self._interrupted
         return record.levelno >= logging.WARNING and record.name != "prefect.task_runs"

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+import shlex
+from collections.abc import Callable, Sequence
 from typing import Any
 
+from prefect_tuner.flows.analysis.doctor import diagnose
+from prefect_tuner.flows.ledger.study_state import StudyState
 from prefect_tuner.flows.observers.observer import TuningObserver
 from prefect_tuner.flows.preflight.preflight_report import finding_line, preflight_lines
 from prefect_tuner.flows.preflight.preflight_verdict import judge_preflight
+from prefect_tuner.flows.reports.study_analysis import last_run_times
 from prefect_tuner.flows.study.tuning_events import (
     BestImproved,
     ConfirmationCompleted,
@@ -28,6 +32,9 @@ from prefect_tuner.search_space.space import SearchSpace
 from prefect_tuner.strategies.credit import credits_of
 from prefect_tuner.trial import Outcome, Trial, describe_params
 
+_MOST_FINDINGS = 4
+"""Lines of what is wrong with a study."""
+
 
 class LogObserver(TuningObserver):
     """Writes a line for each event, with the parameters.
@@ -37,10 +44,17 @@ class LogObserver(TuningObserver):
 
     Args:
         logger: Usually the flow run's.
+        state: Gives what the study's ledger says at the time; without, nothing is said of how its
+            workers were used.
     """
 
-    def __init__(self, logger: logging.Logger | logging.LoggerAdapter[Any]) -> None:
+    def __init__(
+        self,
+        logger: logging.Logger | logging.LoggerAdapter[Any],
+        state: Callable[[], StudyState] | None = None,
+    ) -> None:
         self._logger = logger
+        self._state = state
         self._tells_all = True
         self._study: StudyStarted | None = None
 
@@ -165,6 +179,7 @@ class LogObserver(TuningObserver):
                 describe_params(result.winner.params),
             )
         self._tell_credits(result.trials, result.goal)
+        self._tell_findings(result.trials)
 
     def on_failed(self, event: StudyFailed) -> None:
         """Say why, and what was found before."""
@@ -180,6 +195,19 @@ class LogObserver(TuningObserver):
             if best is None
             else f"best metric so far {best.metric!r} with {describe_params(best.params)}",
         )
+
+    def _tell_findings(self, trials: Sequence[Trial]) -> None:
+        """Say what is wrong with the study, the worst first."""
+        if self._study is None:
+            return
+        runs = last_run_times(self._state()) if self._state is not None else ()
+        findings = diagnose(self._study.space, self._study.goal, trials, runs)
+        for finding in findings[:_MOST_FINDINGS]:
+            self._logger.warning("Doctor: %s [%s]", finding_line(finding), finding.check)
+        more = len(findings) - _MOST_FINDINGS
+        if more > 0:
+            name = shlex.quote(self._study.study)
+            self._logger.warning("Doctor: %d more: prefect-tuner doctor %s", more, name)
 
     def _tell_credits(self, trials: Sequence[Trial], goal: Goal) -> None:
         """Say which proposer got how many trials, and what they brought, if several did."""

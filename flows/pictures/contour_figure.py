@@ -66,7 +66,7 @@ def contour_picture(view: StudyView, x_name: str, y_name: str) -> Picture:
     x_values = [trial.params[x_name] for trial in trials]
     y_values = [trial.params[y_name] for trial in trials]
     units = np.column_stack([across.unit(x_values), up.unit(y_values)])
-    figure, axes = new_figure(f"{x_name} and {y_name}", "how good the metric is", height=300)
+    figure, axes = new_figure(f"{x_name} and {y_name}", "how good the metric is", height=280)
     axes.grid(visible=False)
     used = chosen(len(trials), most=_MOST_SMOOTHED)
     image = axes.imshow(

@@ -20,8 +20,10 @@ from prefect_tuner.flows.pictures.picture import (
     Marks,
     NothingToShowError,
     Picture,
+    add_beyond,
     add_points,
     add_star,
+    beyond_text,
     chosen,
     dot_size,
 )
@@ -85,13 +87,16 @@ def _drawn(
     records = np.flatnonzero(losses < np.minimum.accumulate(np.r_[np.inf, losses[:-1]]))
     x, y = axis.place(places), up.place(metrics)
     shown = chosen(len(trials), records.tolist())
-    figure, axes = new_figure(title, _note(view, len(shown), len(trials)))
+    beyond = up.is_beyond(metrics)
+    note = _note(view, len(shown), len(trials), int(beyond.sum()))
+    figure, axes = new_figure(title, note)
     axis.dress(axes, "x")
     up.dress(axes, "y")
     name_axes(axes, across, up.name("metric"))
-    add_points(
-        axes, x[shown], y[shown], color=BLUE, alpha=0.75, size=dot_size(shown), text="metric"
-    )
+    inside, outside = [i for i in shown if not beyond[i]], [i for i in shown if beyond[i]]
+    size = dot_size(shown)
+    add_points(axes, x[inside], y[inside], color=BLUE, alpha=0.75, size=size, text="metric")
+    add_beyond(axes, x[outside], y[outside], up)
     steps = np.r_[x[records], axis.place([axis.high])]
     axes.step(
         steps, np.r_[y[records], y[records[-1]]], where="post", color=VERMILLION, linewidth=1.8,
@@ -120,6 +125,8 @@ def _add_failures(axes: Axes, axis: NumberAxis, failed: Sequence[float]) -> None
         )  # fmt: skip
 
 
-def _note(view: StudyView, shown: int, count: int) -> str:
-    told = f"{view.goal.direction}d"
-    return f"{told}; {shown:,} of {count:,} trials shown" if shown < count else told
+def _note(view: StudyView, shown: int, count: int, beyond: int) -> str:
+    told = [f"{view.goal.direction}d", beyond_text(beyond)]
+    if shown < count:
+        told.append(f"{shown:,} of {count:,} trials shown")
+    return "; ".join(filter(None, told))

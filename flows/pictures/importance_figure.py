@@ -33,7 +33,7 @@ def importance_picture(view: StudyView) -> Picture:
     own, rest = shares[:MOST_BARS], shares[MOST_BARS:]
     names = [label(name) for name, _ in own] + ([f"{len(rest)} others"] if rest else [])
     values = np.array([share for _, share in own] + ([sum(s for _, s in rest)] if rest else []))
-    figure, axes = new_figure("Importance", "by PED-ANOVA", height=78 + 22 * max(3, len(names)))
+    figure, axes = new_figure("Importance", "by PED-ANOVA", height=92 + 22 * max(3, len(names)))
     places = np.arange(len(names))
     axes.grid(visible=False)
     # The track that a bar runs on shows how far it could.

@@ -1,8 +1,8 @@
 """How pictures look: sizes, colours, the figure that they are drawn on.
 
 The background is transparent, and all colours lie in the middle between black and white: they can
-be read on both, which a picture in a page of another cannot choose between. The hues are those of
-Okabe and Ito ("Color Universal Design", 2008) that have such a lightness.
+be read on both. In SVG, others of the same hue take their place, which go with the theme. The hues
+are those of Okabe and Ito ("Color Universal Design", 2008) that have such a lightness.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ FAINT = "#767a8440"
 BLUE, VERMILLION, GREEN, PURPLE = "#2585cc", "#d9600f", "#0f9e78", "#bb639d"
 """Trials; the best; a second quantity; trials without a metric."""
 
-WIDTH, HEIGHT = 400, 270
+WIDTH, HEIGHT = 340, 256
 """Of a picture, in pixels: what a telephone shows without making it smaller."""
 
 FONT = "DejaVu Sans"
@@ -36,7 +36,9 @@ TEXT, SMALL = 11.0, 10.0
 LONGEST_LABEL = 22
 """Characters of a name or a value."""
 
-_TITLE_HEIGHT, _NOTE_HEIGHT = 27, 16
+_TITLE_HEIGHT, _NOTE_HEIGHT = 34, 16
+_PAD = 10
+_LEGEND_HEIGHT = 20
 _POINTS = 72
 _DPI = 144
 
@@ -67,16 +69,16 @@ def bare_figure(title: str, note: str = "", height: float = HEIGHT) -> Figure:
     top = _TITLE_HEIGHT + (_NOTE_HEIGHT if note else 0)
     figure.set_layout_engine(
         "constrained",
-        w_pad=7 / _POINTS,
+        w_pad=4 / _POINTS,
         h_pad=4 / _POINTS,
-        rect=(0.0, 0.0, 1.0, 1.0 - top / height),
+        rect=(_PAD / WIDTH, 8 / height, 1.0 - 2 * _PAD / WIDTH, 1.0 - (top + 8) / height),
     )
-    place: Any = {"x": 8 / WIDTH, "va": "top", "color": INK, "fontfamily": FONT}
+    place: Any = {"x": (_PAD + 4) / WIDTH, "va": "top", "color": INK, "fontfamily": FONT}
     figure.text(
-        y=1 - 8 / height, s=label(title, 48), fontsize=TEXT + 1.5, fontweight="bold", **place
+        y=1 - 14 / height, s=label(title, 36), fontsize=TEXT + 1.5, fontweight="bold", **place
     )
     if note:
-        figure.text(y=1 - (_TITLE_HEIGHT + 1) / height, s=label(note, 62), fontsize=SMALL, **place)
+        figure.text(y=1 - (_TITLE_HEIGHT + 1) / height, s=label(note, 50), fontsize=SMALL, **place)
     return figure
 
 
@@ -91,13 +93,22 @@ def undecorated(axes: Axes) -> None:
 
 
 def add_legend(figure: Figure, axes: Axes) -> None:
-    """Say below the picture what its marks mean."""
+    """Say at the foot of the picture what its marks mean."""
+    from matplotlib.layout_engine import ConstrainedLayoutEngine
+
+    height = figure.get_figheight() * _POINTS
+    engine = figure.get_layout_engine()
+    if isinstance(engine, ConstrainedLayoutEngine):
+        left, bottom, width, rest = engine.get()["rect"]
+        room = _LEGEND_HEIGHT / height
+        engine.set(rect=(left, bottom + room, width, rest - room))
     handles, labels = axes.get_legend_handles_labels()
-    figure.legend(
+    legend = figure.legend(
         handles,
         labels,
-        loc="outside lower left",
-        ncols=len(labels),
+        loc="lower left",
+        bbox_to_anchor=(_PAD / WIDTH, 6 / height),
+        ncols=max(1, len(labels)),
         frameon=False,
         labelcolor=INK,
         prop={"family": FONT, "size": SMALL},
@@ -106,6 +117,7 @@ def add_legend(figure: Figure, axes: Axes) -> None:
         borderpad=0.2,
         borderaxespad=0.2,
     )
+    legend.set_in_layout(False)
 
 
 def name_axes(axes: Axes, x: str = "", y: str = "") -> None:
@@ -128,7 +140,7 @@ def empty_figure(title: str, sentence: str) -> Figure:
     return figure
 
 
-def wrapped(sentence: str, width: int = 52) -> str:
+def wrapped(sentence: str, width: int = 46) -> str:
     """A sentence in lines."""
     import textwrap
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 import numpy as np
 
 from prefect_tuner.flows.pictures.look import INK, SMALL
-from prefect_tuner.strategies.encoding.array_types import FloatArray
+from prefect_tuner.strategies.encoding.array_types import BoolArray, FloatArray
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -34,12 +34,14 @@ class NumberAxis:
         high: The highest.
         log: Whether the axis is logarithmic.
         whole: Whether all numbers are whole.
+        cut: The end beyond which there are more numbers; or empty.
     """
 
     low: float
     high: float
     log: bool = False
     whole: bool = False
+    cut: Literal["", "low", "high"] = ""
 
     @property
     def factor(self) -> float:
@@ -57,6 +59,11 @@ class NumberAxis:
         """Where values stand; those beyond the ends stand at the ends."""
         clipped = np.clip(np.asarray(values, dtype=np.float64), self.low, self.high)
         return np.asarray(clipped / self.factor)
+
+    def is_beyond(self, values: Sequence[Any] | FloatArray) -> BoolArray:
+        """Which values lie beyond the ends."""
+        numbers = np.asarray(values, dtype=np.float64)
+        return np.asarray((numbers < self.low) | (numbers > self.high))
 
     def unit(self, values: Sequence[Any] | FloatArray) -> FloatArray:
         """The same from 0 to 1."""
@@ -162,9 +169,11 @@ def metric_axis(losses: FloatArray, metrics: FloatArray) -> NumberAxis:
     distance = losses[order] / 16 - losses[order[0]] / 16
     reach = 5.0 * distance[max(0, math.ceil(0.75 * len(order)) - 1)]
     shown = metrics[order]
+    cut: Literal["", "low", "high"] = ""
     if 0.0 < reach < distance[-1]:
+        cut = "low" if shown[-1] < shown[0] else "high"
         shown = shown[distance <= reach]
-    return NumberAxis(float(shown.min()), float(shown.max()))
+    return NumberAxis(float(shown.min()), float(shown.max()), cut=cut)
 
 
 def time_axis(span: float) -> tuple[NumberAxis, float, str]:

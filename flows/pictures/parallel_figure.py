@@ -59,7 +59,7 @@ def parallel_picture(view: StudyView) -> Picture:
     lines = np.column_stack([*columns, up.unit([trial.metric for trial in trials])])
     count = f"{len(names)} of {len(view.space)} parameters"
     shown_note = f"{len(trials):,} of {len(view.measured):,} trials"
-    figure = bare_figure("Parallel coordinates", f"{count}, {shown_note}", height=300)
+    figure = bare_figure("Parallel coordinates", f"{count}, {shown_note}", height=290)
     axes = figure.add_subplot()
     undecorated(axes)
     axes.grid(visible=False)
@@ -120,8 +120,8 @@ def _ends(part: ParameterAxis) -> Iterator[tuple[float, str, tuple[str, str]]]:
     """What stands at an axis: the ends of numbers, where no line crosses them, and all choices."""
     if isinstance(part, NumberAxis):
         low, high = number_texts([part.low, part.high], 5)
-        yield -0.03, low, ("top", "center")
-        yield 1.03, high, ("bottom", "center")
+        yield -0.03, f"≤ {low}" if part.cut == "low" else low, ("top", "center")
+        yield 1.03, f"≥ {high}" if part.cut == "high" else high, ("bottom", "center")
         return
     ticks = part.ticks(6)
     for height, text in zip(part.unit_of_ticks(ticks), part.texts(ticks), strict=True):
@@ -136,7 +136,7 @@ def _add_axis_texts(axes: Axes, names: list[str], parts: list[ParameterAxis]) ->
                 place, height, text, color=INK, fontsize=SMALL - 1, fontfamily=FONT, va=aligned[0],
                 ha=aligned[1], zorder=4,
             )  # fmt: skip
-    longest = max(5, 52 // len(names))
+    longest = max(5, 44 // len(names))
     axes.set_xticks(
         range(len(names)), labels=[label(name, longest) for name in names], color=INK,
         fontsize=SMALL,

@@ -88,7 +88,7 @@ class ChoiceAxis:
         ticks = self.ticks(most)
         texts = self.texts(ticks)
         axis.set_ticks(ticks, labels=texts, color=INK, fontsize=SMALL)
-        if side == "x" and sum(map(len, texts)) + 2 * len(texts) > 46:
+        if side == "x" and sum(map(len, texts)) + 2 * len(texts) > 40:
             for text in axis.get_ticklabels():
                 text.set(rotation=35, ha="right", rotation_mode="anchor")
 

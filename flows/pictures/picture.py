@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from prefect_tuner.flows.pictures.look import VERMILLION
+from prefect_tuner.flows.pictures.look import INK, VERMILLION
+from prefect_tuner.flows.pictures.number_axis import NumberAxis
 from prefect_tuner.strategies.encoding.array_types import FloatArray
 
 if TYPE_CHECKING:
@@ -103,6 +104,20 @@ def add_points(
             x, y, s=size**2, color=color, alpha=alpha, linewidths=0, label=text or None,
             clip_on=False, gid=f"{DOTS}{size}",
         )  # fmt: skip
+
+
+def add_beyond(axes: Axes, x: FloatArray, y: FloatArray, axis: NumberAxis) -> None:
+    """Draw a triangle for each trial whose metric lies beyond the end of its axis."""
+    if len(x):
+        axes.scatter(
+            x, y, s=26, color=INK, linewidths=0, marker="v" if axis.cut == "low" else "^",
+            clip_on=False, zorder=3,
+        )  # fmt: skip
+
+
+def beyond_text(count: int) -> str:
+    """What is said of metrics beyond the end of their axis; empty where there are none."""
+    return f"{count:,} worse than the axis shows" if count else ""
 
 
 def dot_size(shown: Sequence[int]) -> float:

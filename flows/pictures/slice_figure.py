@@ -11,8 +11,10 @@ from prefect_tuner.flows.pictures.picture import (
     Marks,
     NothingToShowError,
     Picture,
+    add_beyond,
     add_points,
     add_star,
+    beyond_text,
     chosen,
     dot_size,
 )
@@ -46,27 +48,23 @@ def slice_picture(view: StudyView, name: str) -> Picture:
     good = {i for i, trial in enumerate(trials) if trial.number in view.good}
     at_best = next((i for i, t in enumerate(trials) if best and t.number == best.number), None)
     shown = chosen(len(trials), [] if at_best is None else [at_best])
-    figure, axes = new_figure(name, condition_text(view, name))
+    beyond = up.is_beyond([trial.metric for trial in trials])
+    told = (condition_text(view, name), beyond_text(int(beyond.sum())))
+    figure, axes = new_figure(name, "; ".join(filter(None, told)))
     across.dress(axes, "x")
     up.dress(axes, "y")
     name_axes(axes, across.name(_scale_text(view, name)), up.name("metric"))
-    rest, best_tenth = [i for i in shown if i not in good], [i for i in shown if i in good]
-    add_points(axes, x[rest], y[rest], color=INK, alpha=0.6, size=dot_size(shown), text="trial")
-    add_points(
-        axes,
-        x[best_tenth],
-        y[best_tenth],
-        color=BLUE,
-        size=dot_size(shown) + 0.5,
-        text="best tenth",
-    )
+    size = dot_size(shown)
+    rest = [i for i in shown if i not in good and not beyond[i]]
+    tenth, outside = [i for i in shown if i in good], [i for i in shown if beyond[i]]
+    add_points(axes, x[rest], y[rest], color=INK, alpha=0.6, size=size, text="trial")
+    add_points(axes, x[tenth], y[tenth], color=BLUE, size=size + 0.5, text="best tenth")
+    add_beyond(axes, x[outside], y[outside], up)
     if at_best is not None:
         add_star(axes, float(x[at_best]), float(y[at_best]))
     add_legend(figure, axes)
-    told = (
-        "" if best is None or name not in best.params else f"; the best has {best.params[name]!r}"
-    )
-    alt = f"Metric by {printable_line(name)}, {len(trials)} trials{printable_line(told)}."
+    best_text = "" if at_best is None else f"; the best has {trials[at_best].params[name]!r}"
+    alt = f"Metric by {printable_line(name)}, {len(trials)} trials{printable_line(best_text)}."
     return Picture(
         figure, alt, (Marks(axes, x[shown], y[shown], [trials[i].number for i in shown]),)
     )

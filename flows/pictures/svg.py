@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from xml.etree import ElementTree as ET
 
+from prefect_tuner.flows.pictures.look import BLUE, GREEN, INK, PURPLE, VERMILLION
 from prefect_tuner.flows.pictures.picture import DOTS, Picture
 
 _SVG = "{http://www.w3.org/2000/svg}"
@@ -19,6 +20,24 @@ _REFERENCE = re.compile(r"(?:url\(#|^#)([^)]+)\)?")
 _FAMILY = re.compile(r"'[^;]*?sans-serif|'DejaVu Sans'")
 _PLACES = ("d", "x", "y", "transform", "width", "height")
 _FONT = "system-ui, sans-serif"
+
+COLOURS = {
+    INK: "soft",
+    BLUE: "blue",
+    VERMILLION: "vermillion",
+    GREEN: "green",
+    PURPLE: "purple",
+}
+"""The colours of pictures, and the variables that stand for them in a page."""
+
+_LIGHT = (
+    "--card:#fff;--line:#dfe2e8;--soft:#5c6473;--blue:#1f7ac0;--vermillion:#cc5500;"
+    "--green:#0a8a68;--purple:#a8508a"
+)
+_DARK = (
+    "--card:#181c25;--line:#363d4b;--soft:#a3abba;--blue:#4aa5ea;--vermillion:#f0802f;"
+    "--green:#2dbd94;--purple:#d585b8"
+)
 
 
 @dataclass(frozen=True)
@@ -41,8 +60,8 @@ class DrawnPicture:
 
     @property
     def data_uri(self) -> str:
-        """The picture as an address that holds all of it."""
-        encoded = base64.b64encode(self.svg.encode()).decode()
+        """The picture, on a card, as an address that holds all of it."""
+        encoded = base64.b64encode(as_card(self).encode()).decode()
         return f"data:image/svg+xml;base64,{encoded}"
 
 
@@ -74,16 +93,26 @@ def drawn(picture: Picture, name: str) -> DrawnPicture:
     return DrawnPicture(svg, width, height, picture.alt, marks)
 
 
-def recoloured(svg: str, names: Mapping[str, str]) -> str:
-    """An SVG with colours replaced, for a page that knows its theme.
-
-    Args:
-        svg: The SVG.
-        names: For each colour, such as `#0077bb`, what stands for it, such as `var(--blue)`.
-    """
-    for color, name in names.items():
-        svg = svg.replace(color, name)
+def themed(svg: str) -> str:
+    """An SVG whose colours are those of the page that it stands in, by variables of its style."""
+    for color, name in COLOURS.items():
+        svg = svg.replace(color, f"var(--{name})")
     return svg
+
+
+def as_card(picture: DrawnPicture) -> str:
+    """A picture on a card of its own, as an SVG that stands alone.
+
+    It goes with the theme of its page where the browser tells, and can be read on any page where
+    it does not, since the card is no part of the page.
+    """
+    style = f"svg{{{_LIGHT}}}@media(prefers-color-scheme:dark){{svg{{{_DARK}}}}}"
+    card = (
+        f'<rect x="3.5" y="3.5" width="{picture.width - 7}" height="{picture.height - 7}" rx="9" '
+        'style="fill:var(--card);stroke:var(--line)" />'
+    )
+    head, end, rest = themed(picture.svg).partition(">")
+    return f"{head}{end}<style>{style}</style>{card}{rest}"
 
 
 def _marks(picture: Picture) -> Iterator[tuple[float, float, int]]:

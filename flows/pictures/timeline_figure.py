@@ -119,7 +119,7 @@ def timeline_picture(view: StudyView) -> Picture:
     slots = "1 slot" if lanes.count == 1 else f"{lanes.count} slots"
     where = f"{slots}, engine {view.engine}" if view.engine else slots
     note = f"{where}, {lanes.utilisation:.0%} busy"
-    height = 150 + 20 * min(lanes.count, _MOST_NAMED)
+    height = 166 + 20 * min(lanes.count, _MOST_NAMED)
     figure = bare_figure("Timeline", note, height=height)
     above, below = figure.subplots(
         2, 1, sharex=True, height_ratios=(max(2, min(lanes.count, _MOST_NAMED)), 1.4)

@@ -60,8 +60,8 @@ class PreflightVerdict:
         circumstances: What it was judged by besides.
         is_pointless: Whether all trials have failed alike, so that others would, too.
         findings: What is wrong, and what to change; what makes the study pointless comes first.
-        durations: Seconds of the shortest trial, of one on average, and of the longest one; None
-            where no trial has run.
+        durations: Seconds of the shortest trial, of one on average, and of the longest one, those
+            left out that failed at once; None where no trial has run.
         memory: Bytes that the largest trial took beyond what its import had; None if not known.
         planned: How many trials the study will have.
         study_duration: Seconds that they will take in all, about; None where no trial has run.
@@ -176,9 +176,14 @@ def judge_preflight(
 def _durations(
     trials: Mapping[PreflightPlace, Trial],
 ) -> tuple[float, float, float] | None:
-    """The middle counts once in the mean, though it may have run twice."""
+    """The middle counts once in the mean, though it may have run twice.
+
+    A trial that fails at once says nothing of how long others take, unless there are no others.
+    """
+    ran = {Outcome.COMPLETED, Outcome.TIMED_OUT}
+    telling = {place: t for place, t in trials.items() if t.outcome in ran} or trials
     places: dict[str, list[float]] = {}
-    for place, trial in trials.items():
+    for place, trial in telling.items():
         if trial.duration is not None:
             places.setdefault(place.removesuffix(" again"), []).append(trial.duration)
     every = [duration for each in places.values() for duration in each]

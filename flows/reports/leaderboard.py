@@ -10,7 +10,7 @@ from __future__ import annotations
 import heapq
 import json
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
@@ -183,21 +183,27 @@ def trial_markdown(
     else:
         sentence = f"Metric **{trial.metric!r}** ({direction})"
         sentence += "" if rank is None else f", rank {rank} of {ranked} when it ended"
-    facts = {
-        **{name: repr(value) for name, value in trial.params.items()},
-        **{name: repr(value) for name, value in islice(trial.extra.items(), EXTRAS_SHOWN)},
+    measured = {
         "seed": str(trial.seed),
         **({} if trial.duration is None else {"seconds": f"{trial.duration:.3f}"}),
         **({} if trial.memory is None else {"memory, MB": f"{trial.memory / 1e6:.1f}"}),
         **({} if trial.attempts < 2 else {"attempts": str(trial.attempts)}),
         **({"proposed by": trial.proposer} if trial.proposer else {}),
     }
-    lines = [f"## Trial {trial.number}", "", f"{sentence}.", "", "| | |", "| --- | --- |"]
-    lines += [f"| {_short(name)} | {_short(value)} |" for name, value in facts.items()]
+    extras = {name: repr(value) for name, value in islice(trial.extra.items(), EXTRAS_SHOWN)}
+    lines = [f"## Trial {trial.number}", "", f"{sentence}."]
+    lines += _two_columns("parameter", {name: repr(value) for name, value in trial.params.items()})
+    lines += _two_columns("returned besides", extras) if extras else []
+    lines += _two_columns("trial", measured)
     if log_tail:
         tail = printable(log_tail[-LONGEST_TAIL:]).replace("```", "'''")
         lines += ["", "The end of its log:", "", "```text", tail, "```"]
     return "\n".join(lines)
+
+
+def _two_columns(heading: str, values: Mapping[str, str]) -> list[str]:
+    rows = [f"| {_short(name)} | {_short(value)} |" for name, value in values.items()]
+    return ["", f"| {heading} | value |", "| --- | --- |", *rows]
 
 
 def _row(trial: Trial) -> dict[str, Any]:

@@ -101,16 +101,23 @@ def differences_of(studies: Sequence[ComparedStudy]) -> list[str]:
     codes = {s.name: json.dumps(s.state.code, sort_keys=True) for s in studies if s.state.code}
     if found[1] is None and len(set(codes.values())) > 1:
         found.append("objective: its code is not the same in all of them")
-    spaces = [s.state.definition.space for s in studies]
-    for name in dict.fromkeys(name for space in spaces for name in space):
-        held = {s.name: _declared(s.state.definition.space.get(name)) for s in studies}
-        found.append(_difference(f"space.{printable_line(name)}", held))
-    return [each for each in found if each is not None]
+    return [*filter(None, found), *_differences_of_spaces(studies)]
 
 
-def _declared(parameter: Mapping[str, Any] | None) -> str:
-    if parameter is None:
-        return "missing"
+def _differences_of_spaces(studies: Sequence[ComparedStudy]) -> Iterator[str]:
+    spaces = {s.name: s.state.definition.space for s in studies}
+    only_in: dict[tuple[str, ...], list[str]] = {}
+    for name in dict.fromkeys(name for space in spaces.values() for name in space):
+        held = {study: _declared(space[name]) for study, space in spaces.items() if name in space}
+        if len(held) < len(spaces):
+            only_in.setdefault(tuple(held), []).append(printable_line(name))
+        if told := _difference(f"space.{printable_line(name)}", held):
+            yield told
+    for holders, names in only_in.items():
+        yield f"space: {', '.join(names)} only in {', '.join(holders)}"
+
+
+def _declared(parameter: Mapping[str, Any]) -> str:
     held = {key: value for key, value in parameter.items() if key != "type"}
     kind = parameter.get("type")
     return json.dumps(held["expressions"] if kind == CONSTRAINTS_TYPE else {"type": kind, **held})
@@ -206,10 +213,12 @@ def leading_sentence(studies: Sequence[ComparedStudy]) -> str:
         return f"{after}, none of them has a metric" if count else "Not all of them have a trial"
     best = min(metrics.values(), key=goal.loss)
     ahead = [name for name, metric in metrics.items() if metric == best]
+    others = len({s.state.definition.objective for s in studies}) > 1
+    doubt = "; but their metrics are those of different objectives" if others else ""
     if len(ahead) == len(studies):
-        return f"{after}, they are level, at {best:.6g}"
+        return f"{after}, they are level, at {best:.6g}{doubt}"
     verb = "is" if len(ahead) == 1 else "are"
-    return f"{after}, {' and '.join(ahead)} {verb} ahead, at {best:.6g}"
+    return f"{after}, {' and '.join(ahead)} {verb} ahead, at {best:.6g}{doubt}"
 
 
 def _table(studies: Sequence[ComparedStudy], heading: str, title: str = "") -> Table:

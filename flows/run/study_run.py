@@ -103,7 +103,7 @@ def _built_in_observers(
     opened: OpenStudy, logger: logging.Logger | LoggingAdapter
 ) -> list[TuningObserver]:
     built_in: list[TuningObserver] = [
-        LogObserver(logger),
+        LogObserver(logger, lambda: opened.recorded.state),
         ArtifactObserver(),
         TrialArtifactObserver(),
         EventObserver(),

@@ -10,9 +10,8 @@ from typing import Any
 
 from prefect_tuner import __version__
 from prefect_tuner.flows.analysis.finding import Finding
-from prefect_tuner.flows.pictures.look import BLUE, GREEN, INK, PURPLE, VERMILLION
 from prefect_tuner.flows.pictures.number_axis import number_text
-from prefect_tuner.flows.pictures.svg import DrawnPicture, recoloured
+from prefect_tuner.flows.pictures.svg import DrawnPicture, themed
 from prefect_tuner.flows.study_report.parameter_text import yaml_params
 from prefect_tuner.flows.study_report.report_content import (
     Block,
@@ -33,13 +32,6 @@ _POLICY = (
     "default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'; "
     "base-uri 'none'; form-action 'none'"
 )
-_COLOURS = {
-    INK: "var(--soft)",
-    BLUE: "var(--blue)",
-    VERMILLION: "var(--vermillion)",
-    GREEN: "var(--green)",
-    PURPLE: "var(--purple)",
-}
 _PARAMETERS_TOLD = 12
 _LONGEST_VALUE = 60
 
@@ -156,9 +148,7 @@ def _code(language: str, text: str) -> str:
 def _picture(picture: DrawnPicture) -> str:
     marks = json.dumps(picture.marks, separators=(",", ":"))
     alt = escape(shortened(printable_line(picture.alt), 500), quote=True)
-    svg = recoloured(picture.svg, _COLOURS).replace(
-        "<svg ", f'<svg role="img" aria-label="{alt}" ', 1
-    )
+    svg = themed(picture.svg).replace("<svg ", f'<svg role="img" aria-label="{alt}" ', 1)
     return f'<figure class="picture" data-marks="{marks}">{svg}</figure>'
 
 

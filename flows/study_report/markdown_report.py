@@ -30,7 +30,8 @@ LARGEST = 480_000
 LARGEST_PICTURE = 60_000
 """Bytes of one picture as its address."""
 
-_MOST_COLUMNS = 9
+_MOST_COLUMNS = 4
+_LONGEST_JOINED = 400
 
 
 def markdown_report(report: Report) -> str:
@@ -70,7 +71,7 @@ def _block(block: Block, left: list[int]) -> Iterator[str]:
 
 
 def _table(table: Table) -> Iterator[str]:
-    columns, rows = table.columns[:_MOST_COLUMNS], table.rows[: table.in_brief]
+    columns, rows = _narrowed(table)
     yield _row(markdown_text(shortened(printable_line(name), 60)) for name in columns)
     numeric = [
         all(isinstance(row[i], int | float) or row[i] is None for row in rows)
@@ -78,10 +79,28 @@ def _table(table: Table) -> Iterator[str]:
     ]
     yield _row("---:" if is_number else "---" for is_number in numeric)
     for row in rows:
-        yield _row(_cell(value) for value in row[: len(columns)])
-    if hidden := len(table.columns) - len(columns):
-        yield ""
-        yield f"{hidden} more columns are in the HTML report."
+        yield _row(map(_cell, row))
+
+
+def _narrowed(table: Table) -> tuple[list[str], list[list[Any]]]:
+    """Columns and rows for a narrow page: the last of many columns become one."""
+    columns, rows = list(table.columns), [list(row) for row in table.rows[: table.in_brief]]
+    if len(columns) <= _MOST_COLUMNS:
+        return columns, rows
+    own = _MOST_COLUMNS - 1
+    names = columns[own:]
+    joined = [
+        ", ".join(
+            f"{name}={_told(value, 4)}"
+            for name, value in zip(names, row[own:], strict=True)
+            if value is not None
+        )
+        for row in rows
+    ]
+    texts = [shortened(printable_line(text), _LONGEST_JOINED) for text in joined]
+    return [*columns[:own], "and"], [
+        [*row[:own], text] for row, text in zip(rows, texts, strict=True)
+    ]
 
 
 def _row(cells: Any) -> str:
@@ -89,11 +108,11 @@ def _row(cells: Any) -> str:
 
 
 def _cell(value: Any) -> str:
-    if value is None:
-        return ""
-    if isinstance(value, float):
-        return markdown_text(number_text(value, 6))
-    return markdown_text(str(value))
+    return "" if value is None else markdown_text(_told(value))
+
+
+def _told(value: Any, digits: int = 6) -> str:
+    return number_text(value, digits) if isinstance(value, float) else str(value)
 
 
 def _fenced(language: str, text: str) -> Iterator[str]:
@@ -115,8 +134,11 @@ def _pictures(pictures: tuple[DrawnPicture, ...], left: int) -> Iterator[str]:
             continue
         left -= len(uri) + len(picture.alt) + 100
         alt = escape(shortened(printable_line(picture.alt), 500), quote=True)
-        images.append(f'<img src="{uri}" alt="{alt}" width="{picture.width}">')
+        # Beside each other, where there is room: by itself, each image has a line of its own.
+        images.append(f'<img src="{uri}" alt="{alt}" width="{picture.width}" align="left">')
     yield "\n".join(images)
+    if images:
+        yield '<br clear="all">'
     if hidden:
         yield ""
         yield f"{hidden} more pictures are in the HTML report."

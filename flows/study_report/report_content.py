@@ -38,6 +38,10 @@ LONGEST_TEXT = 300
 """Characters of a message or a value in a table."""
 
 
+_DOTS = "Each dot is a trial with a metric; the line is the best so far."
+_TENTH = "The best tenth of the trials is in colour, and the star is the best trial."
+
+
 @dataclass(frozen=True)
 class Paragraph:
     """Some sentences."""
@@ -137,8 +141,8 @@ def report_content(view: StudyView) -> Report:
         Section("", (Facts(tuple(_facts(view))),)),
         Section("What to look at", tuple(_findings(view))),
         Section("Best parameters", tuple(_best(view)), side_by_side=True),
-        Section("Progress and workers", tuple(_drawn(view, _progress(view), "progress"))),
-        Section("Parameters", tuple(_drawn(view, _parameters(view), "parameter"))),
+        Section("Progress and workers", tuple(_drawn(view, _progress(view), "progress", _DOTS))),
+        Section("Parameters", tuple(_drawn(view, _parameters(view), "parameter", _TENTH))),
         Section("Outcomes", tuple(_outcomes(view))),
         Section("Strategy", tuple(_strategy(view))),
         Section("Best trials", tuple(_trials(view))),
@@ -202,7 +206,7 @@ def _parameters(view: StudyView) -> Iterator[Callable[[], Picture]]:
 
 
 def _drawn(
-    view: StudyView, pictures: Iterator[Callable[[], Picture]], name: str
+    view: StudyView, pictures: Iterator[Callable[[], Picture]], name: str, caption: str
 ) -> Iterator[Block]:
     made: list[DrawnPicture] = []
     missing: list[str] = []
@@ -212,6 +216,7 @@ def _drawn(
         except NothingToShowError as error:
             missing.append(str(error))
     if made:
+        yield Paragraph(caption)
         yield Pictures(tuple(made))
     if missing and view.trials:
         yield Paragraph(" ".join(dict.fromkeys(missing)))
@@ -244,7 +249,7 @@ def _trials(view: StudyView) -> Iterator[Block]:
     shown = ranked[:MOST_TRIALS]
     names = [name for name in view.space if any(name in trial.params for trial in shown)]
     rows = tuple((rank, *_row(trial, names)) for rank, trial in enumerate(shown, start=1))
-    yield Table(("rank", "trial", "metric", "seconds", *names), rows, in_brief=10)
+    yield Table(("rank", "trial", "metric", *names, "seconds"), rows, in_brief=10)
     if len(ranked) > len(shown):
         yield Paragraph(f"The best {len(shown)} of {len(ranked):,} trials with a metric.")
 
@@ -252,7 +257,7 @@ def _trials(view: StudyView) -> Iterator[Block]:
 def _row(trial: Trial, names: list[str]) -> tuple[Any, ...]:
     duration = None if trial.duration is None else round(trial.duration, 3)
     values = (_value(trial.params[name]) if name in trial.params else None for name in names)
-    return trial.number, trial.metric, duration, *values
+    return trial.number, trial.metric, *values, duration
 
 
 def _exact(value: Any) -> str:

@@ -103,3 +103,13 @@ class Page:
         self._wait.until(
             lambda _: text not in self._chromium.find_element(By.TAG_NAME, "body").text
         )
+
+    def wait_until_still(self) -> None:
+        """Wait until the page looks the same twice in a row: what moves on it has arrived."""
+        before = [b""]
+
+        def still(chromium: Chrome) -> bool:
+            last, before[0] = before[0], chromium.get_screenshot_as_png()
+            return last == before[0]
+
+        WebDriverWait(self._chromium, PATIENCE, 1.0).until(still, "the page never comes to rest")

@@ -6,10 +6,12 @@ import inspect
 import json
 import re
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
 import prefect_tuner
+import prefect_tuner.plots
 import prefect_tuner.testing
 from prefect_tuner import Outcome, StopReason, TunerConfig
 from prefect_tuner.flows.commands import command_line  # noqa: F401 - defines the commands
@@ -42,11 +44,18 @@ def _names(cell: str) -> list[str]:
     return re.findall(r"`([^`]+)`", cell)
 
 
-@pytest.mark.parametrize("module", [prefect_tuner, prefect_tuner.testing], ids=["api", "testing"])
-def test_every_public_name_is_described(module: object) -> None:
-    page = _page("api" if module is prefect_tuner else "testing")
-    described = re.findall(r"^\.\. (?:auto|py:)\w+:: (?:[a-z_.]+\.)?(\w+)$", page, re.MULTILINE)
-    assert sorted(described) == sorted(module.__all__)  # type: ignore[attr-defined]
+@pytest.mark.parametrize(
+    ("name", "module"),
+    [
+        ("api", prefect_tuner),
+        ("plots", prefect_tuner.plots),
+        ("testing", prefect_tuner.testing),
+    ],
+)
+def test_every_public_name_is_described(name: str, module: ModuleType) -> None:
+    directive = r"^\.\. (?:auto|py:)\w+:: (?:[a-z_.]+\.)?(\w+)$"
+    described = re.findall(directive, _page(name), re.MULTILINE)
+    assert sorted(described) == sorted(module.__all__)
 
 
 def test_every_field_of_the_configuration_has_its_default() -> None:

@@ -196,7 +196,9 @@ def test_the_log_of_a_failed_trial_has_its_parameters_traceback_and_reason(
 
 
 def test_the_log_of_a_completed_trial_is_short(runs: dict[str, Run]) -> None:
-    (only,) = runs["fine"].logs("Finished in state Completed")
+    logs = runs["fine"].logs("Finished in state Completed")
+    # On a busy machine, starting its process takes so long that its parameters are told first.
+    (only,) = [log for log in logs if not log.message.startswith("Trial 0 started")]
     assert "completed: metric=1.5 (" in only.message
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from scipy.stats import f as f_distribution
+from scipy.special import fdtrc
 
 from prefect_tuner.flows.analysis.models.numeric_scale import unit_values
 from prefect_tuner.search_space.categorical import Categorical
@@ -87,14 +87,13 @@ class AdditiveModel:
         ones = np.ones((self._scores.size, 1))
         others = [terms for other, terms in self._columns.items() if other != name]
         reduced = np.hstack([ones, *others])
-        full = np.hstack([reduced, own])
         without, _, rank_without = self._fit(reduced)
-        rest, weights, rank = self._fit(full)
+        rest, weights, rank = self._fit(np.hstack([reduced, own]))
         left, terms = self._scores.size - rank, rank - rank_without
         if left < _FEWEST_LEFT or terms == 0:
             return None
         ratio = (without - rest) / terms / max(rest / left, 1e-12)
-        return float(f_distribution.sf(ratio, terms, left)), weights[-own.shape[1] :]
+        return float(fdtrc(terms, left, max(0.0, ratio))), weights[-own.shape[1] :]
 
     def _fit(self, columns: FloatArray) -> tuple[float, FloatArray, int]:
         """The sum of squares that is left, the weights of the columns, and their rank."""

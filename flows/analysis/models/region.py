@@ -9,7 +9,6 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-from scipy.stats import hypergeom
 
 from prefect_tuner.flows.analysis.models.changed_range import limited, without_choice
 from prefect_tuner.hyper_value import HyperValue
@@ -66,6 +65,8 @@ def region_of(space: SearchSpace, trials: Sequence[Trial], flags: BoolArray) -> 
     total = int(flags.sum())
     if total < _FEWEST or total == flags.size:
         return None
+    from scipy.stats import hypergeom  # It loads slowly, and few studies need it.
+
     found, least = None, 1.0
     counts: Counter[str] = Counter()
     for region in _regions(space, trials):

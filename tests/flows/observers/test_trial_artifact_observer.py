@@ -137,6 +137,15 @@ def test_what_a_trial_says_is_shown_and_does_nothing_else() -> None:
     assert r"| a\|b |" in text
 
 
+def test_parameters_have_names_of_their_own() -> None:
+    trial = replace(completed(1, 0.5, seed=11, seconds=12), seed=7, extra={"seed": 13.0})
+    text = trial_markdown(trial, "maximize", 1, 1, "")
+    assert ["| seed | 11 |" in text, "| seed | 13.0 |" in text, "| seed | 7 |" in text] == [
+        True
+    ] * 3
+    assert "| seconds | 12 |" in text
+
+
 def quick_or_broken(params: Params) -> float:
     print("epoch 1: loss 0.3")  # noqa: T201 - what a trial prints is in its log
     if float(params["x"]) > 0.5:

@@ -73,6 +73,13 @@ def test_the_time_of_the_study_follows_from_budget_and_concurrency() -> None:
     assert four.study_duration == pytest.approx(90 * 56 / 3 / 4)
 
 
+def test_a_trial_that_fails_at_once_does_not_make_the_study_short() -> None:
+    verdict = verdict_of(completed(0.5, 10.0), completed(0.1, 20.0), failed(duration=0.1))
+    assert verdict.durations == (10.0, 15.0, 20.0)
+    timed_out = failed("ran longer", Outcome.TIMED_OUT, duration=60.0)
+    assert verdict_of(completed(0.5, 10.0), timed_out).durations == (10.0, 35.0, 60.0)
+
+
 def test_a_budget_that_does_not_fit_is_said_with_what_would() -> None:
     verdict = verdict_of(completed(0.5, 60.0), completed(0.4, 60.0), max_trials=100)
     assert checks(verdict) == ["time"]

@@ -74,7 +74,8 @@ def test_what_makes_metrics_differ_is_said(tuner: Command) -> None:
     text = " ".join(told.out.split())
     assert "They differ in objective: first: objectives.py:train; other: others.py:train" in text
     assert "They differ in space.x: first: {" in text
-    assert "They differ in space.n: first: missing; other: {" in text
+    assert "They differ in space: n only in other" in text
+    assert "first is ahead, at 0.5; but their metrics are those of different objectives" in text
 
 
 def test_directions_that_differ_have_no_leader(tuner: Command) -> None:

@@ -1,0 +1,171 @@
+"""Pictures of studies as matplotlib's figures, wherever the studies are."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from prefect_tuner.errors import InvalidConfiguration, LedgerError
+from prefect_tuner.flows.pictures.contour_figure import contour_picture
+from prefect_tuner.flows.pictures.history_figure import history_picture, time_picture
+from prefect_tuner.flows.pictures.importance_figure import importance_picture
+from prefect_tuner.flows.pictures.look import empty_figure
+from prefect_tuner.flows.pictures.parallel_figure import parallel_picture
+from prefect_tuner.flows.pictures.picture import NothingToShowError, Picture
+from prefect_tuner.flows.pictures.slice_figure import slice_picture
+from prefect_tuner.flows.pictures.study_view import StudyView
+from prefect_tuner.flows.pictures.timeline_figure import timeline_picture
+from prefect_tuner.flows.study.study import Study
+from prefect_tuner.flows.study.tuning_result import TuningResult
+from prefect_tuner.flows.study_report.optuna_view import is_optuna_study, optuna_view
+from prefect_tuner.flows.study_report.state_view import state_view
+from prefect_tuner.flows.study_report.trials_view import result_view, study_view
+from prefect_tuner.redaction import shown
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+AnyStudy: TypeAlias = TuningResult | Study | str | Any
+"""A `TuningResult`, a `Study`, the name of a stored study, or a study of Optuna's."""
+
+
+def history(study: AnyStudy, *, storage: str = "") -> Figure:
+    """Metrics and the best so far, by the number of the trial.
+
+    As with all functions here: where there is nothing to show, the figure says why.
+
+    Args:
+        study: A `TuningResult`, a `Study`, the name of a stored study, or an Optuna study.
+        storage: Where the ledger of a stored study is; that of `tune` when it is left out.
+
+    Raises:
+        InvalidConfiguration: It is none of these, there is no such study, or matplotlib is not
+            installed.
+        LedgerError: The ledger cannot be read.
+    """
+    return _figure("Best so far by trial", study, storage, history_picture)
+
+
+def history_by_time(study: AnyStudy, *, storage: str = "") -> Figure:
+    """Metrics and the best so far, by the time that the study had run.
+
+    Args:
+        study: As for `history`. Times are known of stored studies, and of Optuna's.
+        storage: As for `history`.
+    """
+    return _figure("Best so far by time", study, storage, time_picture)
+
+
+def importance(study: AnyStudy, *, storage: str = "") -> Figure:
+    """How much each parameter decides whether a trial is among the best tenth, by PED-ANOVA.
+
+    Args:
+        study: As for `history`.
+        storage: As for `history`.
+    """
+    return _figure("Importance", study, storage, importance_picture)
+
+
+def slices(study: AnyStudy, parameter: str, *, storage: str = "") -> Figure:
+    """The metric by the values of one parameter.
+
+    Args:
+        study: As for `history`.
+        parameter: Its name.
+        storage: As for `history`.
+    """
+
+    def draw(view: StudyView) -> Picture:
+        _check_parameters(view, parameter=parameter)
+        return slice_picture(view, parameter)
+
+    return _figure(parameter, study, storage, draw)
+
+
+def contour(study: AnyStudy, x: str = "", y: str = "", *, storage: str = "") -> Figure:
+    """How good the metric is over two parameters.
+
+    Args:
+        study: As for `history`.
+        x: The parameter across; the most important one when left out.
+        y: The parameter up; the next important one when left out.
+        storage: As for `history`.
+    """
+
+    def draw(view: StudyView) -> Picture:
+        _check_parameters(view, **({"x": x} if x else {}), **({"y": y} if y else {}))
+        others = [name for name in view.important(len(view.space)) if name not in (x, y)]
+        if len(others) < (not x) + (not y):
+            raise NothingToShowError("There are no two parameters that were varied.")
+        return contour_picture(view, x or others.pop(0), y or others.pop(0))
+
+    return _figure("Contour", study, storage, draw)
+
+
+def parallel_coordinates(study: AnyStudy, *, storage: str = "") -> Figure:
+    """All important parameters of each trial at once.
+
+    Args:
+        study: As for `history`.
+        storage: As for `history`.
+    """
+    return _figure("Parallel coordinates", study, storage, parallel_picture)
+
+
+def timeline(study: AnyStudy, *, storage: str = "") -> Figure:
+    """When each trial ran, and how many ran at a time.
+
+    Args:
+        study: As for `history_by_time`.
+        storage: As for `history`.
+    """
+    return _figure("Timeline", study, storage, timeline_picture)
+
+
+def _figure(
+    title: str, study: AnyStudy, storage: str, draw: Callable[[StudyView], Picture]
+) -> Figure:
+    try:
+        import matplotlib.figure  # noqa: F401 - to say what is missing
+    except ImportError as error:
+        raise InvalidConfiguration(
+            'plots: need matplotlib: pip install "prefect-tuner[report]"'
+        ) from error
+    view = _view(study, storage)
+    try:
+        return draw(view).figure
+    except NothingToShowError as nothing:
+        return empty_figure(title, str(nothing))
+
+
+def _view(study: AnyStudy, storage: str) -> StudyView:
+    if isinstance(study, TuningResult):
+        return result_view(study)
+    if isinstance(study, Study):
+        return study_view(study)
+    if isinstance(study, str):
+        return _stored_view(study, storage)
+    if is_optuna_study(study):
+        return optuna_view(study)
+    raise InvalidConfiguration(
+        "study: must be a TuningResult, a Study, the name of a stored study or an Optuna study, "
+        f"got {shown(study)} ({type(study).__name__})"
+    )
+
+
+def _stored_view(name: str, storage: str) -> StudyView:
+    from prefect_tuner.flows.ledger.stored_study import read_study
+    from prefect_tuner.flows.run.default_storage import storage_or_default
+
+    stored = read_study(storage_or_default(storage), name)
+    if stored.state is None:
+        raise LedgerError(stored.error)
+    return state_view(stored.state, "", stored.elapsed)
+
+
+def _check_parameters(view: StudyView, **names: str) -> None:
+    for argument, name in names.items():
+        if name not in view.space:
+            raise InvalidConfiguration(
+                f"{argument}: must be one of {', '.join(map(repr, view.space))}, got {shown(name)}"
+            )
