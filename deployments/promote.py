@@ -21,8 +21,9 @@ def promote(study: str, best_params: Params, best_metric: float) -> str:
 
     Args:
         study: The study's name.
-        best_params: Its best parameters, of exactly the types they were tried with.
-        best_metric: The metric that they reached.
+        best_params: Its best parameters, of exactly the types they were tried with: those of the
+            winner where the study was to confirm its best trials.
+        best_metric: The metric that they reached; of a winner, its mean.
 
     Returns:
         The variable's name: `promoted_` and the study's name, made safe.

@@ -12,6 +12,7 @@ from prefect_tuner.flows.run.plug_in_parameters import (
 from prefect_tuner.flows.run.study_parameters import (
     DEFAULT_CONFIG,
     ConfigParameter,
+    ConfirmParameter,
     FreshParameter,
     InitialTrialsParameter,
     ObjectiveParameter,
@@ -54,6 +55,7 @@ def tune(
     on_code_change: OnCodeChange = "continue",
     engine: EngineParameter = DEFAULT_ENGINE,
     engine_options: EngineOptionsParameter = NO_OPTIONS,
+    confirm: ConfirmParameter = 0,
     preflight: PreflightParameter = False,
 ) -> TuningResult:
     """Find the parameters with the best metric.
@@ -93,13 +95,16 @@ def tune(
             this machine unless it is told otherwise. Any run of a study may choose another.
         engine_options: Options of the engine, such as {"address": "tcp://scheduler:8786"} for
             "dask". No secrets: they are kept in Prefect's database.
+        confirm: How many of the best trials to evaluate anew when the search is complete, with
+            fresh seeds, until one is found better than the others beyond the noise: the winner, its
+            mean with an interval, and how far the search had flattered it. 0: none.
         preflight: Try the middle of the space and two of its corners first, and the middle once
             more with another seed. The log then says what a trial and the study will take, and
             what to change; where all of them fail alike, the study ends with that. They count as
             trials. A study that has begun has no preflight any more.
 
     Returns:
-        The best parameters and their metric, all trials, and why the study stopped.
+        The best parameters and their metric, all trials, why the study stopped, and the winner.
 
     Raises:
         InvalidConfiguration: Lists all the mistakes; no trial was started.

@@ -38,7 +38,13 @@ def supervise_attempt(asked: TrialRequest, host: TrialHost, log: Log, opening: s
         ending = run_attempt(
             admitted,
             AttemptRequest(
-                asked.study, asked.number, asked.params, asked.seed, asked.attempt, asked.more
+                asked.study,
+                asked.number,
+                asked.params,
+                asked.seed,
+                asked.attempt,
+                asked.more,
+                asked.reevaluates,
             ),
             asked.limits,
             log,

@@ -62,7 +62,7 @@ def supervise_trial(request: Mapping[str, Any]) -> State[dict[str, Any]]:
     try:
         asked = TrialRequest.from_message(request)
         asked = replace(asked, attempt=asked.attempt + (task_run.run_count or 1) - 1)
-        ending = supervise_attempt(asked, host, log, f"Trial {asked.number} started")
+        ending = supervise_attempt(asked, host, log, f"{asked.title} started")
     except (EngineError, ObjectiveNotFound) as error:
         return refused_state(host, error)
     message = describe_ending(ending)

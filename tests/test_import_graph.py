@@ -55,31 +55,35 @@ MAY_IMPORT = {
         "tasks tasks.flow_runs tasks.objectives tasks.process_table tasks.processes "
         "tasks.task_runs tasks.workers"
     ),
-    "flows.study": "search_space strategies",
+    "flows.confirmation": "",
+    "flows.study": "search_space strategies flows.confirmation",
     "flows.analysis.models": "search_space strategies.encoding strategies.gaussian_process",
     "flows.analysis.fanova": "search_space strategies.encoding",
     "flows.analysis": "search_space strategies.encoding flows.analysis.models flows.study",
     "flows.pictures": "search_space strategies.encoding flows.analysis",
     "flows.storage": "tasks.process_table",
-    "flows.ledger": "search_space strategies flows.storage flows.study",
+    "flows.ledger": "search_space strategies flows.confirmation flows.storage flows.study",
     "flows.reports": "search_space strategies flows.analysis flows.analysis.fanova "
-    "flows.analysis.models flows.ledger flows.study",
+    "flows.analysis.models flows.confirmation flows.ledger flows.study",
     "flows.exports": "search_space strategies.optuna_bridge flows.ledger flows.reports flows.study",
     "flows.preflight": "search_space strategies strategies.candidates flows.analysis flows.ledger "
     "flows.reports flows.study",
     "flows.study_report": "search_space strategies flows.analysis flows.ledger flows.pictures "
     "flows.reports flows.study",
-    "flows.observers": "search_space strategies flows.analysis flows.ledger flows.preflight "
-    "flows.reports flows.study flows.study_report",
+    "flows.observers": "search_space strategies flows.analysis flows.confirmation flows.ledger "
+    "flows.preflight flows.reports flows.study flows.study_report",
+    "flows.reevaluation": "search_space strategies tasks tasks.workers flows.confirmation "
+    "flows.ledger flows.study",
     "flows.run": "search_space strategies tasks tasks.source_code tasks.objectives tasks.processes "
     "tasks.workers tasks.engines "
-    "flows.ledger flows.observers flows.preflight flows.storage flows.study",
+    "flows.confirmation flows.ledger flows.observers flows.preflight flows.reevaluation "
+    "flows.storage flows.study",
     "flows": "strategies tasks tasks.engines tasks.objectives tasks.workers flows.ledger "
     "flows.observers flows.pictures flows.run flows.study flows.study_report",
     "flows.listings": "strategies tasks.engines",
     "flows.commands": "strategies tasks.engines tasks.objectives tasks.processes flows "
-    "flows.exports flows.ledger flows.listings flows.observers flows.preflight flows.reports "
-    "flows.run flows.storage flows.study flows.study_report",
+    "flows.confirmation flows.exports flows.ledger flows.listings flows.observers "
+    "flows.preflight flows.reports flows.run flows.storage flows.study flows.study_report",
     "plots": "flows",
     "testing": "search_space strategies tasks tasks.objectives tasks.processes tasks.workers "
     "flows.study",
@@ -91,6 +95,7 @@ THIRD_PARTIES = {
     "search_space": "numpy pydantic pydantic_core",
     # The last two are extras, imported when a study is searched with them.
     "strategies": "numpy pydantic scipy threadpoolctl cmaes optuna",
+    "flows.confirmation": "numpy pydantic scipy",
     "flows.study": "numpy pydantic pandas",
     # The last one is an extra, imported when it is asked for.
     "flows.analysis": "numpy scipy sklearn",

@@ -153,6 +153,7 @@ def resume(
     storage: Storage = "",
     max_trials: Annotated[int | None, Budget] = None,
     max_duration: Annotated[float | None, Budget] = None,
+    confirm: Annotated[int | None, Budget] = None,
     engine: Engine = "",
     log: Flag = False,
     json: Flag = False,
@@ -168,6 +169,7 @@ def resume(
         storage: The folder or the URL of the ledgers; that of `tune` when it is left out.
         max_trials: Trials in all, those that were run before included.
         max_duration: Seconds in all, those of earlier runs included.
+        confirm: How many of the best trials to evaluate anew, with fresh seeds.
         engine: Another engine to run the trials, with its default options.
         log: Show everything that is logged, not warnings alone.
         json: Print the result as JSON.
@@ -180,6 +182,7 @@ def resume(
             storage,
             max_trials=max_trials,
             max_duration=max_duration,
+            confirm=confirm,
             engine=engine,
             log=log,
             as_json=json,

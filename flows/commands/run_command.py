@@ -44,6 +44,7 @@ from prefect_tuner.flows.study.tuning_events import (
     PreflightEnded,
     Progress,
     StudyStarted,
+    TrialReevaluated,
     TrialStarted,
     TuningEvent,
 )
@@ -266,7 +267,7 @@ class _Witness(TuningObserver):
             self.progress = event.progress
         if isinstance(event, PreflightEnded):
             self.preflight = event
-        self.started += isinstance(event, TrialStarted)
+        self.started += isinstance(event, TrialStarted | TrialReevaluated)
 
 
 def _exit_terminated(number: int, _frame: object) -> NoReturn:

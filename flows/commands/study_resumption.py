@@ -17,6 +17,7 @@ def resumption_parameters(
     *,
     max_trials: int | None = None,
     max_duration: float | None = None,
+    confirm: int | None = None,
 ) -> dict[str, Any]:
     """The parameters of `tune` for a study as its last run had it, not checked.
 
@@ -25,6 +26,7 @@ def resumption_parameters(
         storage: Where the ledger is.
         max_trials: Another budget of trials, in all; None for that of the last run.
         max_duration: Another budget of seconds, in all; likewise.
+        confirm: How many of the best trials to evaluate anew; likewise.
 
     Raises:
         InvalidConfiguration: The study needs something of its program that a ledger does not hold.
@@ -55,6 +57,7 @@ def resumption_parameters(
         ],
         "engine": last.engine if last and last.engine else DEFAULT_ENGINE,
         "engine_options": dict(last.engine_options) if last else {},
+        "confirm": (last.confirm or 0) if last and confirm is None else confirm or 0,
         "preflight": bool(state.preflights),
     }
 

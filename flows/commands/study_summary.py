@@ -33,7 +33,9 @@ def summary_table(result: TuningResult) -> Table:
             f"{leader.metric!r} (trial {leader.number}), which the strategy takes to be noise"
         )
         table.add("luckiest metric", luckiest)
-    table.add_params(best)
+    if result.confirmation is not None:
+        table.add_confirmation(result.confirmation)
+    table.add_params(result.winning_trial)
     failed = sum(t.outcome is not None and t.outcome.is_failure for t in result.trials)
     table.add("trials", f"{len(result.trials)}, {failed or 'none'} failed")
     credit_by_proposer = credits_of(result.trials, result.goal)

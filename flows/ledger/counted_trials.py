@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 from prefect_tuner.errors import InvalidConfiguration
+from prefect_tuner.flows.ledger.ledger_records import StoppedRecord
 from prefect_tuner.flows.ledger.study_state import StudyState
+from prefect_tuner.flows.storage.utc_time import utc_now
 from prefect_tuner.flows.study.stop_rules import stop_reason
 from prefect_tuner.flows.study.study_digest import study_digest
 from prefect_tuner.flows.study.tuner_config import TunerConfig
@@ -101,7 +103,20 @@ def result_so_far(state: StudyState, reason: StopReason) -> TuningResult | None:
         trials=trials,
         duration=state.elapsed,
         digest=study_digest(trials),
+        confirmation=None if state.confirmed is None else state.confirmed.confirmation,
     )
+
+
+def stopped_again(state: StudyState | None) -> StoppedRecord:
+    """The record that a search is complete, for a run that leaves it at that.
+
+    Args:
+        state: A study whose search is complete.
+    """
+    if state is None or state.stopped is None:
+        raise ValueError("the search is not complete")
+    told = {"at": utc_now(), "elapsed": state.elapsed, "counted": _number_that_count(state)}
+    return state.stopped.model_copy(update=told)
 
 
 def _number_that_count(state: StudyState) -> int | None:

@@ -11,7 +11,10 @@ retried      an attempt failed, and another follows
 finished     what came of a trial
 best         a trial is better than all before
 interrupted  a trial was stopped with its run; it will be run again
-stopped      the run has ended
+stopped      the run has ended, or its search has and its best trials are confirmed
+reevaluation a trial is about to be evaluated once more, with a fresh seed
+reevaluated  what came of that
+confirmed    what the evaluations of the best trials say together
 ```
 """
 
@@ -22,6 +25,8 @@ from typing import Annotated, Any, ClassVar, Literal, Self, TypeAlias
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from prefect_tuner.ending import Ending
+from prefect_tuner.flows.confirmation.confirmation import Confirmation
+from prefect_tuner.flows.confirmation.race import Evaluation
 from prefect_tuner.flows.storage.utc_time import utc_now
 from prefect_tuner.flows.study.tuning_events import PreflightPlace
 from prefect_tuner.goal import Goal
@@ -31,8 +36,8 @@ from prefect_tuner.trial import Direction, ExtraValue, Outcome, Trial
 FORMAT = 5
 """The version of the format. It changes when older releases cannot read a newer ledger: since 2,
 runs know the code of the objective, parameters may be any JSON value, and extras texts; since 3,
-the end of a run says how many trials count; since 4, runs know the engine of their trials; since
-5, trials know their memory, and there are preflights."""
+the end of a run says how many trials count; since 4, runs know the engine of their trials; since 5,
+trials know their memory, there are preflights, and the best trials may be evaluated anew."""
 
 
 class _Record(BaseModel):
@@ -114,7 +119,8 @@ class RunRecord(_Record):
 
     `taken_over` tells whose claim it took over, `observers` which were given by path, `code` what
     the code of the objective is; it is left out where that cannot be told. `engine` and
-    `engine_options` tell where its trials run; they are left out for the local engine.
+    `engine_options` tell where its trials run; they are left out for the local engine. `confirm` is
+    how many of the best trials are evaluated anew; it is left out for none.
     """
 
     type: Literal["run"] = "run"
@@ -130,8 +136,11 @@ class RunRecord(_Record):
     code: dict[str, str] = {}
     engine: str = ""
     engine_options: dict[str, Any] = {}
+    confirm: int | None = None
 
-    may_be_left_out: ClassVar[frozenset[str]] = frozenset({"code", "engine", "engine_options"})
+    may_be_left_out: ClassVar[frozenset[str]] = frozenset(
+        {"code", "engine", "engine_options", "confirm"}
+    )
 
 
 class KnownRecord(_Record):
@@ -326,6 +335,8 @@ class InterruptedRecord(_Record):
 class StoppedRecord(_Record):
     """The run has ended: `completed` for a reason, `failed`, or `cancelled` from outside.
 
+    Where the best trials are confirmed, that follows when the search is completed; the end of the
+    search stands also where the run is ended meanwhile.
     One that was to make the preflight alone has ended with that: the study goes on by another.
 
     `best` is the number of the trial that the strategy expects to be best; it is left out where
@@ -345,6 +356,68 @@ class StoppedRecord(_Record):
     may_be_left_out: ClassVar[frozenset[str]] = frozenset({"best", "counted"})
 
 
+class ReevaluationRecord(_Record):
+    """The objective is about to be called once more for a trial that has a metric.
+
+    `repetition` counts from 1 for each trial, `attempt` for each repetition. The number of the last
+    attempt again: it was begun in an earlier run and goes on in this one.
+    """
+
+    type: Literal["reevaluation"] = "reevaluation"
+    number: int
+    repetition: int
+    seed: int
+    attempt: int
+
+
+class ReevaluatedRecord(_Record):
+    """What came of evaluating a trial once more."""
+
+    type: Literal["reevaluated"] = "reevaluated"
+    number: int
+    repetition: int
+    outcome: Outcome
+    metric: float | None = None
+    duration: float | None = None
+    attempts: int
+    message: str = ""
+    host: str
+    elapsed: float
+
+    @classmethod
+    def of(cls, number: int, repetition: int, ending: Ending, host: str, elapsed: float) -> Self:
+        """The record of the end of an evaluation, written now."""
+        return cls(
+            at=utc_now(),
+            number=number,
+            repetition=repetition,
+            outcome=ending.outcome,
+            metric=ending.metric,
+            duration=ending.duration,
+            attempts=ending.attempts,
+            message=ending.message,
+            host=host,
+            elapsed=elapsed,
+        )
+
+    @property
+    def evaluation(self) -> Evaluation:
+        """What a race is told of it."""
+        return Evaluation(self.metric, self.duration)
+
+
+class ConfirmedRecord(_Record):
+    """What the evaluations of the best trials say together, so many of which were to be confirmed.
+
+    A later one counts in its place; none does any more when the search goes on.
+    """
+
+    type: Literal["confirmed"] = "confirmed"
+    confirm: int
+    confirmation: Confirmation
+    elapsed: float
+
+
 Record: TypeAlias = Annotated[
     StudyRecord
     | RunRecord
@@ -356,7 +429,10 @@ Record: TypeAlias = Annotated[
     | FinishedRecord
     | BestRecord
     | InterruptedRecord
-    | StoppedRecord,
+    | StoppedRecord
+    | ReevaluationRecord
+    | ReevaluatedRecord
+    | ConfirmedRecord,
     Field(discriminator="type"),
 ]
 """Any record."""

@@ -10,6 +10,7 @@ from prefect_tuner.ending import Ending
 from prefect_tuner.errors import LedgerError, StudyConflict
 from prefect_tuner.flows.ledger.counted_trials import (
     ahead_of_the_stop,
+    stopped_again,
     trials_of_a_complete_study,
 )
 from prefect_tuner.flows.ledger.initial_trials import (
@@ -142,7 +143,15 @@ class RecordedStudy:
 
     def begin(self) -> None:
         """Write down that a run begins, and what it starts from."""
-        self._ledger.append(*self._opening)
+        self._begin()
+
+    def begin_again(self) -> None:
+        """Write down that a run begins, where it has not, of a study whose search is complete."""
+        if not self._begun:
+            self._begin(stopped_again(self._ledger.state))
+
+    def _begin(self, *records: Record) -> None:
+        self._ledger.append(*self._opening, *records)
         self._ledger.start_clock()
         self._begun = True
 
@@ -246,6 +255,8 @@ class RecordedStudy:
     def stop(self, ending: str, reason: str) -> None:
         """Write down that the run has ended, if it was written that it has begun.
 
+        Once the search is completed it stays so, whatever becomes of confirming its best trials.
+
         Args:
             ending: `completed`, `failed`, `cancelled` or `preflight`.
             reason: Why.
@@ -257,6 +268,8 @@ class RecordedStudy:
         completed = ending == "completed"
         if not self._begun or (self._ledger.is_broken and not completed):
             return
+        if self.state.stopped is not None:
+            return  # The search was completed, and stays so.
         best = self.study.best_trial if completed else None
         trials = trials_of_a_complete_study(self.state, self._counted)
         counted = len(trials) if self._counted is None else self._counted

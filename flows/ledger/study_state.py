@@ -12,15 +12,19 @@ from dataclasses import dataclass, field, fields, replace
 from typing import Any, Self
 
 from prefect_tuner.errors import LedgerError
+from prefect_tuner.flows.confirmation.race import Evaluation
 from prefect_tuner.flows.ledger.ledger_records import (
     AskedRecord,
     AttemptRecord,
     BestRecord,
+    ConfirmedRecord,
     FinishedRecord,
     InterruptedRecord,
     KnownRecord,
     PreflightRecord,
     Record,
+    ReevaluatedRecord,
+    ReevaluationRecord,
     RetriedRecord,
     RunRecord,
     StoppedRecord,
@@ -64,6 +68,10 @@ class StudyState:
         begun: Whether a run has begun since the study was made or adopted.
         stopped: How the last run ended; None while it runs, and when it died.
         elapsed: Seconds that the study has run, in all its runs.
+        evaluations: What came of evaluating trials once more, by number and repetition, from 1.
+        evaluating: How often the objective was called for those that have not ended, likewise.
+        confirmed: What they say together of the best trials; None where that was not told, and
+            when the search has gone on since.
     """
 
     study: str
@@ -86,6 +94,9 @@ class StudyState:
     begun: bool = False
     stopped: StoppedRecord | None = None
     elapsed: float = 0.0
+    evaluations: dict[tuple[int, int], Evaluation] = field(default_factory=dict)
+    evaluating: dict[tuple[int, int], int] = field(default_factory=dict)
+    confirmed: ConfirmedRecord | None = None
 
     @classmethod
     def begin(cls, record: Record) -> Self:
@@ -201,12 +212,15 @@ class StudyState:
                 self._stop(record)
             case RetriedRecord() | BestRecord():
                 pass  # They follow from the others; they are there to be read.
+            case _:
+                self._confirm(record)
         self.updated = record.at
 
     def _add(self, record: KnownRecord | AskedRecord) -> None:
         number = self._next(record.number)
         if isinstance(record, AskedRecord):
             self.trials.append(Trial(number, record.params, record.seed, proposer=record.proposer))
+            self.confirmed = None
             return
         outcome = Outcome.COMPLETED
         self.trials.append(Trial(number, record.params, outcome=outcome, metric=record.metric))
@@ -273,12 +287,35 @@ class StudyState:
         self.preflights = []
         self.begun = False
         self.stopped = None
+        self.evaluations, self.evaluating, self.confirmed = {}, {}, None
         self.definition = record.definition
 
     def _next(self, number: int) -> int:
         if number != len(self.trials):
             raise LedgerError(f"trial {number} follows trial {len(self.trials) - 1}")
         return number
+
+    def _confirm(self, record: ReevaluationRecord | ReevaluatedRecord | ConfirmedRecord) -> None:
+        """Take in what was recorded when the best trials were evaluated anew."""
+        match record:
+            case ReevaluationRecord():
+                self.evaluating[self._again(record)] = record.attempt
+            case ReevaluatedRecord():
+                self.evaluations[self._again(record)] = record.evaluation
+                self.evaluating.pop((record.number, record.repetition), None)
+                self.elapsed = max(self.elapsed, record.elapsed)
+            case ConfirmedRecord():
+                self.confirmed = record
+                self.elapsed = max(self.elapsed, record.elapsed)
+
+    def _again(self, record: ReevaluationRecord | ReevaluatedRecord) -> tuple[int, int]:
+        """Which trial is evaluated for which time."""
+        number, repetition = record.number, record.repetition
+        if not 0 <= number < len(self.trials) or self.trials[number].metric is None:
+            raise LedgerError(f"trial {number} is evaluated again and has no metric")
+        if (number, repetition) in self.evaluations:
+            raise LedgerError(f"repetition {repetition} of trial {number} has ended already")
+        return number, repetition
 
     def _running(self, number: int) -> Trial:
         if not 0 <= number < len(self.trials):

@@ -14,7 +14,12 @@ from prefect.artifacts import (
 )
 
 from prefect_tuner.flows.observers.observer import TuningObserver
-from prefect_tuner.flows.reports.leaderboard import failure_rows, leaderboard_rows, summary_markdown
+from prefect_tuner.flows.reports.leaderboard import (
+    confirmation_rows,
+    failure_rows,
+    leaderboard_rows,
+    summary_markdown,
+)
 from prefect_tuner.flows.reports.markdown_text import markdown_text
 from prefect_tuner.flows.study.study_name import study_key
 from prefect_tuner.flows.study.tuning_events import (
@@ -25,6 +30,7 @@ from prefect_tuner.flows.study.tuning_events import (
     TrialCompleted,
     TrialFailed,
 )
+from prefect_tuner.flows.study.tuning_result import TuningResult
 
 SHORTEST_INTERVAL = 10.0
 """Seconds between two live updates."""
@@ -37,8 +43,8 @@ in the artifact's timeline, and costs the server about a tenth of a second."""
 class ArtifactObserver(TuningObserver):
     """Keeps the study's artifacts up to date, live but seldom, and exact at the end.
 
-    Their keys are the study's name, made safe, with `-progress`, `-leaderboard`, `-failed-trials`
-    and `-best-parameters` behind it.
+    Their keys are the study's name, made safe, with `-progress`, `-leaderboard`, `-failed-trials`,
+    `-best-parameters` and `-confirmation` behind it.
 
     Args:
         clock: Seconds, rising.
@@ -72,8 +78,15 @@ class ArtifactObserver(TuningObserver):
 
     def on_completed(self, event: StudyCompleted) -> None:
         """Write the final artifacts."""
-        state = f"Complete, since {event.result.stop_reason.sentence}"
-        self._write(event.progress, state, complete=True)
+        result = event.result
+        state = f"Complete, since {result.stop_reason.sentence}"
+        if result.confirmation is not None and self._study is not None:
+            create_table_artifact(
+                table=confirmation_rows(result.confirmation),
+                key=self._key("confirmation"),
+                description=markdown_text(result.confirmation.verdict),
+            )
+        self._write(event.progress, state, result=result)
 
     def on_failed(self, event: StudyFailed) -> None:
         """Write what was found before the end."""
@@ -90,12 +103,18 @@ class ArtifactObserver(TuningObserver):
             interval = max(SHORTEST_INTERVAL, INTERVAL_SHARE * progress.elapsed)
             self._next_update = self._clock() + interval
 
-    def _write(self, progress: Progress, state: str, *, complete: bool = False) -> None:
+    def _write(
+        self,
+        progress: Progress,
+        state: str,
+        *,
+        result: TuningResult | None = None,
+    ) -> None:
         study = self._study
         if study is None:
             return
         create_markdown_artifact(
-            markdown=summary_markdown(study.study, study.direction, progress, state),
+            markdown=summary_markdown(study.study, study.direction, progress, state, result),
             key=self._key("best-parameters"),
             description=f"What study {markdown_text(study.study)} has found",
         )
@@ -114,8 +133,8 @@ class ArtifactObserver(TuningObserver):
             )
         # The last, since it alone needs one that is there already, and may have been deleted.
         if self._progress_artifact is not None:
-            percent = 100.0 if complete else 100.0 * progress.finished / study.config.max_trials
-            update_progress_artifact(self._progress_artifact, progress=round(percent, 1))
+            done = progress.finished / study.config.max_trials if result is None else 1.0
+            update_progress_artifact(self._progress_artifact, progress=round(100 * done, 1))
 
     def _key(self, artifact: str) -> str:
         name = self._study.study if self._study else ""

@@ -12,19 +12,22 @@ from prefect_tuner.flows.reports.leaderboard import EXTRAS_SHOWN
 from prefect_tuner.flows.study.study_name import study_key
 from prefect_tuner.flows.study.tuning_events import (
     BestImproved,
+    ConfirmationCompleted,
     StudyCompleted,
     StudyFailed,
     StudyStarted,
 )
+from prefect_tuner.flows.study.tuning_result import TuningResult
 from prefect_tuner.printable_text import printable
 from prefect_tuner.trial import ExtraValue, Trial
 
 EVENT_PREFIX = "prefect-tuner.study"
-"""Events are named `prefect-tuner.study.started`, `.best-improved`, `.completed`, `.failed`."""
+"""Events are named `prefect-tuner.study.started`, `.best-improved`, `.confirmed`, `.completed`,
+`.failed`."""
 
 
 class EventObserver(TuningObserver):
-    """Emits an event when the study starts, finds a better trial, completes or fails.
+    """Emits an event when the study starts, finds a better trial, confirms it, completes or fails.
 
     The resource is `prefect-tuner.study.<name>`, the name made safe; the flow run is related.
     Events are delivered at best: never the only record of anything.
@@ -61,8 +64,27 @@ class EventObserver(TuningObserver):
             },
         )
 
+    def on_confirmation_completed(self, event: ConfirmationCompleted) -> None:
+        """Emit `confirmed`, with the verdict."""
+        confirmation = event.confirmation
+        winner = confirmation.winner
+        self._emit(
+            "confirmed",
+            {
+                "verdict": confirmation.verdict,
+                "winner": None if winner is None else winner.number,
+                "tied": [each.number for each in confirmation.tied],
+                "cheapest": confirmation.cheapest,
+                "evaluations": confirmation.spent,
+                "end": confirmation.end.value,
+            },
+        )
+
     def on_completed(self, event: StudyCompleted) -> None:
-        """Emit `completed`, with the best parameters at `best_params`."""
+        """Emit `completed`, with what to deploy at `winning_params`.
+
+        Where nothing was confirmed they are the same as `best_params`, those of the best trial.
+        """
         result = event.result
         self._emit(
             "completed",
@@ -72,6 +94,9 @@ class EventObserver(TuningObserver):
                 "best_metric": result.best_metric,
                 "best_trial": result.best_trial.number,
                 "best_extra": _extra(result.best_trial),
+                "winning_params": result.winning_params,
+                "winning_metric": result.winning_metric,
+                "winner": _winner(result),
                 "trials": len(result.trials),
                 "failed": event.progress.failed,
                 "duration": result.duration,
@@ -98,6 +123,12 @@ class EventObserver(TuningObserver):
             },
             payload={"study": self._study, **payload},
         )
+
+
+def _winner(result: TuningResult) -> dict[str, Any] | None:
+    """What the confirmation found best, without its parameters, which stand beside it."""
+    winner = result.winner
+    return None if winner is None else winner.model_dump(mode="json", exclude={"params"})
 
 
 def _extra(trial: Trial) -> dict[str, ExtraValue]:

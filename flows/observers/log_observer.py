@@ -15,19 +15,22 @@ from prefect_tuner.flows.preflight.preflight_verdict import judge_preflight
 from prefect_tuner.flows.reports.study_analysis import last_run_times
 from prefect_tuner.flows.study.tuning_events import (
     BestImproved,
+    ConfirmationCompleted,
+    ConfirmationStarted,
     PreflightEnded,
     StudyCompleted,
     StudyFailed,
     StudyStarted,
     TrialCompleted,
     TrialFailed,
+    TrialReevaluated,
     TrialStarted,
     describe_failure,
 )
 from prefect_tuner.goal import Goal
 from prefect_tuner.search_space.space import SearchSpace
 from prefect_tuner.strategies.credit import credits_of
-from prefect_tuner.trial import Trial, describe_params
+from prefect_tuner.trial import Outcome, Trial, describe_params
 
 _MOST_FINDINGS = 4
 """Lines of what is wrong with a study."""
@@ -112,6 +115,39 @@ class LogObserver(TuningObserver):
             trial.number,
         )
 
+    def on_confirmation_started(self, event: ConfirmationStarted) -> None:
+        """Say who races."""
+        numbers = ", ".join(str(trial.number) for trial in event.candidates)
+        before = f", {event.spent} of which there are already" if event.spent else ""
+        self._logger.info(
+            "Confirming the best: trials %s are evaluated anew with fresh seeds, up to %d times "
+            "in all%s",
+            numbers,
+            event.budget,
+            before,
+        )
+
+    def on_trial_reevaluated(self, event: TrialReevaluated) -> None:
+        """Say the metric, or why there is none."""
+        trial = event.trial
+        if trial.outcome is not Outcome.COMPLETED:
+            told = describe_failure(trial)
+            self._logger.warning(
+                "Evaluation %d of trial %d %s", event.repetition, trial.number, told
+            )
+        elif self._tells_all:
+            told = f"metric={trial.metric!r}"
+            self._logger.info(
+                "Evaluation %d of trial %d completed: %s", event.repetition, trial.number, told
+            )
+
+    def on_confirmation_completed(self, event: ConfirmationCompleted) -> None:
+        """Say who won, and how sure that is."""
+        found = event.confirmation.winner is not None
+        self._logger.log(
+            logging.INFO if found else logging.WARNING, "%s", event.confirmation.verdict
+        )
+
     def on_preflight_ended(self, event: PreflightEnded) -> None:
         """Say what the preflight has shown, and what speaks against the study."""
         if self._study is None:
@@ -136,6 +172,12 @@ class LogObserver(TuningObserver):
             result.best_metric,
             describe_params(result.best_params),
         )
+        if result.winner is not None:
+            self._logger.info(
+                "Winner: trial %d with %s",
+                result.winner.number,
+                describe_params(result.winner.params),
+            )
         self._tell_credits(result.trials, result.goal)
         self._tell_findings(result.trials)
 

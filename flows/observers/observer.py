@@ -13,12 +13,15 @@ from typing import Any, Self
 
 from prefect_tuner.flows.study.tuning_events import (
     BestImproved,
+    ConfirmationCompleted,
+    ConfirmationStarted,
     PreflightEnded,
     StudyCompleted,
     StudyFailed,
     StudyStarted,
     TrialCompleted,
     TrialFailed,
+    TrialReevaluated,
     TrialStarted,
     TuningEvent,
     is_cancellation,
@@ -63,6 +66,15 @@ class TuningObserver:
     def on_best_improved(self, event: BestImproved) -> None:
         """A trial is better than all before."""
 
+    def on_confirmation_started(self, event: ConfirmationStarted) -> None:
+        """The best trials are about to be evaluated anew."""
+
+    def on_trial_reevaluated(self, event: TrialReevaluated) -> None:
+        """One of the best trials was evaluated once more."""
+
+    def on_confirmation_completed(self, event: ConfirmationCompleted) -> None:
+        """It is known what that shows."""
+
     def on_preflight_ended(self, event: PreflightEnded) -> None:
         """The trials of the preflight have ended."""
 
@@ -91,6 +103,19 @@ class TuningObserver:
                 self.on_completed(event)
             case StudyFailed():
                 self.on_failed(event)
+            case _:
+                self._notify_of_confirmation(event)
+
+    def _notify_of_confirmation(
+        self, event: ConfirmationStarted | TrialReevaluated | ConfirmationCompleted
+    ) -> None:
+        match event:
+            case ConfirmationStarted():
+                self.on_confirmation_started(event)
+            case TrialReevaluated():
+                self.on_trial_reevaluated(event)
+            case ConfirmationCompleted():
+                self.on_confirmation_completed(event)
 
 
 class ObserverThreads:

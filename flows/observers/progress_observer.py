@@ -23,12 +23,14 @@ from prefect_tuner.flows.reports.time_left import Pace
 from prefect_tuner.flows.study.study_sentence import study_sentence
 from prefect_tuner.flows.study.tuner_config import TunerConfig
 from prefect_tuner.flows.study.tuning_events import (
+    ConfirmationStarted,
     Progress,
     StudyCompleted,
     StudyFailed,
     StudyStarted,
     TrialCompleted,
     TrialFailed,
+    TrialReevaluated,
     TrialStarted,
     TuningEvent,
 )
@@ -75,6 +77,7 @@ class ProgressObserver(TuningObserver):
         self._live = is_live(self._console) if live is None else live
         self._clock = clock
         self._display: _Bar | _Lines | None = None
+        self._evaluations = 0
         self._forecast = _Forecast(TunerConfig())
 
     def on_study_started(self, event: StudyStarted) -> None:
@@ -102,9 +105,19 @@ class ProgressObserver(TuningObserver):
         if is_over:
             self._display.show(event.progress, told)
             self.close()
+        elif isinstance(event, ConfirmationStarted | TrialReevaluated):
+            self._show_confirmation(event)
         elif isinstance(event, TrialStarted) or event.progress.asked == self._display.trials:
             # Else another trial starts in the same moment.
             self._display.show(event.progress, told, self._forecast.left(event.progress))
+
+    def _show_confirmation(self, event: ConfirmationStarted | TrialReevaluated) -> None:
+        if isinstance(event, ConfirmationStarted):
+            self._evaluations = event.budget
+        done = event.spent if isinstance(event, ConfirmationStarted) else event.evaluated
+        if self._display is not None:
+            told = f"confirming the best: {done} of up to {self._evaluations} evaluations"
+            self._display.show(event.progress, told)
 
     def close(self) -> None:
         """Leave what is shown as it is, and show nothing more."""

@@ -14,9 +14,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
+from prefect_tuner.flows.confirmation.confirmation import Confirmation
 from prefect_tuner.flows.reports.markdown_text import markdown_text
 from prefect_tuner.flows.study.tuning_events import Progress
-from prefect_tuner.flows.study.tuning_result import row_columns, trial_row
+from prefect_tuner.flows.study.tuning_result import TuningResult, row_columns, trial_row
 from prefect_tuner.goal import Goal
 from prefect_tuner.printable_text import printable, shortened
 from prefect_tuner.trial import Direction, Outcome, Trial
@@ -88,7 +89,31 @@ def failure_rows(trials: Sequence[Trial]) -> list[dict[str, Any]]:
     )
 
 
-def summary_markdown(study: str, direction: Direction, progress: Progress, ending: str) -> str:
+def confirmation_rows(confirmation: Confirmation) -> list[dict[str, Any]]:
+    """The trials that were evaluated anew as rows of a table artifact, the winner first."""
+    return [
+        {
+            "trial": each.number,
+            "place": each.place.value,
+            "mean": each.mean,
+            "low": None if each.interval is None else each.interval[0],
+            "high": None if each.interval is None else each.interval[1],
+            "in the search": each.first,
+            "evaluations": each.evaluations,
+            "failed": each.failed,
+            "duration": None if each.duration is None else round(each.duration, 3),
+        }
+        for each in confirmation.candidates
+    ]
+
+
+def summary_markdown(
+    study: str,
+    direction: Direction,
+    progress: Progress,
+    ending: str,
+    result: TuningResult | None = None,
+) -> str:
     """The best parameters and the state of the study as markdown.
 
     Args:
@@ -96,6 +121,8 @@ def summary_markdown(study: str, direction: Direction, progress: Progress, endin
         direction: Whether a larger or a smaller metric is better.
         progress: How far the study is.
         ending: How it ended, or that it runs.
+        result: What it came to, when it is complete; where its best trials were evaluated anew, the
+            parameters are those of the winner.
     """
     counts = (
         f"({progress.completed} trials completed, {progress.failed} failed, "
@@ -110,15 +137,19 @@ def summary_markdown(study: str, direction: Direction, progress: Progress, endin
     best = progress.best_trial
     if best is None:
         return "\n".join([*lines, "No trial has a metric."])
+    params = best.params if result is None else result.winning_params
+    confirmation = None if result is None else result.confirmation
+    verdict = [] if confirmation is None else [markdown_text(confirmation.verdict), ""]
     lines += [
         f"Best trial (**{direction}**): {best.number}, with a metric of **{best.metric!r}**",
         "",
+        *verdict,
         "| parameter | value |",
         "| --- | --- |",
-        *(f"| {_short(name)} | {_short(repr(v))} |" for name, v in best.params.items()),
+        *(f"| {_short(name)} | {_short(repr(v))} |" for name, v in params.items()),
         "",
         "```json",
-        json.dumps(best.params, indent=2).replace("```", "'''"),
+        json.dumps(params, indent=2).replace("```", "'''"),
         "```",
     ]
     return "\n".join(lines)

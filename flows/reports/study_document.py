@@ -6,13 +6,14 @@ from collections import Counter
 from dataclasses import asdict
 from typing import Any
 
-from prefect_tuner.flows.ledger.counted_trials import best_counted, counted_trials
+from prefect_tuner.flows.ledger.counted_trials import best_counted, counted_trials, recorded_result
 from prefect_tuner.flows.ledger.ledger_records import RunRecord, StoppedRecord
 from prefect_tuner.flows.ledger.stored_study import StoredStudy
 from prefect_tuner.flows.ledger.study_state import StudyState
 from prefect_tuner.flows.reports.study_analysis import ImportanceMethod, shown_importance
 from prefect_tuner.flows.reports.time_left import busy_workers, time_left_of
 from prefect_tuner.flows.study.study_digest import study_digest
+from prefect_tuner.flows.study.tuning_result import TuningResult
 from prefect_tuner.trial import Trial
 
 
@@ -33,6 +34,7 @@ def study_outline(study: StoredStudy) -> dict[str, Any]:
     if state is None:
         return outline
     best = best_counted(state)
+    result = recorded_result(state)
     return outline | {
         "created": state.created,
         "updated": state.updated,
@@ -48,7 +50,15 @@ def study_outline(study: StoredStudy) -> dict[str, Any]:
         "best_metric": None if best is None else best.metric,
         "best_trial": None if best is None else best.number,
         "best_params": None if best is None else best.params,
+        "winner": _winner(result),
+        "winning_params": None if result is None else result.winning_params,
+        "winning_metric": None if result is None else result.winning_metric,
     }
+
+
+def _winner(result: TuningResult | None) -> dict[str, Any] | None:
+    winner = None if result is None else result.winner
+    return None if winner is None else winner.model_dump(mode="json")
 
 
 def trial_counts(state: StudyState) -> dict[str, int]:
@@ -85,6 +95,9 @@ def study_document(
         "digest": study_digest(trials),
         "importance": shown_importance(state, importance),
         "importance_method": importance,
+        "confirmation": None
+        if state.confirmed is None
+        else state.confirmed.confirmation.model_dump(mode="json"),
         "trials": [_trial(trial, state) for trial in trials],
     }
 

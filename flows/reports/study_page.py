@@ -11,7 +11,8 @@ from rich.table import Table
 from rich.text import Text
 
 from prefect_tuner.errors import InvalidConfiguration
-from prefect_tuner.flows.ledger.counted_trials import counted_trials
+from prefect_tuner.flows.confirmation.confirmation import Confirmation
+from prefect_tuner.flows.ledger.counted_trials import counted_trials, recorded_result
 from prefect_tuner.flows.ledger.stored_study import StoredStudy, StudyStatus
 from prefect_tuner.flows.ledger.study_state import StudyState
 from prefect_tuner.flows.reports.leaderboard import best_trials
@@ -89,6 +90,8 @@ def _parts(
         yield _importance_table(shares, importance)
     if len(best) > 1:
         yield _best_table(best[:BEST_SHOWN])
+    if state.confirmed is not None:
+        yield _confirmation_table(state.confirmed.confirmation)
     if failures:
         yield _failure_table(failures)
     if state.runs:
@@ -115,6 +118,10 @@ def _summary(
         table.add_section()
     else:
         table.add_metric(best)
+        result = recorded_result(state)
+        if result is not None and result.confirmation is not None:
+            table.add_confirmation(result.confirmation)
+            best = result.winning_trial
         table.add_params(best)
     config = state.config
     table.add("trials", trials_text(study))
@@ -183,6 +190,27 @@ def _best_table(best: list[Trial]) -> Table:
             f"{trial.metric:.6g}",
             "" if trial.duration is None else duration_text(trial.duration),
             cell(", ".join(f"{n}={_short(v)}" for n, v in trial.params.items())),
+        )
+    return table
+
+
+def _confirmation_table(confirmation: Confirmation) -> Table:
+    table = terminal_table(
+        *figures("trial", "mean", "interval", "in the search", "evaluations", "failed", "duration"),
+        *terms("place"),
+        title="Best trials, evaluated anew",
+    )
+    for each in confirmation.candidates:
+        low_high = each.interval
+        table.add_row(
+            str(each.number),
+            "" if each.mean is None else f"{each.mean:.6g}",
+            "" if low_high is None else f"{low_high[0]:.4g} to {low_high[1]:.4g}",
+            f"{each.first:.6g}",
+            str(each.evaluations),
+            str(each.failed),
+            "" if each.duration is None else duration_text(each.duration),
+            cell(each.place.value),
         )
     return table
 

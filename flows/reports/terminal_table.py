@@ -8,6 +8,7 @@ from rich import box
 from rich.table import Column, Table
 from rich.text import Text
 
+from prefect_tuner.flows.confirmation.confirmation import Confirmation
 from prefect_tuner.printable_text import printable_line
 from prefect_tuner.trial import Trial
 
@@ -70,6 +71,15 @@ class FactTable(Table):
         """The best metric and what else its trial has returned."""
         self.add("best metric", f"{best.metric!r} (trial {best.number})", "green")
         self._add_values(best.extra)
+
+    def add_confirmation(self, confirmation: Confirmation) -> None:
+        """What evaluating the best trials anew has shown."""
+        winner = confirmation.winner
+        if winner is not None:
+            self.add("winner", f"trial {winner.number}, mean {winner.mean!r}", "green")
+        self.add("confirmation", confirmation.verdict)
+        if winner is not None:
+            self.add("parameters", f"below, those of trial {winner.number}")
 
     def add_params(self, best: Trial) -> None:
         """The best parameters, as a section of their own."""

@@ -270,6 +270,7 @@ def _run_record(plan: StudyPlan, ledger: Ledger) -> RunRecord:
         code=plan.code,
         engine="" if plan.engine == DEFAULT_ENGINE else plan.engine,
         engine_options=plan.engine_options,
+        confirm=plan.confirm or None,
     )
 
 

@@ -212,6 +212,21 @@ OnCodeChange: TypeAlias = Literal["continue", "error", "new"]
 """What to do when the code of the objective is not what it was in the study's last run."""
 
 
+def _confirm(given: Any) -> int:
+    if isinstance(given, bool) or not isinstance(given, int) or not 0 <= given <= LARGEST:
+        rule = "must be how many of the best trials to evaluate anew, a whole number from 0 on"
+        raise InvalidConfiguration(f"confirm: {rule}, got {shown(given)}")
+    return given
+
+
+ConfirmParameter: TypeAlias = Annotated[
+    int,
+    PlainValidator(_confirm),
+    WithJsonSchema({"type": "integer", "minimum": 0, "maximum": LARGEST}),
+]
+"""How many of the best trials are evaluated anew."""
+
+
 class StudyParameters(BaseModel):
     """The parameters of `tune`, by name.
 
@@ -246,6 +261,7 @@ class StudyParameters(BaseModel):
     on_code_change: OnCodeChange = "continue"
     engine: EngineParameter = DEFAULT_ENGINE
     engine_options: EngineOptionsParameter = NO_OPTIONS
+    confirm: ConfirmParameter = 0
     preflight: PreflightParameter = False
 
     @classmethod

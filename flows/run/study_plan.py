@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 from prefect.utilities.importtools import import_object
 
 from prefect_tuner.errors import InvalidConfiguration
+from prefect_tuner.flows.confirmation.looks import FIRST
 from prefect_tuner.flows.ledger.initial_trials import parse_initial_trials, split_sources
 from prefect_tuner.flows.ledger.ledger_records import InitialTrial, StudyDefinition
 from prefect_tuner.flows.observers.observer import TuningObserver
@@ -62,6 +63,7 @@ class StudyPlan:
         spec: The strategy and its options as they were given.
         engine: The name of the engine that runs the trials.
         parsed_engine: Its class, and its options, validated.
+        confirm: How many of the best trials are evaluated anew.
         preflight: Whether the run makes a preflight, and whether it makes anything else.
     """
 
@@ -82,6 +84,7 @@ class StudyPlan:
     spec: StrategySpec
     engine: str
     parsed_engine: tuple[type[Engine], EngineOptions]
+    confirm: int
     preflight: Preflight
 
     @property
@@ -173,7 +176,14 @@ def _study(right: Mapping[str, Any], spec: StrategySpec) -> Study:
 
 
 def _check_config(right: Mapping[str, Any]) -> None:
-    check_device_variable(right.get("config", DEFAULT_CONFIG).device_variable)
+    config = right.get("config", DEFAULT_CONFIG)
+    check_device_variable(config.device_variable)
+    confirm, most = right.get("confirm", 0), config.confirm_evaluations
+    if most is not None and most < FIRST * confirm:
+        raise InvalidConfiguration(
+            f"config.confirm_evaluations: must be at least {FIRST} for each of the {confirm} "
+            f"trials to confirm, that is {FIRST * confirm}, got {most}"
+        )
 
 
 def _initial_trials(right: Mapping[str, Any]) -> list[InitialTrial]:
@@ -222,6 +232,7 @@ def _plan(
         spec=spec,
         engine=parameters.engine,
         parsed_engine=engine,
+        confirm=parameters.confirm,
         preflight="first" if parameters.preflight else "none",
     )
 

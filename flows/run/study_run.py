@@ -6,8 +6,8 @@ import logging
 import time
 from collections import Counter
 from collections.abc import Callable
-from contextlib import suppress
-from dataclasses import replace
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass, field, replace
 
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterParentTaskRunId
@@ -26,13 +26,14 @@ from prefect_tuner.flows.observers.observer import ObserverThreads, TuningObserv
 from prefect_tuner.flows.observers.report_observer import ReportObserver, reports_are_made
 from prefect_tuner.flows.observers.trial_artifact_observer import TrialArtifactObserver
 from prefect_tuner.flows.preflight.preflight_run import PreflightRun, Preparation
+from prefect_tuner.flows.reevaluation.confirmation_run import ConfirmationRun, is_confirmed
 from prefect_tuner.flows.run.cancellation import (
     Cancellation,
     current_cancellation,
     delivered_when_terminated,
     describe_error,
 )
-from prefect_tuner.flows.run.launch_settings import launch_settings
+from prefect_tuner.flows.run.launch_settings import engine_study
 from prefect_tuner.flows.run.study_opening import OpenStudy, open_study
 from prefect_tuner.flows.run.study_plan import StudyPlan
 from prefect_tuner.flows.run.trial_loop import TrialLoop
@@ -45,11 +46,9 @@ from prefect_tuner.flows.study.tuning_events import (
     is_cancellation,
 )
 from prefect_tuner.flows.study.tuning_result import StopReason, TuningResult
-from prefect_tuner.tasks.engine import EngineStudy
+from prefect_tuner.tasks.engine import Engine
 from prefect_tuner.tasks.engines.engine_choice import engine_for
 from prefect_tuner.tasks.objectives.objective import ObjectiveSpec, describe_objective
-from prefect_tuner.tasks.workers.trial_request import RetryPolicy
-from prefect_tuner.trial import Outcome, TrialLimits
 
 
 def run_study(plan: StudyPlan, name: str) -> TuningResult:
@@ -90,51 +89,14 @@ def run_study(plan: StudyPlan, name: str) -> TuningResult:
                 notify=observers.notify,
                 preflight=preflight,
             )
+            switches = (cancellation, claim_lost)
+            run = _Run(opened, objective, loop, preflight, observers, logger, switches)
             stopped_before = loop.resume()
-            if stopped_before is not None:
-                _stop_what_goes_on(opened, objective, logger)
-                return _complete_before(opened, objective, loop, observers, stopped_before, logger)
-            if opened.continuation:
-                logger.info("%s", opened.continuation)
-            _check_preflight(opened, preflight, logger)
-            about = _engine_study(opened, objective, logger)
-            began = time.monotonic()
-            with engine_for(about, plan.parsed_engine) as engine:
-                cancellation.tell(engine.stop)
-                notes = engine.prepare()
-                seconds = time.monotonic() - began
-                for level, note in notes:
-                    logger.log(level, "%s", note)
-                told = [note for _, note in notes]
-                preflight.preparation = Preparation(seconds, told, engine.memory)
-                opened.recorded.begin()
-                cancellation.tell(loop.interrupt)
-                claim_lost.tell(loop.interrupt)
-                return _observed_run(
-                    opened, objective, loop, observers, lambda: _completed(opened, loop.run(engine))
-                )
+            with run.engines:
+                return run.search() if stopped_before is None else run.end(stopped_before)
         finally:
             # Observers may take their time to hear the rest: nobody has to wait for them.
             opened.ledger.close()
-
-
-def _check_preflight(
-    opened: OpenStudy, preflight: PreflightRun, logger: logging.Logger | LoggingAdapter
-) -> None:
-    """Say where a preflight is not made.
-
-    Raises:
-        StudyConflict: It is all that was asked for.
-    """
-    if opened.plan.preflight == "none" or preflight.can_be_made:
-        return
-    begun = f"study {opened.name!r} has begun already"
-    if opened.plan.preflight == "only":
-        raise StudyConflict(
-            f"{begun}, and a preflight comes before. `prefect-tuner show` and `doctor` say what "
-            "its trials tell; for a preflight, give the study another name"
-        )
-    logger.info("There is no preflight: %s", begun)
 
 
 def _built_in_observers(
@@ -151,44 +113,191 @@ def _built_in_observers(
     return built_in
 
 
-def _stop_what_goes_on(
-    opened: OpenStudy, objective: ObjectiveSpec, logger: logging.Logger | LoggingAdapter
-) -> None:
-    """Stop trials of an earlier run that outlive it, and that nobody needs any more.
+@dataclass(frozen=True)
+class _Run:
+    """One run of an open study: the search, where it goes on, and the confirmation of its best.
 
-    No other engine is started for a study that is complete.
+    Attributes:
+        opened: The study.
+        objective: What its trials call.
+        loop: Runs them.
+        preflight: The trials that come first, where they do.
+        observers: Are told.
+        logger: Of the flow run.
+        switches: Those that stop the run: held by another thread, and by the ledger's claim.
+        engines: What closes the engine.
     """
-    kind, _ = chosen = opened.plan.parsed_engine
-    if kind.outlives_the_study and opened.recorded.state.in_flight:
-        with (
-            suppress(EngineError),  # The study is complete nevertheless.
-            engine_for(_engine_study(opened, objective, logger), chosen) as engine,
-        ):
-            engine.prepare()
 
+    opened: OpenStudy
+    objective: ObjectiveSpec
+    loop: TrialLoop
+    preflight: PreflightRun
+    observers: ObserverThreads
+    logger: logging.Logger | LoggingAdapter
+    switches: tuple[Cancellation, Cancellation]
+    engines: ExitStack = field(default_factory=ExitStack)
 
-def _complete_before(
-    opened: OpenStudy,
-    objective: ObjectiveSpec,
-    loop: TrialLoop,
-    observers: ObserverThreads,
-    reason: StopReason,
-    logger: logging.Logger | LoggingAdapter,
-) -> TuningResult:
-    """The result of a study of which there is nothing left to run."""
-    stored = opened.result
-    told = reason if stored is None else stored.stop_reason
-    logger.info("%s", _told_complete(opened, told))
-    if stored is None:
+    def search(self) -> TuningResult:
+        """Run trials until the search is complete, and confirm the best ones."""
+        opened = self.opened
+        if opened.continuation:
+            self.logger.info("%s", opened.continuation)
+        self._check_preflight()
+        engine = self._engine()
         opened.recorded.begin()
-    return _observed_run(
-        opened, objective, loop, observers, lambda: stored or _completed(opened, reason)
-    )
+        self._interrupted_by(self.loop.interrupt)
+
+        def searched() -> TuningResult:
+            result = _completed(opened, self.loop.run(engine))
+            if result.stop_reason is StopReason.PREFLIGHT:
+                return result
+            return self._confirmed(result, engine)
+
+        return self._observed(searched)
+
+    def end(self, reason: StopReason) -> TuningResult:
+        """The result of a study whose search is complete; its best trials may be confirmed yet."""
+        opened, stored = self.opened, self.opened.result
+        confirmed = stored is not None and self._is_confirmed(stored)
+        if confirmed or not opened.plan.confirm:
+            self._stop_what_goes_on()
+        told = reason if stored is None else stored.stop_reason
+        self.logger.info("%s", _told_complete(opened, told, confirmed=confirmed))
+        if stored is None:
+            opened.recorded.begin()
+        return self._observed(lambda: self._confirmed(stored or _completed(opened, reason), None))
+
+    def _confirmed(self, result: TuningResult, engine: Engine | None) -> TuningResult:
+        """The result with the winner, where one is to be found.
+
+        Args:
+            result: Of the search.
+            engine: Has run the search in this run; None where none has.
+        """
+        if self._is_confirmed(result):
+            return result
+        opened = self.opened
+        confirmation = ConfirmationRun(
+            opened.ledger,
+            result,
+            opened.plan.confirm,
+            opened.plan.config,
+            opened.plan.study.seed,
+            replace(self.loop.progress, best_trial=result.best_trial),
+            self.observers.notify,
+        )
+        if confirmation.needs_engine:
+            if engine is None or engine.stop_reason:  # One that was stopped starts nothing more.
+                self.engines.close()
+                engine = self._engine()
+            opened.recorded.begin_again()
+            self._interrupted_by(confirmation.loop.interrupt)
+            confirmation.run(engine)
+        else:
+            confirmation.conclude()
+        return _recorded(opened)
+
+    def _is_confirmed(self, result: TuningResult) -> bool:
+        """Whether there is nothing to confirm, or it is done."""
+        plan, state = self.opened.plan, self.opened.ledger.state
+        stored = None if state is None else state.confirmed
+        return is_confirmed(stored, result, plan.confirm, plan.config)
+
+    def _engine(self) -> Engine:
+        """An engine that is ready, until `engines` are closed."""
+        began = time.monotonic()
+        about = engine_study(
+            self.opened.name,
+            self.opened.recorded.state.id,
+            self.opened.plan.config,
+            self.objective,
+            lambda level, text: self.logger.log(level, "%s", text),
+        )
+        engine = self.engines.enter_context(engine_for(about, self.opened.plan.parsed_engine))
+        cancellation, _ = self.switches
+        cancellation.tell(engine.stop)
+        notes = engine.prepare()
+        seconds = time.monotonic() - began
+        for level, note in notes:
+            self.logger.log(level, "%s", note)
+        told = [note for _, note in notes]
+        self.preflight.preparation = Preparation(seconds, told, engine.memory)
+        return engine
+
+    def _check_preflight(self) -> None:
+        """Say where a preflight is not made.
+
+        Raises:
+            StudyConflict: It is all that was asked for.
+        """
+        asked = self.opened.plan.preflight
+        if asked == "none" or self.preflight.can_be_made:
+            return
+        begun = f"study {self.opened.name!r} has begun already"
+        if asked == "only":
+            raise StudyConflict(
+                f"{begun}, and a preflight comes before. `prefect-tuner show` and `doctor` say "
+                "what its trials tell; for a preflight, give the study another name"
+            )
+        self.logger.info("There is no preflight: %s", begun)
+
+    def _interrupted_by(self, interrupt: Callable[[str], None]) -> None:
+        for switch in self.switches:
+            switch.tell(interrupt)
+
+    def _stop_what_goes_on(self) -> None:
+        """Stop trials of an earlier run that outlive it, and that nobody needs any more.
+
+        No other engine is started for a study that is complete.
+        """
+        kind, _ = self.opened.plan.parsed_engine
+        state = self.opened.recorded.state
+        if kind.outlives_the_study and (state.in_flight or state.evaluating):
+            with suppress(EngineError):  # The study is complete nevertheless.
+                self._engine()
+            self.engines.close()
+
+    def _observed(self, run: Callable[[], TuningResult]) -> TuningResult:
+        """The study from the event that it starts to the event that it has ended."""
+        opened = self.opened
+        plan, study = opened.plan, opened.plan.study
+        try:
+            self.observers.notify(
+                StudyStarted(
+                    study=opened.name,
+                    objective=self.objective.name,
+                    space=study.space,
+                    strategy=plan.strategy,
+                    direction=study.direction,
+                    config=plan.config,
+                    history=study.history,
+                    reason=study.strategy.reason(plan.budget),
+                )
+            )
+            result = run()
+            result = result.model_copy(update={"study": opened.name})
+        except BaseException as error:
+            cancelled = is_cancellation(error)
+            ending = "cancelled" if cancelled else "failed"
+            why = describe_error(error)
+            opened.recorded.stop(ending, why)
+            self.observers.notify(
+                StudyFailed(opened.name, error, why, cancelled, self.loop.progress)
+            )
+            raise
+        progress = replace(self.loop.progress, best_trial=result.best_trial)
+        self.observers.notify(StudyCompleted(result, progress))
+        return result
 
 
-def _told_complete(opened: OpenStudy, reason: StopReason) -> str:
+def _told_complete(opened: OpenStudy, reason: StopReason, *, confirmed: bool) -> str:
     state = opened.ledger.state
     since = "" if state is None else f", last written at {state.updated}"
+    if not confirmed:
+        return (
+            f"The search of study {opened.name!r} is complete already, since {reason.sentence}; "
+            f"its best trials are to be confirmed ({opened.ledger.store.location}{since})"
+        )
     return (
         f"Study {opened.name!r} is complete already, since {reason.sentence}: nothing is run, and "
         f"its result is that in its ledger, {opened.ledger.store.location}{since}"
@@ -216,64 +325,6 @@ def _runs_before() -> list[tuple[str, str]]:
     return [(run.name, str(run.id)) for run in runs if str(run.id) != flow_run.id]
 
 
-def _engine_study(
-    opened: OpenStudy, objective: ObjectiveSpec, logger: logging.Logger | LoggingAdapter
-) -> EngineStudy:
-    config = opened.plan.config
-    outcomes = frozenset(map(Outcome, config.retry_outcomes))
-    memory = config.trial_memory_mb
-    return EngineStudy(
-        name=opened.name,
-        objective=objective,
-        launch=launch_settings(config),
-        retry=RetryPolicy(config.retries, config.retry_delay, outcomes),
-        log=lambda level, text: logger.log(level, "%s", text),
-        limits=TrialLimits(
-            config.trial_timeout,
-            None if memory is None else int(memory * 1e6),
-            config.exit_grace,
-        ),
-        id=opened.recorded.state.id,
-        trials_per_task=config.trials_per_task,
-    )
-
-
-def _observed_run(
-    opened: OpenStudy,
-    objective: ObjectiveSpec,
-    loop: TrialLoop,
-    observers: ObserverThreads,
-    run: Callable[[], TuningResult],
-) -> TuningResult:
-    """The study from the event that it starts to the event that it has ended."""
-    plan, study = opened.plan, opened.plan.study
-    try:
-        observers.notify(
-            StudyStarted(
-                study=opened.name,
-                objective=objective.name,
-                space=study.space,
-                strategy=plan.strategy,
-                direction=study.direction,
-                config=plan.config,
-                history=study.history,
-                reason=study.strategy.reason(plan.budget),
-            )
-        )
-        result = run()
-        result = result.model_copy(update={"study": opened.name})
-    except BaseException as error:
-        cancelled = is_cancellation(error)
-        ending = "cancelled" if cancelled else "failed"
-        why = describe_error(error)
-        opened.recorded.stop(ending, why)
-        observers.notify(StudyFailed(opened.name, error, why, cancelled, loop.progress))
-        raise
-    progress = replace(loop.progress, best_trial=result.best_trial)
-    observers.notify(StudyCompleted(result, progress))
-    return result
-
-
 def _completed(opened: OpenStudy, reason: StopReason) -> TuningResult:
     """Write down that a study is complete, and what its ledger has as its result.
 
@@ -283,9 +334,18 @@ def _completed(opened: OpenStudy, reason: StopReason) -> TuningResult:
         raise TrainingError(_why_there_is_no_metric(opened.plan, reason))
     is_complete = reason is not StopReason.PREFLIGHT
     opened.recorded.stop("completed" if is_complete else "preflight", reason.value)
-    state = opened.recorded.state
-    result = recorded_result(state) if is_complete else result_so_far(state, reason)
-    assert result is not None  # noqa: S101 - it was completed just now, and has a best trial
+    if is_complete:
+        return _recorded(opened)
+    result = result_so_far(opened.recorded.state, reason)
+    assert result is not None  # noqa: S101 - it has a best trial
+    return result
+
+
+def _recorded(opened: OpenStudy) -> TuningResult:
+    """The result of a study whose search is complete, as its ledger has it."""
+    state = opened.ledger.state
+    result = None if state is None else recorded_result(state)
+    assert result is not None  # noqa: S101 - it is complete, and has a best trial
     return result
 
 

@@ -14,6 +14,7 @@ from pydantic import (
 )
 
 from prefect_tuner.errors import InvalidConfiguration
+from prefect_tuner.flows.confirmation.looks import FIRST
 from prefect_tuner.hyper_value import LARGEST, native
 from prefect_tuner.trial import EXIT_GRACE
 from prefect_tuner.validation import mistakes_from
@@ -107,6 +108,13 @@ class TunerConfig(BaseModel):
         ge=1,
         le=LARGEST,
         description="Stop after this many trials without an improvement.",
+    )
+    confirm_evaluations: int | None = Field(
+        default=None,
+        ge=FIRST,
+        le=LARGEST,
+        description="Evaluations in all that confirming the best trials may take, at least 5 for "
+        "each of them. 10 for each when left out.",
     )
     reproducible: bool = Field(
         default=False,

@@ -8,6 +8,7 @@ from typing import Literal, TypeAlias
 
 from prefect_tuner.ending import TrialRun
 from prefect_tuner.errors import TuningCancelled
+from prefect_tuner.flows.confirmation.confirmation import Confirmation
 from prefect_tuner.flows.study.tuner_config import TunerConfig
 from prefect_tuner.flows.study.tuning_result import TuningResult
 from prefect_tuner.goal import Goal
@@ -138,6 +139,54 @@ class BestImproved:
 
 
 @dataclass(frozen=True)
+class ConfirmationStarted:
+    """The search is complete, and its best trials are about to be evaluated anew.
+
+    Attributes:
+        candidates: These trials, the best first.
+        budget: How many evaluations there may be in all, those of earlier runs included.
+        spent: How many there were in these.
+        progress: How far the study is; that does not change any more.
+    """
+
+    candidates: list[Trial]
+    budget: int
+    spent: int
+    progress: Progress
+
+
+@dataclass(frozen=True)
+class TrialReevaluated:
+    """One of the best trials was evaluated once more, with a fresh seed.
+
+    Attributes:
+        trial: What came of it: the trial's number and parameters, with the outcome, the metric and
+            the seed of this evaluation.
+        repetition: Which evaluation of the trial it was, from 1.
+        evaluated: How many evaluations of all candidates have ended.
+        progress: How far the study is.
+    """
+
+    trial: Trial
+    repetition: int
+    evaluated: int
+    progress: Progress
+
+
+@dataclass(frozen=True)
+class ConfirmationCompleted:
+    """The best trials were evaluated anew, until one was found best or the budget was spent.
+
+    Attributes:
+        confirmation: What it shows.
+        progress: How far the study is.
+    """
+
+    confirmation: Confirmation
+    progress: Progress
+
+
+@dataclass(frozen=True)
 class PreflightEnded:
     """The trials have ended by which the study is judged before its budget is spent.
 
@@ -212,6 +261,9 @@ TuningEvent: TypeAlias = (
     | TrialCompleted
     | TrialFailed
     | BestImproved
+    | ConfirmationStarted
+    | TrialReevaluated
+    | ConfirmationCompleted
     | PreflightEnded
     | StudyCompleted
     | StudyFailed

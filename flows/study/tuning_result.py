@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any, Self
 
 from pydantic import BaseModel, ConfigDict, computed_field
 
+from prefect_tuner.flows.confirmation.confirmation import Confirmation, Winner
+from prefect_tuner.flows.confirmation.verdict import optimism_of
 from prefect_tuner.goal import Goal
 from prefect_tuner.hyper_value import Params, copied, copied_params
 from prefect_tuner.trial import Direction, Trial
@@ -58,6 +60,8 @@ class TuningResult(BaseModel):
         trials: All trials in the order asked.
         duration: Seconds that the study ran, in all its runs.
         digest: Of parameters and metrics in trial order: equal where all of them are equal.
+        confirmation: What evaluating the best trials anew has shown; None where that was not asked
+            for, or has not begun.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -69,6 +73,7 @@ class TuningResult(BaseModel):
     trials: list[Trial]
     duration: float
     digest: str = ""
+    confirmation: Confirmation | None = None
 
     @property
     def goal(self) -> Goal:
@@ -87,6 +92,51 @@ class TuningResult(BaseModel):
         """The metric of the best trial."""
         assert self.best_trial.metric is not None  # noqa: S101 - a completed trial has one
         return self.best_trial.metric
+
+    @computed_field  # type: ignore[prop-decorator]
+    @property
+    def winner(self) -> Winner | None:
+        """The trial that the confirmation found best; None where there is none, or it found none.
+
+        For one that is always there: `winning_params`, `winning_metric` and `winning_trial`.
+        """
+        confirmation = self.confirmation
+        found = None if confirmation is None else confirmation.winner
+        if confirmation is None or found is None or found.mean is None:
+            return None
+        cheapest = confirmation.cheapest
+        return Winner(
+            number=found.number,
+            params=copied_params(self._trial(found.number).params),
+            mean=found.mean,
+            interval=found.interval,
+            evaluations=found.evaluations,
+            failed=found.failed,
+            optimism=optimism_of(found, self.goal),
+            tied=[each.number for each in confirmation.tied],
+            cheapest=found.number if cheapest is None else cheapest,
+            verdict=confirmation.verdict,
+        )
+
+    @property
+    def winning_trial(self) -> Trial:
+        """What to deploy: the trial of the winner, else the best trial."""
+        return self.best_trial if self.winner is None else self._trial(self.winner.number)
+
+    @computed_field  # type: ignore[prop-decorator]
+    @property
+    def winning_params(self) -> Params:
+        """What to deploy: the parameters of the winner, else those of the best trial."""
+        return copied_params(self.winning_trial.params)
+
+    @computed_field  # type: ignore[prop-decorator]
+    @property
+    def winning_metric(self) -> float:
+        """What to expect of `winning_params`: the mean of the winner, else the best metric."""
+        return self.best_metric if self.winner is None else self.winner.mean
+
+    def _trial(self, number: int) -> Trial:
+        return next(trial for trial in self.trials if trial.number == number)
 
     def to_json(self) -> str:
         """The result as JSON text, which `TuningResult.model_validate_json` takes back."""

@@ -19,18 +19,26 @@ if TYPE_CHECKING:
     from prefect_tuner.errors import TrialTimeout as TrialTimeout
     from prefect_tuner.errors import TunerError as TunerError
     from prefect_tuner.errors import TuningCancelled as TuningCancelled
+    from prefect_tuner.flows.confirmation.confirmation import Confirmation as Confirmation
+    from prefect_tuner.flows.confirmation.confirmation import ConfirmedTrial as ConfirmedTrial
+    from prefect_tuner.flows.confirmation.confirmation import Winner as Winner
     from prefect_tuner.flows.observers.observer import TuningObserver as TuningObserver
     from prefect_tuner.flows.observers.progress_observer import ProgressObserver as ProgressObserver
     from prefect_tuner.flows.stream import stream as stream
     from prefect_tuner.flows.study.study import Study as Study
     from prefect_tuner.flows.study.tuner_config import TunerConfig as TunerConfig
     from prefect_tuner.flows.study.tuning_events import BestImproved as BestImproved
+    from prefect_tuner.flows.study.tuning_events import (
+        ConfirmationCompleted as ConfirmationCompleted,
+    )
+    from prefect_tuner.flows.study.tuning_events import ConfirmationStarted as ConfirmationStarted
     from prefect_tuner.flows.study.tuning_events import PreflightEnded as PreflightEnded
     from prefect_tuner.flows.study.tuning_events import StudyCompleted as StudyCompleted
     from prefect_tuner.flows.study.tuning_events import StudyFailed as StudyFailed
     from prefect_tuner.flows.study.tuning_events import StudyStarted as StudyStarted
     from prefect_tuner.flows.study.tuning_events import TrialCompleted as TrialCompleted
     from prefect_tuner.flows.study.tuning_events import TrialFailed as TrialFailed
+    from prefect_tuner.flows.study.tuning_events import TrialReevaluated as TrialReevaluated
     from prefect_tuner.flows.study.tuning_events import TrialStarted as TrialStarted
     from prefect_tuner.flows.study.tuning_events import TuningEvent as TuningEvent
     from prefect_tuner.flows.study.tuning_result import StopReason as StopReason
@@ -55,6 +63,10 @@ __version__ = "0.1.0"
 _HOMES = {
     "BestImproved": "prefect_tuner.flows.study.tuning_events",
     "Categorical": "prefect_tuner.search_space.parameters",
+    "Confirmation": "prefect_tuner.flows.confirmation.confirmation",
+    "ConfirmationCompleted": "prefect_tuner.flows.study.tuning_events",
+    "ConfirmationStarted": "prefect_tuner.flows.study.tuning_events",
+    "ConfirmedTrial": "prefect_tuner.flows.confirmation.confirmation",
     "Float": "prefect_tuner.search_space.parameters",
     "History": "prefect_tuner.history",
     "HyperValue": "prefect_tuner.hyper_value",
@@ -81,6 +93,7 @@ _HOMES = {
     "TrialCompleted": "prefect_tuner.flows.study.tuning_events",
     "TrialContext": "prefect_tuner.tasks.objectives.trial_context",
     "TrialFailed": "prefect_tuner.flows.study.tuning_events",
+    "TrialReevaluated": "prefect_tuner.flows.study.tuning_events",
     "TrialStarted": "prefect_tuner.flows.study.tuning_events",
     "TrialTimeout": "prefect_tuner.errors",
     "TunerConfig": "prefect_tuner.flows.study.tuner_config",
@@ -89,6 +102,7 @@ _HOMES = {
     "TuningEvent": "prefect_tuner.flows.study.tuning_events",
     "TuningObserver": "prefect_tuner.flows.observers.observer",
     "TuningResult": "prefect_tuner.flows.study.tuning_result",
+    "Winner": "prefect_tuner.flows.confirmation.confirmation",
     "make_strategy": "prefect_tuner.strategies.factory",
     "stream": "prefect_tuner.flows.stream",
     "tune": "prefect_tuner.flows.tune",

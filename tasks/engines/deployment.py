@@ -92,7 +92,7 @@ class DeploymentEngine(Engine):
             return False
         self.study.log(
             logging.INFO,
-            f"Trial {request.number} goes on in the flow run that an earlier run of the study has "
+            f"{request.title} goes on in the flow run that an earlier run of the study has "
             f"started for it, {run.id}",
         )
         return True

@@ -21,6 +21,7 @@ class AttemptRequest:
         attempt: 1, or more after retries.
         more: How many further trials may follow in this run of the study, for which processes are
             made ready; None where that is not known.
+        reevaluates: The place of the trial that is evaluated once more; None for a trial.
     """
 
     study: str
@@ -29,6 +30,7 @@ class AttemptRequest:
     seed: int
     attempt: int = 1
     more: int | None = None
+    reevaluates: int | None = None
 
 
 @dataclass(frozen=True)

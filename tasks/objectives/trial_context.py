@@ -12,7 +12,9 @@ class TrialContext:
     """The second argument of an objective that takes two.
 
     Attributes:
-        number: The trial's place in the study, from 0.
+        number: The trial's place in the study, from 0. Where one of the best trials is evaluated
+            once more, it is another number, which no trial has, so that what is named by it is
+            not mixed up: 1,000,003 for the first time that trial 3 is, 2,000,003 for the second.
         seed: A seed of the trial's own, the same in every attempt. The global generators of Python,
             numpy, torch and TensorFlow are seeded with it before the objective is called.
         attempt: 1, or more after retries.
@@ -21,6 +23,8 @@ class TrialContext:
             until all processes of the trial are gone.
         device: Which of the `devices` of the configuration belongs to that place, which is also in
             `CUDA_VISIBLE_DEVICES`; empty where none are given.
+        reevaluates: The number of the trial that is evaluated once more, to confirm the best ones;
+            None in the search.
 
     Example:
         ```python
@@ -40,6 +44,7 @@ class TrialContext:
     study: str = ""
     slot: int = 0
     device: str = ""
+    reevaluates: int | None = None
     _send: Callable[[int, str], None] | None = field(default=None, repr=False, compare=False)
 
     def log(self, message: str, level: int = logging.INFO) -> None:

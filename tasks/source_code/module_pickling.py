@@ -19,7 +19,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from enum import Enum
 from operator import attrgetter
-from types import CodeType, FunctionType, ModuleType
+from types import BuiltinMethodType, CodeType, FunctionType, MethodType, ModuleType
 from typing import Any, TypeAlias
 
 import cloudpickle
@@ -73,6 +73,8 @@ class ModulePickler(cloudpickle.Pickler):  # type: ignore[misc]
                 return NotImplemented
             self.met.add(obj.__name__)
             return _module, (obj.__name__,)
+        if (home := _home_of_method(obj)) is not None and home.__name__ not in self._modules:
+            return getattr, (home, obj.__name__)
         path = definition_path(obj, self._modules)
         if path is None:
             return self._without_globals(obj, super().reducer_override(obj))
@@ -109,6 +111,22 @@ class ModulePickler(cloudpickle.Pickler):  # type: ignore[misc]
                 self.used |= {(home, name) for name in slots["__globals__"]}
                 slots["__globals__"] = {}
         return reduced
+
+
+def _home_of_method(obj: Any) -> ModuleType | None:
+    """The module that has a method of an object of its own as one of its functions.
+
+    As `random.gauss` and `numpy.random.normal` are: by value, each would bring a copy of the global
+    generator along, which no seed of a trial would reach.
+    """
+    if not isinstance(obj, MethodType | BuiltinMethodType):
+        return None
+    owner = obj.__self__
+    if owner is None or isinstance(owner, ModuleType | type):
+        return None
+    home = sys.modules.get(type(owner).__module__)
+    found = None if home is None else vars(home).get(obj.__name__)
+    return home if type(found) is type(obj) and found == obj else None
 
 
 def definition_path(obj: Any, modules: Mapping[str, ModuleType]) -> Name | None:

@@ -23,8 +23,8 @@ R = TypeVar("R")
 
 
 def log_of_trial(asked: TrialRequest, log: Log) -> Log:
-    """The log of one trial in that of its task run: its lines begin with its number."""
-    return lambda level, text: log(level, f"Trial {asked.number}: {text}")
+    """The log of one trial in that of its task run: its lines begin with its title."""
+    return lambda level, text: log(level, f"{asked.title}: {text}")
 
 
 @final
@@ -45,7 +45,7 @@ class SharedTaskRun:
         self._counts[ending.outcome] += 1
         self._last = f"{describe_ending(ending)} with {describe_params(asked.params)}"
         level = logging.WARNING if ending.outcome.is_failure else logging.INFO
-        self._log(level, f"Trial {asked.number} {self._last}")
+        self._log(level, f"{asked.title} {self._last}")
 
     def state(self, data: dict[str, Any]) -> State[dict[str, Any]]:
         """The state of the task run, which says how many trials ended how.

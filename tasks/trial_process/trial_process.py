@@ -152,6 +152,7 @@ class _Trial:
             study=request.study,
             slot=order.slot,
             device=order.device,
+            reevaluates=request.reevaluates,
             _send=pipe.log,
         )
 

@@ -17,7 +17,7 @@ from prefect_tuner.tasks.processes.isolation import LaunchSettings
 from prefect_tuner.tasks.workers.worker_name import this_worker
 from prefect_tuner.trial import Outcome, TrialLimits
 
-MESSAGE_VERSION = 2
+MESSAGE_VERSION = 3
 """The version of requests and answers."""
 
 _OBJECTIVE_AS_TEXT = (
@@ -70,7 +70,8 @@ class TrialRequest:
 
     Attributes:
         study: The study's name.
-        number: The trial's place in the study.
+        number: The trial's place in the study; where one is evaluated once more, a number that no
+            trial and no other evaluation has.
         params: The values to try.
         seed: The trial's own seed.
         objective: What to call.
@@ -84,6 +85,8 @@ class TrialRequest:
         flow_run: The id of the study's flow run.
         run: A name of this run of the study that no other one has.
         before: How many times the objective was started in earlier runs of the study.
+        reevaluates: The place of the trial that is evaluated once more; None for a trial.
+        repetition: For which time it is, from 1; 0 for a trial.
     """
 
     study: str
@@ -99,6 +102,8 @@ class TrialRequest:
     flow_run: str = ""
     run: str = ""
     before: int = 0
+    reevaluates: int | None = None
+    repetition: int = 0
 
     @property
     def name(self) -> str:
@@ -109,7 +114,16 @@ class TrialRequest:
     def label(self) -> str:
         """What the task run is called."""
         again = f" (attempt {self.attempt})" if self.attempt > 1 else ""
+        if self.reevaluates is not None:
+            return f"{self.study}-{self.reevaluates} evaluation {self.repetition}{again}"
         return f"{self.study}-{self.number}{again}"
+
+    @property
+    def title(self) -> str:
+        """What it is called in sentences."""
+        if self.reevaluates is not None:
+            return f"Evaluation {self.repetition} of trial {self.reevaluates}"
+        return f"Trial {self.number}"
 
     def again(self) -> TrialRequest:
         """The request for the next attempt at the same trial."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Literal
 
 from prefect_tuner import SearchSpace, Trial, TunerConfig
@@ -93,6 +94,7 @@ def store_study(
     observers: list[str] | None = None,
     best: int | None = None,
     engine: tuple[str, dict[str, Any]] = ("", {}),
+    more: Sequence[Record] = (),
     **definition: Any,
 ) -> None:
     """Write the ledger of a study in the default storage.
@@ -106,6 +108,7 @@ def store_study(
         observers: Likewise, by path.
         best: The trial that the strategy expected to be best, where that is not the leader.
         engine: Of the run, with its options; empty for the local one.
+        more: What follows the end of the search.
         definition: What differs from the definition of `study_record`.
     """
     with Ledger(
@@ -131,3 +134,5 @@ def store_study(
                     best=best,
                 )
             )
+        if more:
+            ledger.append(*more)

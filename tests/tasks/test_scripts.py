@@ -8,7 +8,9 @@ import re
 import sys
 import textwrap
 from pathlib import Path
+from random import Random
 
+import numpy as np
 import pytest
 
 from tests.tasks.modules import run_once, write_module
@@ -765,3 +767,24 @@ def test_a_process_that_the_script_has_spawned_may_tune(tmp_path: Path) -> None:
         """,
     )
     assert told.stdout == '[3.0, "", []]\n', told.stderr
+
+
+def test_functions_of_the_global_generators_are_seeded_under_any_name(tmp_path: Path) -> None:
+    """They are methods of an object, of which a copy would be the same in every trial."""
+    told = run_script(
+        tmp_path,
+        """
+        from random import gauss
+        from numpy.random import normal
+        from runner import run_trial
+
+        def train(params):
+            return gauss(0.0, 1.0) + normal()
+
+        if __name__ == "__main__":
+            run_trial(train)
+        """,
+    )
+    metric, _, _ = json.loads(told.stdout)
+    seed = 0  # That of the trial.
+    assert metric == Random(seed).gauss(0.0, 1.0) + np.random.RandomState(seed).normal()

@@ -10,6 +10,10 @@ from prefect_tuner import SearchStrategy, Study, TuningObserver, TuningResult, s
 NAMES = [
     "BestImproved",
     "Categorical",
+    "Confirmation",
+    "ConfirmationCompleted",
+    "ConfirmationStarted",
+    "ConfirmedTrial",
     "EngineError",
     "Float",
     "History",
@@ -36,6 +40,7 @@ NAMES = [
     "TrialCompleted",
     "TrialContext",
     "TrialFailed",
+    "TrialReevaluated",
     "TrialStarted",
     "TrialTimeout",
     "TunerConfig",
@@ -44,6 +49,7 @@ NAMES = [
     "TuningEvent",
     "TuningObserver",
     "TuningResult",
+    "Winner",
     "make_strategy",
     "stream",
     "tune",
@@ -66,6 +72,7 @@ PARAMETERS = [
     "on_code_change",
     "engine",
     "engine_options",
+    "confirm",
     "preflight",
 ]
 
@@ -75,9 +82,11 @@ MEMBERS: dict[object, str] = {
     ): "add_trial ask best_metric best_params best_trial can_ask direction enqueue leader seed "
     "space tell",
     SearchStrategy: "expected_best next_candidate propose reason report_result",
-    TuningObserver: "on_best_improved on_completed on_failed on_study_started on_trial_completed "
-    "on_trial_failed on_trial_started",
-    TuningResult: "best_metric best_params to_dataframe to_json",
+    TuningObserver: "on_best_improved on_completed on_confirmation_completed "
+    "on_confirmation_started on_failed on_study_started on_trial_completed on_trial_failed "
+    "on_trial_reevaluated on_trial_started",
+    TuningResult: "best_metric best_params to_dataframe to_json winner winning_metric "
+    "winning_params winning_trial",
 }
 
 PLACES = [

@@ -38,6 +38,7 @@ WRONG: list[tuple[str, Any, str]] = [
     ("target_metric", math.nan, "must be a finite number, got nan"),
     ("target_metric", True, "must be a valid number, got True"),
     ("patience", 0, "must be greater than or equal to 1, got 0"),
+    ("confirm_evaluations", 4, "must be greater than or equal to 5, got 4"),
     ("reproducible", 1, "must be a valid boolean, got 1"),
     ("lag", 0, "must be greater than or equal to 1, got 0"),
     ("lag", 4, "has an effect only with reproducible=true, got 4"),
