@@ -11,6 +11,7 @@ import numpy as np
 from prefect_tuner.flows.analysis.case import Case
 from prefect_tuner.flows.analysis.finding import Finding
 from prefect_tuner.flows.analysis.models.changed_range import on_log_scale
+from prefect_tuner.flows.analysis.models.numeric_scale import unit_values
 from prefect_tuner.flows.analysis.models.partial_effect import AdditiveModel
 from prefect_tuner.search_space.categorical import Categorical
 from prefect_tuner.search_space.numeric import Float, Int
@@ -96,4 +97,4 @@ def _good_values(case: Case, name: str) -> list[float]:
 
 def _part(parameter: Float | Int, value: float) -> float:
     """The part of a range that lies below a value."""
-    return (value - parameter.low) / (parameter.high - parameter.low)
+    return float(unit_values(parameter, np.array([value]))[0])

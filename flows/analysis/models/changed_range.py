@@ -38,7 +38,7 @@ def extended(space: SearchSpace, name: str, side: Side) -> dict[str, Any]:
         if isinstance(parameter, Float):
             further = round(further, 12)  # 0.1 * 3 is 0.30000000000000004.
     else:
-        further = end + sign * (parameter.high - parameter.low) / 2
+        further = end + sign * (parameter.high / 2 - parameter.low / 2)
     return _with(space, name, **{side: further})
 
 

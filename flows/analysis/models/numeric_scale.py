@@ -11,10 +11,15 @@ from prefect_tuner.strategies.encoding.array_types import FloatArray
 
 
 def on_scale(parameter: Float | Int, values: FloatArray) -> tuple[FloatArray, float, float]:
-    """Values, and the ends of the parameter's range, on its scale."""
+    """Values, and the ends of the parameter's range, on its scale.
+
+    All are halved where the range is too wide for a number.
+    """
     low, high = float(parameter.low), float(parameter.high)
     if parameter.log:
         return np.log(values), math.log(low), math.log(high)
+    if math.isinf(high - low):
+        return values / 2, low / 2, high / 2
     return values, low, high
 
 

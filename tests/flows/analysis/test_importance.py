@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from prefect_tuner import Categorical, Float, Int, Outcome, SearchSpace, Trial
+from prefect_tuner.flows.analysis.doctor import diagnose
 from prefect_tuner.flows.analysis.importance import importance
 from prefect_tuner.goal import Goal
 from prefect_tuner.strategies.optuna_bridge.distributions import distribution_of, to_optuna
@@ -125,3 +126,28 @@ def test_where_all_metrics_are_equal_nothing_matters() -> None:
 def test_a_share_that_is_none_is_refused(good: float) -> None:
     with pytest.raises(ValueError, match="good: must be above 0 and below 1"):
         importance(SPACE, [], Goal("minimize"), good)
+
+
+@pytest.mark.filterwarnings("error")
+def test_ranges_that_are_too_wide_for_a_number_are_read_like_others() -> None:
+    wide = SearchSpace({"x": Float(-1.7e308, 1.7e308), "y": Float(1e-300, 1e300, log=True)})
+    usual = SearchSpace({"x": Float(-1.7, 1.7), "y": Float(1e-3, 1e3, log=True)})
+    rng = np.random.default_rng(0)
+    drawn = rng.uniform(-1, 1, (40, 2)).tolist()
+
+    def trials(size: float, decades: float) -> list[Trial]:
+        return [
+            Trial(
+                number,
+                {"x": x * 1.7 * size, "y": 10 ** (y * decades)},
+                outcome=Outcome.COMPLETED,
+                metric=x + 0.1 * y,
+            )
+            for number, (x, y) in enumerate(drawn)
+        ]
+
+    goal = Goal("minimize")
+    shares = importance(wide, trials(1e308, 300), goal)
+    assert shares == pytest.approx(importance(usual, trials(1.0, 3), goal))
+    found = [finding.check for finding in diagnose(wide, goal, trials(1e308, 300))]
+    assert found == [finding.check for finding in diagnose(usual, goal, trials(1.0, 3))]
