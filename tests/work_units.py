@@ -6,7 +6,6 @@ from xdist.scheduler import LoadScopeScheduling
 
 DEPLOYING = (
     "tests/browser/test_run_form.py",
-    "tests/deployments/test_documented_pods.py",
     "tests/deployments/test_pods.py",
     "tests/deployments/test_pods_run.py",
     "tests/deployments/test_resume_when_served.py",
