@@ -60,7 +60,7 @@ MAY_IMPORT = {
     "flows.analysis.models": "search_space strategies.encoding strategies.gaussian_process",
     "flows.analysis.fanova": "search_space strategies.encoding",
     "flows.analysis": "search_space strategies.encoding flows.analysis.models flows.study",
-    "flows.pictures": "search_space strategies.encoding flows.analysis",
+    "flows.pictures": "search_space strategies.encoding flows.analysis flows.confirmation",
     "flows.storage": "tasks.process_table",
     "flows.ledger": "search_space strategies flows.confirmation flows.storage flows.study",
     "flows.reports": "search_space strategies flows.analysis flows.analysis.fanova "
@@ -68,8 +68,8 @@ MAY_IMPORT = {
     "flows.exports": "search_space strategies.optuna_bridge flows.ledger flows.reports flows.study",
     "flows.preflight": "search_space strategies strategies.candidates flows.analysis flows.ledger "
     "flows.reports flows.study",
-    "flows.study_report": "search_space strategies flows.analysis flows.ledger flows.pictures "
-    "flows.reports flows.study",
+    "flows.study_report": "search_space strategies flows.analysis flows.confirmation flows.ledger "
+    "flows.pictures flows.reports flows.study",
     "flows.observers": "search_space strategies flows.analysis flows.confirmation flows.ledger "
     "flows.preflight flows.reports flows.study flows.study_report",
     "flows.reevaluation": "search_space strategies tasks tasks.workers flows.confirmation "

@@ -10,6 +10,7 @@ import numpy as np
 
 from prefect_tuner.flows.analysis.finding import Finding
 from prefect_tuner.flows.analysis.importance import GOOD
+from prefect_tuner.flows.confirmation.confirmation import Confirmation
 from prefect_tuner.goal import Goal
 from prefect_tuner.search_space.space import SearchSpace
 from prefect_tuner.strategies.encoding.array_types import FloatArray
@@ -25,7 +26,7 @@ class StudyView:
         goal: Which metrics are better.
         space: What was searched; read off the trials where nobody has declared it.
         trials: All trials in the order asked.
-        best: The trial to rely on; None where none has a metric.
+        best: The best trial of the search; None where none has a metric.
         known: The numbers of results from elsewhere, which the study did not run.
         started: When each trial was last called, in seconds that the study had run by then, by its
             number. Empty where that is not known.
@@ -39,6 +40,7 @@ class StudyView:
         ending: In what state the study is, behind "is" or "has"; or empty.
         importance: The share of each parameter, the largest first; empty where trials do not tell.
         findings: What is wrong with the study.
+        confirmation: What came of evaluating its best trials anew; None where that was not done.
     """
 
     name: str
@@ -58,6 +60,15 @@ class StudyView:
     ending: str = ""
     importance: Mapping[str, float] = field(default_factory=dict)
     findings: tuple[Finding, ...] = ()
+    confirmation: Confirmation | None = None
+
+    @cached_property
+    def winner(self) -> Trial | None:
+        """The trial to rely on: the confirmed winner, and where there is none, the best."""
+        confirmed = None if self.confirmation is None else self.confirmation.winner
+        if confirmed is None:
+            return self.best
+        return next(trial for trial in self.trials if trial.number == confirmed.number)
 
     @cached_property
     def measured(self) -> tuple[Trial, ...]:

@@ -13,7 +13,7 @@ from prefect_tuner.flows.analysis.finding import Finding
 from prefect_tuner.flows.pictures.number_axis import number_text
 from prefect_tuner.flows.pictures.svg import DrawnPicture, themed
 from prefect_tuner.flows.study_report.parameter_text import yaml_params
-from prefect_tuner.flows.study_report.report_content import (
+from prefect_tuner.flows.study_report.report_parts import (
     Block,
     Code,
     Facts,

@@ -12,7 +12,7 @@ from prefect_tuner.flows.pictures.number_axis import number_text
 from prefect_tuner.flows.pictures.svg import DrawnPicture
 from prefect_tuner.flows.reports.markdown_text import markdown_text
 from prefect_tuner.flows.study_report.parameter_text import yaml_params
-from prefect_tuner.flows.study_report.report_content import (
+from prefect_tuner.flows.study_report.report_parts import (
     Block,
     Code,
     Facts,

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any
 
-from prefect_tuner.flows.analysis.finding import Finding
 from prefect_tuner.flows.pictures.contour_figure import contour_picture
 from prefect_tuner.flows.pictures.history_figure import history_picture, time_picture
 from prefect_tuner.flows.pictures.importance_figure import importance_picture
@@ -20,6 +18,18 @@ from prefect_tuner.flows.pictures.timeline_figure import lanes_of, timeline_pict
 from prefect_tuner.flows.reports.time_text import duration_text
 from prefect_tuner.flows.study_report.outcome_groups import outcome_groups
 from prefect_tuner.flows.study_report.parameter_text import python_params, yaml_params
+from prefect_tuner.flows.study_report.report_parts import (
+    Block,
+    Code,
+    Facts,
+    Findings,
+    Paragraph,
+    Pictures,
+    Report,
+    Section,
+    Table,
+    sentence,
+)
 from prefect_tuner.flows.study_report.verdict import verdict
 from prefect_tuner.printable_text import printable_line, shortened
 from prefect_tuner.strategies.credit import credits_of
@@ -42,107 +52,6 @@ _DOTS = "Each dot is a trial with a metric; the line is the best so far."
 _TENTH = "The best tenth of the trials is in colour, and the star is the best trial."
 
 
-@dataclass(frozen=True)
-class Paragraph:
-    """Some sentences."""
-
-    text: str
-
-
-@dataclass(frozen=True)
-class Facts:
-    """Figures with their names, which are taken in at a glance."""
-
-    pairs: tuple[tuple[str, str], ...]
-
-
-@dataclass(frozen=True)
-class Table:
-    """A table.
-
-    Attributes:
-        columns: What stands at the top.
-        rows: Numbers, texts, and None where there is nothing.
-        in_brief: How many rows are enough where there is little room.
-    """
-
-    columns: tuple[str, ...]
-    rows: tuple[tuple[Any, ...], ...]
-    in_brief: int = 20
-
-
-@dataclass(frozen=True)
-class Code:
-    """Text to copy."""
-
-    language: str
-    text: str
-
-
-@dataclass(frozen=True)
-class Pictures:
-    """Pictures side by side, where there is room."""
-
-    pictures: tuple[DrawnPicture, ...]
-
-
-@dataclass(frozen=True)
-class Findings:
-    """What is wrong with the study, and what to do."""
-
-    findings: tuple[Finding, ...]
-
-
-Block: TypeAlias = Paragraph | Facts | Table | Code | Pictures | Findings
-"""A part of a section."""
-
-
-@dataclass(frozen=True)
-class Section:
-    """A part of a report.
-
-    Attributes:
-        title: Its title; or empty.
-        blocks: What is in it.
-        side_by_side: Whether they may stand side by side, where there is room.
-    """
-
-    title: str
-    blocks: tuple[Block, ...]
-    side_by_side: bool = False
-
-
-@dataclass(frozen=True)
-class Report:
-    """A report.
-
-    Attributes:
-        name: The study's name.
-        lead: The verdict.
-        state: In what state the study is, in a sentence; or empty.
-        sections: What follows.
-        trials: The trials that pictures and tables show, by number.
-    """
-
-    name: str
-    lead: str
-    state: str
-    sections: tuple[Section, ...]
-    trials: tuple[Trial, ...]
-
-
-def sentence(text: str, parameter: str = "") -> str:
-    """Half a sentence as a whole one.
-
-    Args:
-        text: The words.
-        parameter: A name that stays as it is written, where the sentence begins with it.
-    """
-    if parameter and text.startswith(parameter):
-        return f"{text}."
-    return f"{text[:1].upper()}{text[1:]}."
-
-
 def report_content(view: StudyView) -> Report:
     """Look at a study, and draw its pictures.
 
@@ -152,6 +61,7 @@ def report_content(view: StudyView) -> Report:
     parts = (
         Section("", (Facts(tuple(_facts(view))),)),
         Section("What to look at", tuple(_findings(view))),
+        Section("Best trials, evaluated anew", tuple(_confirmed(view))),
         Section("Best parameters", tuple(_best(view)), side_by_side=True),
         Section("Progress and workers", tuple(_drawn(view, _progress(view), "progress", _DOTS))),
         Section("Parameters", tuple(_drawn(view, _parameters(view), "parameter", _TENTH))),
@@ -187,10 +97,31 @@ def _findings(view: StudyView) -> Iterator[Block]:
         yield Findings(view.findings)
 
 
-def _best(view: StudyView) -> Iterator[Block]:
-    if view.best is None:
+def _confirmed(view: StudyView) -> Iterator[Block]:
+    if view.confirmation is None:
         return
-    params = view.best.params
+    yield Paragraph(view.confirmation.verdict)
+    rows = tuple(
+        (
+            each.number,
+            each.place.value,
+            each.mean,
+            *(each.interval or (None, None)),
+            each.first,
+            each.evaluations,
+            each.failed,
+            None if each.duration is None else round(each.duration, 3),
+        )
+        for each in view.confirmation.candidates
+    )
+    columns = ("trial", "place", "mean", "low", "high", "in the search", "evaluations", "failed")
+    yield Table((*columns, "seconds"), rows)
+
+
+def _best(view: StudyView) -> Iterator[Block]:
+    if view.winner is None:
+        return
+    params = view.winner.params
     yield Table(
         ("parameter", "value"), tuple((n, _value(_exact(v))) for n, v in params.items()), 80
     )

@@ -54,6 +54,7 @@ def state_view(state: StudyState, ending: str, elapsed: float | None = None) -> 
         ending=ending,
         importance=shown_importance(state),
         findings=findings,
+        confirmation=None if state.confirmed is None else state.confirmed.confirmation,
     )
 
 

@@ -51,6 +51,7 @@ def result_view(result: TuningResult) -> StudyView:
         elapsed=result.duration,
         ending=f"Complete, since {result.stop_reason.sentence}",
         importance=importance_of(space, trials, result.goal),
+        confirmation=result.confirmation,
     )
 
 

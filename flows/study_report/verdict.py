@@ -40,7 +40,8 @@ def verdict(view: StudyView) -> str:
     if len(view.measured) > 1 and np.ptp(view.metrics / 2) == 0.0:
         metric = number_texts([float(view.metrics[0])])[0]
         return f"All {len(view.measured)} trials with a metric have the same, {metric}."
-    return " ".join(part for part in (_best(view), _failed(view), _important(view)) if part)
+    parts = (_best(view), _winner(view), _failed(view), _important(view))
+    return " ".join(part for part in parts if part)
 
 
 def _best(view: StudyView) -> str:
@@ -59,6 +60,17 @@ def _best(view: StudyView) -> str:
     since = sum(trial.number > best.number for trial in view.ended_trials)
     tail = f" {_trials(since)} since then did no better." if since > 1 else ""
     return f"{text}; the first trial had {texts[1]}.{tail}"
+
+
+def _winner(view: StudyView) -> str:
+    """What is to be relied on where the best trials were evaluated anew."""
+    confirmation = view.confirmation
+    winner = None if confirmation is None else confirmation.winner
+    if confirmation is None or winner is None or winner.mean is None:
+        return ""
+    mean = number_texts([winner.mean, winner.first])[0]
+    tied = f", tied with {_trials(len(confirmation.tied))} more" if confirmation.tied else ""
+    return f"Evaluated anew, trial {winner.number} leads with a mean of {mean}{tied}."
 
 
 def _failed(view: StudyView) -> str:

@@ -12,10 +12,15 @@ from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
 from prefect_tuner import Float, Outcome, SearchSpace, Trial, TunerConfig
-from prefect_tuner.flows.ledger.ledger_records import StoppedRecord
+from prefect_tuner.flows.confirmation.confirmation import Confirmation, ConfirmedTrial, Place
+from prefect_tuner.flows.confirmation.race import RaceEnd
+from prefect_tuner.flows.ledger.ledger_records import ConfirmedRecord, StoppedRecord
 from prefect_tuner.flows.ledger.study_state import StudyState
 from prefect_tuner.flows.pictures.timeline_figure import lanes_of
+from prefect_tuner.flows.study_report.markdown_report import markdown_report
 from prefect_tuner.flows.study_report.parameter_text import python_params, yaml_params
+from prefect_tuner.flows.study_report.report_content import report_content
+from prefect_tuner.flows.study_report.report_parts import Code, Paragraph, Table
 from prefect_tuner.flows.study_report.state_view import state_view
 from prefect_tuner.flows.study_report.verdict import verdict
 from tests.flows.stored_studies import LATER, run_record, study_record, trial_records
@@ -138,3 +143,66 @@ def test_trials_take_the_lowest_slot_that_is_free() -> None:
 )
 def test_the_verdict_is_what_a_person_would_say(trials: list[Trial], sentence: str) -> None:
     assert verdict(viewed(ONE, trials)) == sentence
+
+
+def confirmed(**means: float) -> Confirmation:
+    """What came of evaluating trials `t3`, `t1` and so on, the winner first."""
+    return Confirmation(
+        candidates=[
+            ConfirmedTrial(
+                number=int(name[1:]),
+                place=Place.TIED if place else Place.WINNER,
+                first=mean + 0.25,
+                mean=mean,
+                interval=(mean - 0.1, mean + 0.1),
+                evaluations=10,
+            )
+            for place, (name, mean) in enumerate(means.items())
+        ],
+        end=RaceEnd.BUDGET,
+        budget=20,
+        spent=20,
+        verdict="Trial 1 has the best mean, but is tied with trial 3.",
+    )
+
+
+def test_a_confirmed_winner_is_what_to_rely_on() -> None:
+    trials = [completed(number, 0.5 + number / 8, x=number / 8) for number in range(4)]
+    best = replace(viewed(ONE, trials), confirmation=confirmed(t1=0.625, t3=0.5))
+    assert best.best is not None
+    assert best.best.number == 3
+    told = "Evaluated anew, trial 1 leads with a mean of 0.625, tied with 1 trial more."
+    assert told in verdict(best)
+    report = report_content(best)
+    sections = {section.title: section.blocks for section in report.sections}
+    said, table = sections["Best trials, evaluated anew"]
+    assert said == Paragraph("Trial 1 has the best mean, but is tied with trial 3.")
+    assert isinstance(table, Table)
+    assert [row[0] for row in table.rows] == [1, 3]
+    assert Code("yaml", yaml_params({"x": 0.125})) in sections["Best parameters"]
+
+
+def test_where_nobody_won_the_best_trial_is_what_there_is() -> None:
+    trials = [completed(number, 0.5 + number / 8, x=number / 8) for number in range(4)]
+    nobody = confirmed(t3=0.5).model_copy(
+        update={
+            "candidates": [ConfirmedTrial(number=3, place=Place.FAILING, first=0.875, failed=5)],
+            "verdict": "No candidate can be relied on.",
+        }
+    )
+    view = replace(viewed(ONE, trials), confirmation=nobody)
+    assert "Evaluated anew" not in verdict(view)
+    assert view.winner == view.best
+    markdown = markdown_report(report_content(view))
+    assert "No candidate can be relied on." in markdown
+
+
+def test_the_confirmation_of_a_stored_study_is_in_its_view() -> None:
+    state = StudyState.begin(study_record("confirmed"))
+    state.take(run_record(TunerConfig(), []))
+    for record in trial_records(completed(0, 0.25, x=0.5)):
+        state.take(record)
+    assert state_view(state, "Running").confirmation is None
+    came = confirmed(t0=0.25)
+    state.take(ConfirmedRecord(at=LATER, confirm=1, elapsed=9.0, confirmation=came))
+    assert state_view(state, "Running").confirmation == came

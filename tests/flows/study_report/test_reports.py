@@ -18,7 +18,8 @@ from prefect_tuner.flows.study_report.markdown_report import (
     LARGEST_PICTURE,
     markdown_report,
 )
-from prefect_tuner.flows.study_report.report_content import Pictures, Report, report_content
+from prefect_tuner.flows.study_report.report_content import report_content
+from prefect_tuner.flows.study_report.report_parts import Pictures, Report
 from tests.flows.reports.test_hostile_text import HOSTILE
 from tests.flows.study_report.viewed_studies import every_kind, hostile, usual
 
