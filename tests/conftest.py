@@ -1,8 +1,4 @@
-"""What all tests share: one Prefect server, started when the first test asks for it.
-
-Workers of pytest-xdist share it, too: an idle server takes a tenth of a processor, and starting one
-as much as a hundred tests.
-"""
+"""What all tests share: one Prefect server, started when the first test asks for it."""
 
 from __future__ import annotations
 
@@ -14,19 +10,15 @@ from pathlib import Path
 
 import pytest
 from hypothesis import settings
-from xdist.remote import Producer
 
 from tests.plug_in_installation import PACKAGE, install
 from tests.prefect_server import PrefectServer
-from tests.session_server import KeptServer, ServerKeeper
-from tests.work_units import DEPLOYING, WorkUnits
 
 pytest.register_assert_rewrite("prefect_tuner.testing", "tests.flows.storage")
 
 # Before anything imports Prefect, which reads its settings then: no test ever talks to the
 # server, the profile or the database of whoever runs the tests.
-_IS_WORKER = "PYTEST_XDIST_WORKER" in os.environ
-_SERVER = KeptServer() if _IS_WORKER else PrefectServer()
+_SERVER = PrefectServer()
 _SERVER.take_over(os.environ)
 
 # A report takes seconds of a processor at the end of each study; those that test it ask for it.
@@ -40,8 +32,6 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 # A time limit for each single example would measure what else the machine is doing.
 settings.register_profile("no time limit", deadline=None)
 settings.load_profile("no time limit")
-
-_KEEPER = pytest.StashKey[ServerKeeper]()
 
 _MISSING_FOR_BROWSER_TESTS = [
     program for program in ("chromium", "chromedriver") if shutil.which(program) is None
@@ -92,11 +82,8 @@ def pytest_report_header() -> str | None:
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
-        fixtures = getattr(item, "fixturenames", ())
-        if "prefect_server" in fixtures:
+        if "prefect_server" in getattr(item, "fixturenames", ()):
             item.add_marker("server")
-        # Two workers at the same time would take each other's deployments.
-        assert ("rest" in fixtures) <= (item.nodeid.partition("::")[0] in DEPLOYING), item.nodeid
     # First what takes long: at the end, one worker would be at it while the others have none.
     slow = {item.path for item in items if item.get_closest_marker("slow") is not None}
     items.sort(key=lambda item: item.path not in slow)
@@ -107,18 +94,5 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
         pytest.skip(f"no {' and no '.join(_MISSING_FOR_BROWSER_TESTS)} here")
 
 
-def pytest_configure(config: pytest.Config) -> None:
-    if not _IS_WORKER and config.getoption("dist", "no") != "no":
-        config.stash[_KEEPER] = keeper = ServerKeeper(_SERVER)
-        keeper.tell(os.environ)
-
-
-@pytest.hookimpl(optionalhook=True)
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> WorkUnits | None:
-    return WorkUnits(config, log) if config.getoption("dist") == "loadscope" else None
-
-
-def pytest_unconfigure(config: pytest.Config) -> None:
-    if (keeper := config.stash.get(_KEEPER, None)) is not None:
-        keeper.close()
+def pytest_unconfigure() -> None:
     _SERVER.remove()

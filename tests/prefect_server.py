@@ -37,7 +37,6 @@ class PrefectServer:
 
     Args:
         database: URL of the server's database, in the place of its own.
-        port: Where it listens; 0 takes one that is free.
 
     Attributes:
         port: Where it listens on this machine.
@@ -46,12 +45,11 @@ class PrefectServer:
         api_url: What `PREFECT_API_URL` is.
     """
 
-    def __init__(self, database: str = "", port: int = 0) -> None:
+    def __init__(self, database: str = "") -> None:
         self._database = {"PREFECT_API_DATABASE_CONNECTION_URL": database} if database else {}
         self._taken = socket.socket()
-        if not port:
-            self._taken.bind(("127.0.0.1", 0))
-        self.port: int = port or self._taken.getsockname()[1]
+        self._taken.bind(("127.0.0.1", 0))
+        self.port: int = self._taken.getsockname()[1]
         self._process: subprocess.Popen[bytes] | None = None
         self.home = Path(tempfile.mkdtemp(prefix="prefect-tuner-tests-"))
         self.ui_url = f"http://127.0.0.1:{self.port}"
@@ -92,6 +90,9 @@ class PrefectServer:
                     # By default the UI's files are written into the installed Prefect, which
                     # another session may be using.
                     "PREFECT_SERVER_UI_STATIC_DIRECTORY": str(self.home / "ui"),
+                    # They look at the database every five seconds, for what is in no test.
+                    "PREFECT_SERVER_SERVICES_LATE_RUNS_ENABLED": "false",
+                    "PREFECT_SERVER_SERVICES_PAUSE_EXPIRATIONS_ENABLED": "false",
                 },
                 stdin=subprocess.PIPE,
                 stdout=log,
@@ -101,7 +102,7 @@ class PrefectServer:
         try:
             eventually(self._assert_healthy, timeout=_START_SECONDS)
         except BaseException:
-            self.stop()
+            self._stop()
             raise
 
     def kill(self) -> None:
@@ -136,15 +137,14 @@ class PrefectServer:
 
         APILogWorker.drain_all(timeout=10)
         EventsWorker.drain_all(timeout=10)
-        self.stop()
+        self._stop()
 
     def remove(self) -> None:
         """Remove what is left on disk."""
         self._taken.close()
         shutil.rmtree(self.home, ignore_errors=True)
 
-    def stop(self) -> None:
-        """Stop it, if it was started."""
+    def _stop(self) -> None:
         if self._process is not None and self._process.stdin is not None:
             self._process.stdin.close()
             self._process.wait()
