@@ -18,6 +18,9 @@ _PROGRAM = "prefect_tuner.flows.study_report.report_process"
 _ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 _LONGEST_REASON = 500
 
+_NOT_TOLD = {"state": {"evaluations", "evaluating"}}
+"""A report has what they say together, and their keys are none that JSON has."""
+
 
 class ReportNotMade(TunerError):
     """A report could not be made, or not in time."""
@@ -57,7 +60,7 @@ def make_report(request: ReportRequest) -> str:
     Raises:
         ReportNotMade: It failed, or took too long.
     """
-    told = request.model_dump_json().encode()
+    told = request.model_dump_json(exclude=_NOT_TOLD).encode()
     with subprocess.Popen(
         [sys.executable, "-P", "-m", _PROGRAM],
         env={**os.environ, **_ONE_THREAD},
