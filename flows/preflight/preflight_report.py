@@ -20,6 +20,9 @@ from prefect_tuner.trial import Trial, describe_params
 LONGEST_PARAMS = 200
 """Characters of a trial's parameters in the table."""
 
+_SHORTEST_SHOWN = 0.05
+"""Seconds that are not 0.0 when they are rounded."""
+
 
 def preflight_page(study: str, verdict: PreflightVerdict) -> Group:
     """A verdict in the terminal, in one look.
@@ -141,14 +144,16 @@ def _params(trial: Trial) -> str:
 
 def _of_a_trial(verdict: PreflightVerdict) -> str:
     assert verdict.durations is not None  # noqa: S101 - asked before
-    shortest, average, longest = map(duration_text, verdict.durations)
+    shortest, average, longest = map(_time_text, verdict.durations)
     time = shortest if shortest == longest else f"{shortest} to {longest}, {average} on average"
     if verdict.memory is None:
         return f"A trial takes {time}."
-    return (
-        f"A trial takes {time}, and up to {memory_text(verdict.memory)} of memory beyond what is "
-        "there before it."
-    )
+    memory = f"up to {memory_text(verdict.memory)} of memory" if verdict.memory else "no memory"
+    return f"A trial takes {time}, and {memory} beyond what is there before it."
+
+
+def _time_text(seconds: float) -> str:
+    return duration_text(seconds) if seconds >= _SHORTEST_SHOWN else "less than 0.1 s"
 
 
 def _of_the_study(verdict: PreflightVerdict) -> str:
@@ -159,8 +164,9 @@ def _of_the_study(verdict: PreflightVerdict) -> str:
     limit = (
         "" if config.max_duration is None else f", of at most {duration_text(config.max_duration)}"
     )
-    expected = duration_text(verdict.study_duration)
-    return f"The study takes about {expected} for {trials}{several}{limit}."
+    expected = _time_text(verdict.study_duration)
+    about = "about " if verdict.study_duration >= _SHORTEST_SHOWN else ""
+    return f"The study takes {about}{expected} for {trials}{several}{limit}."
 
 
 def _of_the_noise(verdict: PreflightVerdict) -> str:
