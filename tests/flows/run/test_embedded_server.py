@@ -39,6 +39,8 @@ def environment_of(home: Path) -> dict[str, str]:
         **{name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")},
         "PREFECT_HOME": str(home),
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+        # What a study has at its end, and no server is asked for.
+        "PREFECT_TUNER_REPORTS": "0",
     }
 
 
