@@ -257,6 +257,11 @@ def test_the_model_is_there_without_the_statistics_of_scipy_which_load_slowly() 
     assert modules_after(loaded)
 
 
+def test_the_flow_is_there_without_scipy_which_loads_slowly() -> None:
+    """What looks at a study when it has ended is imported then."""
+    assert "scipy" not in modules_after("import prefect_tuner.flows.tune")
+
+
 def test_the_processes_of_trials_are_there_without_pydantic_which_loads_slowly() -> None:
     program = "import prefect_tuner.tasks.fork_server.fork_server_main"
     assert "pydantic" not in modules_after(program)

@@ -7,12 +7,10 @@ import shlex
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from prefect_tuner.flows.analysis.doctor import diagnose
 from prefect_tuner.flows.ledger.study_state import StudyState
 from prefect_tuner.flows.observers.observer import TuningObserver
 from prefect_tuner.flows.preflight.preflight_report import finding_line, preflight_lines
 from prefect_tuner.flows.preflight.preflight_verdict import judge_preflight
-from prefect_tuner.flows.reports.study_analysis import last_run_times
 from prefect_tuner.flows.study.tuning_events import (
     BestImproved,
     ConfirmationCompleted,
@@ -200,6 +198,10 @@ class LogObserver(TuningObserver):
         """Say what is wrong with the study, the worst first."""
         if self._study is None:
             return
+        # Half a second of scipy, for which the first trial of a study does not wait.
+        from prefect_tuner.flows.analysis.doctor import diagnose
+        from prefect_tuner.flows.reports.study_analysis import last_run_times
+
         runs = last_run_times(self._state()) if self._state is not None else ()
         findings = diagnose(self._study.space, self._study.goal, trials, runs)
         for finding in findings[:_MOST_FINDINGS]:
