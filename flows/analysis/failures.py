@@ -9,7 +9,7 @@ import numpy as np
 from prefect_tuner.flows.analysis.case import FEWEST_TRIALS, Case
 from prefect_tuner.flows.analysis.finding import Finding
 from prefect_tuner.flows.analysis.models.region import region_of
-from prefect_tuner.flows.study.alike_failures import failure_kind
+from prefect_tuner.flows.study.alike_failures import all_failed_alike, failure_kind
 from prefect_tuner.printable_text import printable_line, shortened
 from prefect_tuner.trial import Trial
 
@@ -28,8 +28,7 @@ _LONGEST_MESSAGE = 200
 def same_error(case: Case) -> Iterator[Finding]:
     """All trials have failed in one way."""
     ended = case.ended
-    kinds = {failure_kind(trial) for trial in ended}
-    if len(ended) < _FEWEST_ALIKE or len(kinds) != 1 or "" in kinds:
+    if len(ended) < _FEWEST_ALIKE or not all_failed_alike(ended):
         return
     yield Finding(
         "same_error",

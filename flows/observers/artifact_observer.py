@@ -13,6 +13,7 @@ from prefect.artifacts import (
     update_progress_artifact,
 )
 
+from prefect_tuner.flows.observers.live_updates import LiveUpdates
 from prefect_tuner.flows.observers.observer import TuningObserver
 from prefect_tuner.flows.reports.leaderboard import (
     confirmation_rows,
@@ -29,15 +30,13 @@ from prefect_tuner.flows.study.tuning_events import (
     StudyStarted,
     TrialCompleted,
     TrialFailed,
+    ending_sentence,
 )
 from prefect_tuner.flows.study.tuning_result import TuningResult
 
 SHORTEST_INTERVAL = 10.0
-"""Seconds between two live updates."""
-
-INTERVAL_SHARE = 0.05
-"""Share of the time elapsed that passes at least between two live updates: each leaves a version
-in the artifact's timeline, and costs the server about a tenth of a second."""
+"""Seconds between two live updates: each leaves a version in the artifact's timeline, and costs the
+server about a tenth of a second."""
 
 
 class ArtifactObserver(TuningObserver):
@@ -51,10 +50,9 @@ class ArtifactObserver(TuningObserver):
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        self._clock = clock
         self._study: StudyStarted | None = None
         self._progress_artifact: UUID | None = None
-        self._next_update = 0.0
+        self._updates = LiveUpdates(clock, SHORTEST_INTERVAL)
 
     def on_study_started(self, event: StudyStarted) -> None:
         """Create the progress bar."""
@@ -66,7 +64,7 @@ class ArtifactObserver(TuningObserver):
         )
         # Prefect's type allows for its asynchronous callers, which this is not.
         self._progress_artifact = created if isinstance(created, UUID) else None
-        self._next_update = self._clock() + SHORTEST_INTERVAL
+        self._updates.begin()
 
     def on_trial_completed(self, event: TrialCompleted) -> None:
         """Update, if the last time was long enough ago."""
@@ -79,29 +77,20 @@ class ArtifactObserver(TuningObserver):
     def on_completed(self, event: StudyCompleted) -> None:
         """Write the final artifacts."""
         result = event.result
-        state = f"Complete, since {result.stop_reason.sentence}"
         if result.confirmation is not None and self._study is not None:
             create_table_artifact(
                 table=confirmation_rows(result.confirmation),
                 key=self._key("confirmation"),
                 description=markdown_text(result.confirmation.verdict),
             )
-        self._write(event.progress, state, result=result)
+        self._write(event.progress, ending_sentence(event), result=result)
 
     def on_failed(self, event: StudyFailed) -> None:
         """Write what was found before the end."""
-        self._write(
-            event.progress, f"{'Cancelled' if event.cancelled else 'Failed'}: {event.reason}"
-        )
+        self._write(event.progress, ending_sentence(event))
 
     def _update_seldom(self, progress: Progress) -> None:
-        if self._clock() < self._next_update:
-            return
-        try:
-            self._write(progress, "Running")
-        finally:  # A server in trouble is left alone for as long as any other.
-            interval = max(SHORTEST_INTERVAL, INTERVAL_SHARE * progress.elapsed)
-            self._next_update = self._clock() + interval
+        self._updates.update(progress, lambda: self._write(progress, "Running"))
 
     def _write(
         self,

@@ -13,6 +13,7 @@ from prefect.client.orchestration import get_client
 from prefect.exceptions import PrefectHTTPStatusError
 
 from prefect_tuner.flows.ledger.study_state import StudyState
+from prefect_tuner.flows.observers.live_updates import LiveUpdates
 from prefect_tuner.flows.observers.observer import TuningObserver
 from prefect_tuner.flows.reports.markdown_text import markdown_text
 from prefect_tuner.flows.study.study_name import study_key
@@ -23,6 +24,7 @@ from prefect_tuner.flows.study.tuning_events import (
     StudyStarted,
     TrialCompleted,
     TrialFailed,
+    ending_sentence,
 )
 from prefect_tuner.flows.study_report.report_maker import (
     ReportRequest,
@@ -35,9 +37,6 @@ VARIABLE = "PREFECT_TUNER_REPORTS"
 
 SHORTEST_INTERVAL = 20.0
 """Seconds between two live reports, and before the first one."""
-
-INTERVAL_SHARE = 0.05
-"""Share of the time elapsed that passes at least between two live reports."""
 
 COST_SHARE = 0.05
 """Share of the time that goes into reports at the most: each takes seconds of a processor."""
@@ -67,15 +66,14 @@ class ReportObserver(TuningObserver):
         self, state: Callable[[], StudyState], clock: Callable[[], float] = time.monotonic
     ) -> None:
         self._state = state
-        self._clock = clock
         self._name = ""
         self._artifact: UUID | None = None
-        self._next_update = 0.0
+        self._updates = LiveUpdates(clock, SHORTEST_INTERVAL, COST_SHARE)
 
     def on_study_started(self, event: StudyStarted) -> None:
         """Begin to wait."""
         self._name = event.study
-        self._next_update = self._clock() + SHORTEST_INTERVAL
+        self._updates.begin()
 
     def on_trial_completed(self, event: TrialCompleted) -> None:
         """Make a report, if the last one was long enough ago."""
@@ -87,26 +85,15 @@ class ReportObserver(TuningObserver):
 
     def on_completed(self, event: StudyCompleted) -> None:
         """Make the last report."""
-        self._write(
-            event.progress, f"Complete, since {event.result.stop_reason.sentence}", LAST_TIMEOUT
-        )
+        self._write(event.progress, ending_sentence(event), LAST_TIMEOUT)
 
     def on_failed(self, event: StudyFailed) -> None:
         """Make the last report."""
-        told = "Cancelled" if event.cancelled else "Failed"
         timeout = HASTY_TIMEOUT if event.cancelled else LAST_TIMEOUT
-        self._write(event.progress, f"{told}: {event.reason}", timeout)
+        self._write(event.progress, ending_sentence(event), timeout)
 
     def _update_seldom(self, progress: Progress) -> None:
-        began = self._clock()
-        if began < self._next_update:
-            return
-        try:
-            self._write(progress, "Running", LIVE_TIMEOUT)
-        finally:
-            cost = self._clock() - began
-            interval = max(SHORTEST_INTERVAL, INTERVAL_SHARE * progress.elapsed, cost / COST_SHARE)
-            self._next_update = self._clock() + interval
+        self._updates.update(progress, lambda: self._write(progress, "Running", LIVE_TIMEOUT))
 
     def _write(self, progress: Progress, ending: str, timeout: float) -> None:
         if not self._name:

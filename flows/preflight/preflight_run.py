@@ -8,7 +8,7 @@ from typing import Literal, TypeAlias, final
 
 from prefect_tuner.flows.ledger.ledger_records import PreflightRecord
 from prefect_tuner.flows.ledger.recorded_study import RecordedStudy
-from prefect_tuner.flows.preflight.preflight_verdict import all_failed_alike
+from prefect_tuner.flows.study.alike_failures import all_failed_alike
 from prefect_tuner.flows.study.tuning_events import PreflightEnded, PreflightPlace, TuningEvent
 from prefect_tuner.flows.study.tuning_result import StopReason
 from prefect_tuner.trial import Outcome, Trial
@@ -88,7 +88,7 @@ class PreflightRun:
         """
         if not self._is_over and (trials := self._ended()) is not None:
             self._is_over = True
-            is_pointless = all_failed_alike(list(trials.values()))
+            is_pointless = all_failed_alike(trials.values())
             if self._is_all:
                 self._reason = StopReason.PREFLIGHT
             elif is_pointless:

@@ -10,7 +10,7 @@ from typing import Final
 from prefect_tuner.flows.analysis.finding import Finding
 from prefect_tuner.flows.preflight.memory_text import memory_text
 from prefect_tuner.flows.reports.time_text import duration_text
-from prefect_tuner.flows.study.alike_failures import failure_kind
+from prefect_tuner.flows.study.alike_failures import all_failed_alike
 from prefect_tuner.flows.study.tuner_config import TunerConfig
 from prefect_tuner.flows.study.tuning_events import (
     PreflightEnded,
@@ -83,23 +83,6 @@ class PreflightVerdict:
     spread: float | None
 
 
-def all_failed_alike(trials: Sequence[Trial]) -> bool:
-    """Whether all of some trials have failed, and all in the same way.
-
-    Example:
-        ```python
-        from prefect_tuner import Outcome, Trial
-        from prefect_tuner.flows.preflight.preflight_verdict import all_failed_alike
-
-        failed = Trial(0, {}, outcome=Outcome.FAILED, message="KeyError: 'lr'")
-        assert all_failed_alike([failed, failed])
-        assert not all_failed_alike([failed, Trial(1, {}, outcome=Outcome.CRASHED)])
-        ```
-    """
-    kinds = {failure_kind(trial) for trial in trials}
-    return len(kinds) == 1 and "" not in kinds
-
-
 def judge(trials: Mapping[PreflightPlace, Trial], circumstances: Circumstances) -> PreflightVerdict:
     """Judge a study by its first trials.
 
@@ -145,7 +128,7 @@ def judge(trials: Mapping[PreflightPlace, Trial], circumstances: Circumstances) 
     return PreflightVerdict(
         trials=trials,
         circumstances=circumstances,
-        is_pointless=all_failed_alike(list(trials.values())),
+        is_pointless=all_failed_alike(trials.values()),
         findings=findings,
         durations=durations,
         memory=memory,
@@ -223,7 +206,7 @@ def _failures(trials: Mapping[PreflightPlace, Trial], config: TunerConfig) -> It
         return
     first = next(iter(failed.values()))
     if len(failed) == len(trials):
-        alike = all_failed_alike(list(trials.values()))
+        alike = all_failed_alike(trials.values())
         how = "in the same way" if alike else "each in its own way"
         sentence = (
             f"the only trial {describe_failure(first)}"

@@ -3,18 +3,12 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import final
 
-from prefect.exceptions import Pause
-
 from prefect_tuner.ending import Ending
 from prefect_tuner.errors import (
-    EngineError,
-    LedgerError,
-    ObjectiveNotFound,
     StudyConflict,
     TuningCancelled,
 )
@@ -23,6 +17,7 @@ from prefect_tuner.flows.confirmation.repetitions import number_of, seed_of
 from prefect_tuner.flows.ledger.recorded_confirmation import RecordedConfirmation
 from prefect_tuner.flows.study.tuning_events import Progress, TrialReevaluated, TuningEvent
 from prefect_tuner.flows.study.tuning_result import StopReason
+from prefect_tuner.tasks.attempts_in_flight import AttemptsInFlight, adopted
 from prefect_tuner.tasks.engine import Arrival, Engine
 from prefect_tuner.tasks.workers.trial_request import TrialRequest
 from prefect_tuner.trial import Outcome, Trial
@@ -65,7 +60,7 @@ class ReevaluationLoop:
         self._max_duration = max_duration
         self._progress = progress
         self._notify = notify
-        self._in_flight: dict[int, TrialRequest] = {}
+        self._in_flight = AttemptsInFlight()
         self._is_stopped = False
         self._interrupted: str | None = None
         self._wake: Callable[[], None] = lambda: None
@@ -128,7 +123,6 @@ class ReevaluationLoop:
             self._start(number, repetition, more=len(wanted) - i)
 
     def _start(self, number: int, repetition: int, more: int) -> None:
-        before = self._recorded.attempts_before(number, repetition)
         about = self._engine.study
         request = TrialRequest(
             study=about.name,
@@ -140,12 +134,11 @@ class ReevaluationLoop:
             retry=about.retry,
             launch=about.launch,
             more=more,
-            before=before,
+            before=self._recorded.attempts_before(number, repetition),
             reevaluates=number,
             repetition=repetition,
         )
-        begun = replace(request, before=before - 1) if before > 0 else None
-        if begun is not None and self._engine.adopt(begun):
+        if (begun := adopted(self._engine, request)) is not None:
             self._begin(begun)
         else:
             self._begin(request)
@@ -155,7 +148,7 @@ class ReevaluationLoop:
         """Write down that an attempt begins, or goes on, and wait for its end."""
         attempt = request.before + request.attempt
         self._recorded.start(_trial(request), request.repetition, request.seed, attempt)
-        self._in_flight[request.number] = request
+        self._in_flight.add(request)
 
     def _take_arrival(self) -> None:
         """Wait for the next evaluation to end, but not for long; see `TrialLoop`."""
@@ -168,18 +161,15 @@ class ReevaluationLoop:
 
     def _finish(self, arrival: Arrival) -> None:
         """Write down what came of an attempt, and have it tried again where it is to be."""
-        request = self._in_flight.get(arrival.number)
-        if request is None or arrival.attempt not in (None, request.attempt):
-            return  # It was given up already.
-        ending = arrival.answer.ending
-        if ending is None:
-            del self._in_flight[request.number]
-            raise arrival.answer.error
+        arrived = self._in_flight.ended(arrival)
+        if arrived is None:
+            return
+        request, ending = arrived
         if request.retry.tries_again(ending) and arrival.pause is None:
             self._begin(request.again())
             self._engine.start(request.again())
             return
-        del self._in_flight[request.number]
+        self._in_flight.remove(request.number)
         # One that was stopped with the study is run again when that goes on.
         stopped = self._is_stopped or self._interrupted is not None or self._engine.stop_reason
         if not (stopped and ending.outcome is Outcome.CANCELLED):
@@ -205,19 +195,7 @@ class ReevaluationLoop:
         if not self._in_flight:
             return
         self._engine.stop(reason)
-        failure: LedgerError | StudyConflict | None = None
-        deadline = time.monotonic() + self._engine.stop_timeout
-        while self._in_flight and (left := deadline - time.monotonic()) > 0:
-            try:
-                arrival = self._engine.next_arrival(left)
-                if arrival is not None:
-                    self._finish(arrival)
-            except (Pause, EngineError, ObjectiveNotFound):
-                continue  # It was said before, or comes too late to matter.
-            except (LedgerError, StudyConflict) as error:
-                failure = error  # The others are to end nevertheless.
-        if failure is not None:
-            raise failure
+        self._in_flight.await_stopped(self._engine, self._finish)
 
 
 def _trial(request: TrialRequest) -> int:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
-from datetime import datetime
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Literal, TypeAlias
 
 from prefect_tuner.errors import InvalidConfiguration
@@ -16,8 +15,11 @@ from prefect_tuner.flows.analysis.importance import importance
 from prefect_tuner.flows.analysis.models.run_times import RunTimes
 from prefect_tuner.flows.ledger.counted_trials import counted_trials
 from prefect_tuner.flows.ledger.study_state import StudyState
+from prefect_tuner.flows.reports.time_text import seconds_of
+from prefect_tuner.goal import Goal
 from prefect_tuner.printable_text import printable_line
 from prefect_tuner.search_space.space import SearchSpace
+from prefect_tuner.trial import Trial
 
 ImportanceMethod: TypeAlias = Literal["ped-anova", "fanova"]
 """How the importance of parameters is told."""
@@ -27,11 +29,9 @@ _MOST_TRIED_AGAIN = 0.1
 
 
 def shown_importance(state: StudyState, method: ImportanceMethod = "ped-anova") -> dict[str, float]:
-    """The share of each parameter, the largest first; see `importance` and `fanova`.
+    """The share of each parameter of a stored study; see `importance_of`.
 
-    Empty where the study has too few trials with a metric (of fewer than ten, not one in ten can be
-    good), or where they do not tell: with one
-    metric for all, or a space that this release cannot read.
+    Empty as well where this release cannot read the study's space.
 
     Args:
         state: What the ledger says.
@@ -40,18 +40,37 @@ def shown_importance(state: StudyState, method: ImportanceMethod = "ped-anova") 
     Raises:
         InvalidConfiguration: `fanova` was asked for, and scikit-learn is not installed.
     """
-    trials = [trial for trial in counted_trials(state) if trial.metric is not None]
-    if len(trials) < FEWEST_TRIALS:
-        return {}
     try:
         space = SearchSpace(state.definition.space)
     except InvalidConfiguration:
         return {}
-    shares = (
-        fanova(space, trials)
-        if method == "fanova"
-        else importance(space, trials, state.definition.goal)
-    )
+    return importance_of(space, counted_trials(state), state.definition.goal, method)
+
+
+def importance_of(
+    space: SearchSpace,
+    trials: Iterable[Trial],
+    goal: Goal,
+    method: ImportanceMethod = "ped-anova",
+) -> dict[str, float]:
+    """The share of each parameter, the largest first; see `importance` and `fanova`.
+
+    Empty where there are too few trials with a metric (of fewer than ten, not one in ten can be
+    good), or where they do not tell, as with one metric for all.
+
+    Args:
+        space: The search space.
+        trials: Any of the study.
+        goal: Which metrics are better.
+        method: By which it is told.
+
+    Raises:
+        InvalidConfiguration: `fanova` was asked for, and scikit-learn is not installed.
+    """
+    done = [trial for trial in trials if trial.metric is not None]
+    if len(done) < FEWEST_TRIALS:
+        return {}
+    shares = fanova(space, done) if method == "fanova" else importance(space, done, goal)
     return shares if any(shares.values()) else {}
 
 
@@ -81,10 +100,10 @@ def last_run_times(state: StudyState) -> list[RunTimes]:
     Args:
         state: What the ledger says.
     """
-    if not state.runs:
+    begun = seconds_of(state.runs[-1].at) if state.runs else None
+    if begun is None:
         return []
-    begun = _seconds(state.runs[-1].at)
-    started = {number: _seconds(at) for number, at in state.started.items()}
+    started, all_ended = _moments(state.started), _moments(state.ended)
     numbers = [
         number for number, at in started.items() if at >= begun and number not in state.known
     ]
@@ -92,7 +111,7 @@ def last_run_times(state: StudyState) -> list[RunTimes]:
     at_a_time = state.config.get("max_concurrency")
     if not isinstance(at_a_time, int) or again > _MOST_TRIED_AGAIN * len(numbers):
         return []
-    ended = {number: _seconds(state.ended[number]) for number in numbers if number in state.ended}
+    ended = {number: all_ended[number] for number in numbers if number in all_ended}
     return [
         RunTimes(
             at_a_time,
@@ -103,8 +122,9 @@ def last_run_times(state: StudyState) -> list[RunTimes]:
     ]
 
 
-def _seconds(at: str) -> float:
-    return datetime.fromisoformat(at).timestamp()
+def _moments(times: Mapping[int, str]) -> dict[int, float]:
+    found = {number: seconds_of(at) for number, at in times.items()}
+    return {number: at for number, at in found.items() if at is not None}
 
 
 def findings_document(state: StudyState, findings: Sequence[Finding]) -> dict[str, Any]:

@@ -60,6 +60,12 @@ def duration_text(seconds: float) -> str:
         return f"{seconds:g} s"
 
 
+def seconds_of(at: str) -> float | None:
+    """A time of the ledger's as seconds since 1970; None for what is no time."""
+    moment = _parsed(at)
+    return None if moment is None else moment.timestamp()
+
+
 def _parsed(at: str) -> datetime | None:
     try:
         moment = datetime.fromisoformat(at)

@@ -3,17 +3,10 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable
-from dataclasses import replace
-
-from prefect.exceptions import Pause
 
 from prefect_tuner.ending import Ending, TrialRun
 from prefect_tuner.errors import (
-    EngineError,
-    LedgerError,
-    ObjectiveNotFound,
     StudyConflict,
     TrainingError,
     TrialTimeout,
@@ -35,6 +28,7 @@ from prefect_tuner.flows.study.tuning_events import (
 )
 from prefect_tuner.flows.study.tuning_result import StopReason
 from prefect_tuner.strategies.strategy import Budget
+from prefect_tuner.tasks.attempts_in_flight import AttemptsInFlight, adopted
 from prefect_tuner.tasks.engine import Arrival, Engine
 from prefect_tuner.tasks.workers.trial_request import TrialRequest
 from prefect_tuner.trial import Outcome, Trial
@@ -70,7 +64,7 @@ class TrialLoop:
         self._budget = budget
         self._notify = notify
         self._preflight = preflight or PreflightRun(study, "none", notify)
-        self._in_flight: dict[int, TrialRequest] = {}
+        self._in_flight = AttemptsInFlight()
         self._runs: dict[int, TrialRun] = {}
         self._interrupted: str | None = None
         self._wake: Callable[[], None] = lambda: None
@@ -182,7 +176,6 @@ class TrialLoop:
             self._start(trial)
 
     def _start(self, trial: Trial) -> None:
-        before = self._study.attempts_before(trial.number)
         about = self._engine.study
         request = TrialRequest(
             study=about.name,
@@ -194,15 +187,14 @@ class TrialLoop:
             retry=about.retry,
             launch=about.launch,
             more=self._study.left_to_ask(self._config.max_trials),
-            before=before,
+            before=self._study.attempts_before(trial.number),
         )
-        begun = replace(request, before=before - 1) if before > 0 else None
-        if begun is not None and self._engine.adopt(begun):
+        if (begun := adopted(self._engine, request)) is not None:
             self._study.adopt(trial)
-            self._in_flight[trial.number] = begun
+            self._in_flight.add(begun)
         else:
             self._study.start(trial)
-            self._in_flight[trial.number] = request
+            self._in_flight.add(request)
             self._engine.start(request)
         self._notify(TrialStarted(trial, self.progress))
 
@@ -240,19 +232,16 @@ class TrialLoop:
 
     def _finish(self, arrival: Arrival) -> None:
         """Write down what came of an attempt, and take the trial out of flight or try it again."""
-        request = self._in_flight.get(arrival.number)
-        if request is None or arrival.attempt not in (None, request.attempt):
-            return  # It was given up already.
-        ending = arrival.answer.ending
-        if ending is None:
-            del self._in_flight[request.number]
-            raise arrival.answer.error
+        ended = self._in_flight.ended(arrival)
+        if ended is None:
+            return
+        request, ending = ended
         if request.retry.tries_again(ending) and arrival.pause is None:
             self._study.retry(request.number, ending)
-            self._in_flight[request.number] = request.again()
+            self._in_flight.add(request.again())
             self._engine.start(request.again())
             return
-        del self._in_flight[request.number]
+        self._in_flight.remove(request.number)
         self._runs[request.number] = arrival.run
         self._study.finish(request.number, ending)
         if arrival.pause is not None:
@@ -267,29 +256,13 @@ class TrialLoop:
         """
         if self._in_flight or self._study.not_ended():
             self._engine.stop(reason)
-        self._await_stopped()
-        for number in list(self._in_flight):  # Their task runs hang.
+        self._in_flight.await_stopped(self._engine, self._finish)
+        for number in self._in_flight:  # Their task runs hang.
             message = self._engine.describe_stop("and did not hear of the trial's end")
-            del self._in_flight[number]
+            self._in_flight.remove(number)
             self._study.finish(number, Ending(Outcome.CANCELLED, message))
         for trial in self._study.not_ended():
             message = self._engine.describe_stop("before the trial started")
             self._study.finish(trial.number, Ending(Outcome.CANCELLED, message, attempts=0))
         for told in self._study.tell_rest(counting=counting):
             self._notify_of(told)
-
-    def _await_stopped(self) -> None:
-        """Take in what is stopped, until all is or the engine's time for it is over."""
-        failure: LedgerError | StudyConflict | None = None
-        deadline = time.monotonic() + self._engine.stop_timeout
-        while self._in_flight and (left := deadline - time.monotonic()) > 0:
-            try:
-                arrival = self._engine.next_arrival(left)
-                if arrival is not None:
-                    self._finish(arrival)
-            except (Pause, EngineError, ObjectiveNotFound):
-                continue  # It was said before, or comes too late to matter.
-            except (LedgerError, StudyConflict) as error:
-                failure = error  # The other trials are to end nevertheless.
-        if failure is not None:
-            raise failure

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from typing import final
 
 from prefect_tuner.trial import Outcome, Trial
@@ -30,6 +31,23 @@ def failure_kind(trial: Trial) -> str:
     if trial.outcome is None or not trial.outcome.is_failure:
         return ""
     return f"{trial.outcome.value}: {_NUMBER.sub('0', trial.message)}"
+
+
+def all_failed_alike(trials: Iterable[Trial]) -> bool:
+    """Whether all of some trials have failed, and all in the same way.
+
+    Example:
+        ```python
+        from prefect_tuner import Outcome, Trial
+        from prefect_tuner.flows.study.alike_failures import all_failed_alike
+
+        failed = Trial(0, {}, outcome=Outcome.FAILED, message="KeyError: 'lr'")
+        assert all_failed_alike([failed, failed])
+        assert not all_failed_alike([failed, Trial(1, {}, outcome=Outcome.CRASHED)])
+        ```
+    """
+    kinds = {failure_kind(trial) for trial in trials}
+    return len(kinds) == 1 and "" not in kinds
 
 
 @final

@@ -234,6 +234,13 @@ class StudyFailed:
     progress: Progress
 
 
+def ending_sentence(event: StudyCompleted | StudyFailed) -> str:
+    """How a study has ended, a sentence without its point."""
+    if isinstance(event, StudyCompleted):
+        return f"Complete, since {event.result.stop_reason.sentence}"
+    return f"{'Cancelled' if event.cancelled else 'Failed'}: {event.reason}"
+
+
 def describe_failure(trial: Trial) -> str:
     """What went wrong with a trial, in half a sentence.
 

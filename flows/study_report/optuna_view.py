@@ -8,7 +8,7 @@ from typing import Any
 
 from prefect_tuner.errors import InvalidConfiguration
 from prefect_tuner.flows.pictures.study_view import StudyView
-from prefect_tuner.flows.study_report.trials_view import importance_of
+from prefect_tuner.flows.reports.study_analysis import importance_of
 from prefect_tuner.goal import Goal
 from prefect_tuner.hyper_value import exact_key
 from prefect_tuner.search_space.categorical import Categorical

@@ -15,6 +15,7 @@ from prefect_tuner.flows.pictures.slice_figure import slice_picture
 from prefect_tuner.flows.pictures.study_view import StudyView
 from prefect_tuner.flows.pictures.svg import DrawnPicture, drawn
 from prefect_tuner.flows.pictures.timeline_figure import lanes_of, timeline_picture
+from prefect_tuner.flows.reports.leaderboard import confirmation_rows
 from prefect_tuner.flows.reports.time_text import duration_text
 from prefect_tuner.flows.study_report.outcome_groups import outcome_groups
 from prefect_tuner.flows.study_report.parameter_text import python_params, yaml_params
@@ -101,20 +102,8 @@ def _confirmed(view: StudyView) -> Iterator[Block]:
     if view.confirmation is None:
         return
     yield Paragraph(view.confirmation.verdict)
-    rows = tuple(
-        (
-            each.number,
-            each.place.value,
-            each.mean,
-            *(each.interval or (None, None)),
-            each.first,
-            each.evaluations,
-            each.failed,
-            None if each.duration is None else round(each.duration, 3),
-        )
-        for each in view.confirmation.candidates
-    )
     columns = ("trial", "place", "mean", "low", "high", "in the search", "evaluations", "failed")
+    rows = tuple(tuple(row.values()) for row in confirmation_rows(view.confirmation))
     yield Table((*columns, "seconds"), rows)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Mapping
-from datetime import datetime
 
 from prefect_tuner.errors import InvalidConfiguration
 from prefect_tuner.flows.ledger.counted_trials import best_counted, counted_trials
@@ -12,6 +11,7 @@ from prefect_tuner.flows.ledger.ledger_records import StudyDefinition
 from prefect_tuner.flows.ledger.study_state import StudyState
 from prefect_tuner.flows.pictures.study_view import StudyView
 from prefect_tuner.flows.reports.study_analysis import findings_in, shown_importance
+from prefect_tuner.flows.reports.time_text import seconds_of
 from prefect_tuner.flows.study_report.trials_view import inferred_space
 from prefect_tuner.search_space.space import SearchSpace
 from prefect_tuner.strategies.factory import make_strategy
@@ -65,7 +65,7 @@ class _StudyTime:
     """
 
     def __init__(self, state: StudyState) -> None:
-        begun = [(_moment(run.at), run.elapsed) for run in state.runs]
+        begun = [(seconds_of(run.at), run.elapsed) for run in state.runs]
         self._runs = [(at, elapsed) for at, elapsed in begun if at is not None]
         self._moments = [at for at, _ in self._runs]
 
@@ -73,19 +73,12 @@ class _StudyTime:
         """Times of trials, those left out that lie before the first run."""
         found = {}
         for number, at in times.items():
-            moment = _moment(at)
+            moment = seconds_of(at)
             place = 0 if moment is None else bisect_right(self._moments, moment)
             if moment is not None and place:
                 begun, elapsed = self._runs[place - 1]
                 found[number] = elapsed + moment - begun
         return found
-
-
-def _moment(at: str) -> float | None:
-    try:
-        return datetime.fromisoformat(at).timestamp()
-    except ValueError:
-        return None
 
 
 def _reason(definition: StudyDefinition, space: SearchSpace, config: Mapping[str, object]) -> str:

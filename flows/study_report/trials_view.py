@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from prefect_tuner.flows.analysis.case import FEWEST_TRIALS
 from prefect_tuner.flows.analysis.doctor import diagnose
-from prefect_tuner.flows.analysis.importance import importance
 from prefect_tuner.flows.pictures.study_view import StudyView
+from prefect_tuner.flows.reports.study_analysis import importance_of
 from prefect_tuner.flows.study.study import Study
 from prefect_tuner.flows.study.tuning_result import TuningResult
-from prefect_tuner.goal import Goal
 from prefect_tuner.hyper_value import exact_key
 from prefect_tuner.search_space.categorical import Categorical
 from prefect_tuner.search_space.numeric import Float, Int
@@ -53,14 +51,6 @@ def result_view(result: TuningResult) -> StudyView:
         importance=importance_of(space, trials, result.goal),
         confirmation=result.confirmation,
     )
-
-
-def importance_of(space: SearchSpace, trials: Sequence[Trial], goal: Goal) -> dict[str, float]:
-    """The share of each parameter; empty where the trials do not tell."""
-    if sum(trial.metric is not None for trial in trials) < FEWEST_TRIALS:
-        return {}
-    shares = importance(space, trials, goal)
-    return shares if any(shares.values()) else {}
 
 
 def inferred_space(trials: Iterable[Trial]) -> SearchSpace:

@@ -8,10 +8,10 @@ import re
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 from prefect_tuner.tasks.process_table.process_tree import descendants
 from tests.flows.processes import is_running
@@ -52,6 +52,10 @@ class Told(NamedTuple):
     code: int
     out: str
     err: str
+
+
+Command: TypeAlias = Callable[..., Told]
+"""The command, called in this process with its arguments."""
 
 
 def write_study(folder: Path, objective: str, study: str = "small") -> None:

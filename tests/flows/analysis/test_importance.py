@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import replace
 
 import numpy as np
@@ -14,9 +13,9 @@ from prefect_tuner import Categorical, Float, Int, Outcome, SearchSpace, Trial
 from prefect_tuner.flows.analysis.doctor import diagnose
 from prefect_tuner.flows.analysis.importance import importance
 from prefect_tuner.goal import Goal
-from prefect_tuner.strategies.optuna_bridge.distributions import distribution_of, to_optuna
 from prefect_tuner.testing.spaces import search_spaces
 from prefect_tuner.trial import Direction
+from tests.flows.analysis.optuna_importance import by_optuna
 
 SPACE = SearchSpace(
     {
@@ -45,28 +44,6 @@ def drawn(space: SearchSpace, count: int, seed: int) -> list[Trial]:
         )
         for number in range(count)
     ]
-
-
-def by_optuna(space: SearchSpace, trials: list[Trial], direction: Direction) -> dict[str, float]:
-    optuna = pytest.importorskip("optuna")
-    study = optuna.create_study(direction=direction)
-    distributions = {name: distribution_of(each) for name, each in space.items()}
-    study.add_trials(
-        [
-            optuna.trial.create_trial(
-                value=trial.metric,
-                params={
-                    name: to_optuna(value, space[name]) for name, value in trial.params.items()
-                },
-                distributions={name: distributions[name] for name in trial.params},
-            )
-            for trial in trials
-        ]
-    )
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # Of few trials.
-        found: dict[str, float] = optuna.importance.get_param_importances(study)
-    return found
 
 
 @pytest.mark.parametrize("direction", ["maximize", "minimize"])

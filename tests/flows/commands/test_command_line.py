@@ -7,15 +7,13 @@ import re
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import TypeAlias
 
 import pytest
 
 from prefect_tuner import StopReason, TuningResult, __version__
-from prefect_tuner.flows.commands.command_line import main
 from tests.flows.command_processes import (
+    Command,
     Told,
     call,
     call_in_terminal,
@@ -33,7 +31,6 @@ STUDY_CAN_BE_RUN = (
     "up to 3 trials, 2 at a time\n"
 )
 
-Command: TypeAlias = Callable[..., Told]
 
 COMMANDS = [
     "run",
@@ -57,18 +54,11 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
-def tuner(
-    folder: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
-) -> Command:
-    """The command, called in this process."""
-    monkeypatch.setattr(sys, "path", [*sys.path])
+def tuner(tuner: Command, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Command:
+    """The command, beside a study's file, on a terminal of 80 columns."""
     monkeypatch.setenv("COLUMNS", "80")
     write_study(folder, "train")
-
-    def command(*arguments: str) -> Told:
-        return Told(main(arguments), *capfd.readouterr())
-
-    return command
+    return tuner
 
 
 def study_runs(study: str) -> list[str]:

@@ -6,10 +6,8 @@ import json
 import os
 import re
 import signal
-import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
 import pytest
 
@@ -20,7 +18,6 @@ from prefect_tuner import (
     TuningObserver,
     TuningResult,
 )
-from prefect_tuner.flows.commands.command_line import main
 from prefect_tuner.flows.commands.study_file import on_engine
 from prefect_tuner.flows.commands.study_resumption import resumption_parameters
 from prefect_tuner.flows.ledger.ledger import Ledger, read_state
@@ -29,13 +26,11 @@ from prefect_tuner.flows.run.default_storage import storage_or_default
 from prefect_tuner.flows.run.study_plan import plan_study
 from prefect_tuner.flows.storage.holder import Holder
 from prefect_tuner.flows.storage.storage_address import open_store
-from tests.flows.command_processes import Told, call, hanging, write_study
+from tests.flows.command_processes import Command, Told, call, hanging, write_study
 from tests.flows.processes import assert_gone
 from tests.flows.stored_studies import SPACE, store_study
 from tests.flows.studies import completed, failed
 from tests.messages import HELD_BY_BRAVE_OTTER
-
-Command: TypeAlias = Callable[..., Told]
 
 
 class Witness(TuningObserver):
@@ -43,18 +38,11 @@ class Witness(TuningObserver):
 
 
 @pytest.fixture
-def tuner(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
-) -> Command:
-    """The command, called in this process in an empty folder."""
-    monkeypatch.setattr(sys, "path", [*sys.path])
+def tuner(tuner: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Command:
+    """The command, in an empty folder, on a terminal of 100 columns."""
     monkeypatch.setenv("COLUMNS", "100")
     monkeypatch.chdir(tmp_path)
-
-    def command(*arguments: str) -> Told:
-        return Told(main(arguments), *capfd.readouterr())
-
-    return command
+    return tuner
 
 
 def state_of(name: str) -> StudyState:

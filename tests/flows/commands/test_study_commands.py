@@ -8,22 +8,19 @@ import pty
 import re
 import subprocess
 import sys
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import TypeAlias
 
 import numpy as np
 import pytest
 
 from prefect_tuner import Float, Int, Outcome, SearchSpace, Trial, TunerConfig
-from prefect_tuner.flows.commands.command_line import main
 from prefect_tuner.flows.ledger.ledger import Ledger
 from prefect_tuner.flows.reports.metric_plot import BEST
 from prefect_tuner.flows.run.default_storage import storage_or_default
 from prefect_tuner.flows.storage.holder import Holder
 from prefect_tuner.flows.storage.storage_address import open_store
-from tests.flows.command_processes import COMMAND, Told, call_in_terminal
+from tests.flows.command_processes import COMMAND, Command, Told, call_in_terminal
 from tests.flows.stored_studies import store_study
 from tests.flows.studies import completed, failed
 from tests.messages import HELD_BY_BRAVE_OTTER
@@ -32,7 +29,6 @@ from tests.messages import HELD_BY_BRAVE_OTTER
 FIVE_OF_TEN = "5 of 10, 1 unfinished, 2 failed"
 STUDY_IN_A_LINE = "maximize objectives.py:train over 1 parameter by random, up to 10 trials"
 
-Command: TypeAlias = Callable[..., Told]
 
 FOUND = Trial(
     3,
@@ -43,18 +39,6 @@ FOUND = Trial(
     duration=1.5,
     attempts=1,
 )
-
-
-@pytest.fixture
-def tuner(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Command:
-    """The command, called in this process on a terminal of 120 columns."""
-    monkeypatch.setattr(sys, "path", [*sys.path])
-    monkeypatch.setenv("COLUMNS", "120")
-
-    def command(*arguments: str) -> Told:
-        return Told(main(arguments), *capfd.readouterr())
-
-    return command
 
 
 def cells(told: Told, word: str) -> list[str]:

@@ -3,23 +3,18 @@
 from __future__ import annotations
 
 import json
-import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import TypeAlias
 
 import pytest
 
 from prefect_tuner import Params, TrainingError, TunerConfig, TuningObserver
-from prefect_tuner.flows.commands.command_line import main
 from prefect_tuner.flows.study.tuning_events import PreflightEnded, TrialStarted, TuningEvent
-from tests.flows.command_processes import Told, write_study
+from tests.flows.command_processes import Command, write_study
 from tests.flows.flow_runs import run_tune
 from tests.flows.objectives import value
 
 pytestmark = pytest.mark.usefixtures("prefect_server")
 
-Command: TypeAlias = Callable[..., Told]
 
 CORNERS = [0.5, 0.0, 1.0, 0.5]
 
@@ -84,19 +79,11 @@ def test_a_study_whose_first_trials_all_fail_alike_ends_before_its_budget_is_spe
 
 
 @pytest.fixture
-def tuner(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
-) -> Command:
-    """The command, called in this process in an empty folder."""
-    monkeypatch.setattr(sys, "path", [*sys.path])
-    monkeypatch.setenv("COLUMNS", "120")
+def tuner(tuner: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Command:
+    """The command, in an empty folder."""
     monkeypatch.setenv("PREFECT_TUNER_STORAGE", str(tmp_path / "ledgers"))
     monkeypatch.chdir(tmp_path)
-
-    def command(*arguments: str) -> Told:
-        return Told(main(arguments), *capfd.readouterr())
-
-    return command
+    return tuner
 
 
 def test_the_command_runs_nothing_else_and_a_later_run_goes_on(

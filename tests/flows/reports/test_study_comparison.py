@@ -3,35 +3,17 @@
 from __future__ import annotations
 
 import json
-import sys
-from collections.abc import Callable
-from typing import TypeAlias
 
 import pytest
 
-from prefect_tuner.flows.commands.command_line import main
-from tests.flows.command_processes import Told
+from tests.flows.command_processes import Command, Told
 from tests.flows.stored_studies import store_study
 from tests.flows.studies import completed, failed
-
-Command: TypeAlias = Callable[..., Told]
 
 OTHER_SPACE = {
     "x": {"type": "float", "low": 0.0, "high": 2.0},
     "n": {"type": "int", "low": 1, "high": 3},
 }
-
-
-@pytest.fixture
-def tuner(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Command:
-    """The command, called in this process on a terminal of 120 columns."""
-    monkeypatch.setattr(sys, "path", [*sys.path])
-    monkeypatch.setenv("COLUMNS", "120")
-
-    def command(*arguments: str) -> Told:
-        return Told(main(arguments), *capfd.readouterr())
-
-    return command
 
 
 def rows(told: Told) -> dict[str, list[str]]:

@@ -11,7 +11,7 @@ from typing import Any
 from prefect_tuner import Categorical, Float, Int, Outcome, SearchSpace, Trial
 from prefect_tuner.flows.analysis.doctor import diagnose
 from prefect_tuner.flows.pictures.study_view import StudyView
-from prefect_tuner.flows.study_report.trials_view import importance_of
+from prefect_tuner.flows.reports.study_analysis import importance_of
 from prefect_tuner.goal import Goal
 from prefect_tuner.trial import Direction
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import warnings
 from dataclasses import replace
 
 import numpy as np
@@ -15,9 +14,9 @@ from prefect_tuner import Categorical, Float, Int, Outcome, SearchSpace, Trial
 from prefect_tuner.errors import InvalidConfiguration
 from prefect_tuner.flows.analysis.fanova import fanova as module
 from prefect_tuner.flows.analysis.fanova.fanova import fanova
-from prefect_tuner.strategies.optuna_bridge.distributions import distribution_of, to_optuna
 from prefect_tuner.testing.spaces import search_spaces
 from prefect_tuner.trial import Direction
+from tests.flows.analysis.optuna_importance import by_optuna
 
 SPACE = SearchSpace(
     {
@@ -57,30 +56,6 @@ def drawn(space: SearchSpace, count: int, seed: int) -> list[Trial]:
     ]
 
 
-def by_optuna(space: SearchSpace, trials: list[Trial], direction: Direction) -> dict[str, float]:
-    optuna = pytest.importorskip("optuna")
-    study = optuna.create_study(direction=direction)
-    distributions = {name: distribution_of(each) for name, each in space.items()}
-    for trial in trials:
-        study.add_trial(
-            optuna.trial.create_trial(
-                state=optuna.trial.TrialState.COMPLETE
-                if trial.metric is not None
-                else optuna.trial.TrialState.FAIL,
-                value=trial.metric,
-                params={n: to_optuna(value, space[n]) for n, value in trial.params.items()},
-                distributions={name: distributions[name] for name in trial.params},
-            )
-        )
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        evaluator = optuna.importance.FanovaImportanceEvaluator(seed=7)
-        found: dict[str, float] = optuna.importance.get_param_importances(
-            study, evaluator=evaluator
-        )
-    return found
-
-
 @pytest.mark.parametrize(
     ("direction", "count"), [("maximize", 8), ("minimize", 12), ("maximize", 40)]
 )
@@ -90,7 +65,9 @@ def test_it_is_optunas_for_the_same_trials(direction: Direction, count: int) -> 
         replace(trial, number=count + trial.number, outcome=Outcome.FAILED, metric=None)
         for trial in drawn(SPACE, 3, seed=2)
     ]
-    expected = by_optuna(SPACE, [*trials, *failed], direction)
+    optuna = pytest.importorskip("optuna")
+    evaluator = optuna.importance.FanovaImportanceEvaluator(seed=7)
+    expected = by_optuna(SPACE, [*trials, *failed], direction, evaluator)
     assert expected.pop("fixed") == 0.0
     assert fanova(SPACE, [*trials, *failed], seed=7) == pytest.approx(expected, rel=1e-6, abs=1e-9)
 
