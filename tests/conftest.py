@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import shutil
 import signal
+import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import settings
 
 from tests.plug_in_installation import PACKAGE, install
 from tests.prefect_server import PrefectServer
+
+if TYPE_CHECKING:
+    from tests.flows.command_processes import Command
 
 pytest.register_assert_rewrite("prefect_tuner.testing", "tests.flows.storage")
 
@@ -55,6 +61,32 @@ def ledgers(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monkey
     folder = tmp_path_factory.mktemp("ledgers")
     monkeypatch.setenv("PREFECT_TUNER_STORAGE", str(folder))
     return folder
+
+
+@pytest.fixture
+def tuner(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Iterator[Command]:
+    """The command, called in this process on a terminal of 120 columns.
+
+    A command that runs a study expects to be all that its process does: it ignores Ctrl-C once it
+    is through, and shows warnings alone, which the programs of later tests would inherit.
+    """
+    from prefect_tuner.flows.commands.command_line import main
+    from tests.flows.command_processes import Told
+
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    monkeypatch.setenv("COLUMNS", "120")
+    signals = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    filters = {handler: [*handler.filters] for handler in logging.getLogger().handlers}
+
+    def command(*arguments: str) -> Told:
+        return Told(main(arguments), *capfd.readouterr())
+
+    yield command
+    for number, what_to_do in signals.items():
+        signal.signal(number, what_to_do)
+    for handler, of_before in filters.items():
+        handler.filters[:] = of_before
+    os.environ.pop("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", None)
 
 
 @pytest.fixture(scope="session")

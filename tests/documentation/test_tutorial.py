@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from prefect_tuner.flows.commands.command_line import main
 from tests.deployments.programs import running
 from tests.deployments.rest_client import RestClient
+from tests.flows.command_processes import Command
 from tests.polling import eventually
 from tests.prefect_server import PrefectServer
 
@@ -21,11 +21,11 @@ READY = "Your deployments are being served"
 pytestmark = pytest.mark.slow
 
 
-def _run_commands() -> list[str]:
+def _run_commands(tuner: Command) -> list[str]:
     """Run the commands of the page, each of which must have exit code 0."""
     commands = [command.strip() for command in COMMAND.findall(PAGE)]
     for command in commands:
-        assert main(command.split()) == 0, command
+        assert tuner(*command.split()).code == 0, command
     return commands
 
 
@@ -48,14 +48,17 @@ def _run_nightly(rest: RestClient, folder: Path) -> str:
 
 @pytest.mark.timeout(400)
 def test_the_tutorial_leads_to_a_nightly_study(
-    prefect_server: PrefectServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    prefect_server: PrefectServer,
+    tuner: Command,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.chdir(tmp_path)
     files = dict(FILE.findall(PAGE))
     assert set(files) == {"wine.py", "study.yaml", "nightly.py"}
     for name, text in files.items():
         Path(name).write_text(text)
-    commands = _run_commands()
+    commands = _run_commands(tuner)
     assert [command.split()[0] for command in commands] == [
         *("validate", "run", "show", "doctor", "resume", "resume"),
     ]

@@ -1,15 +1,13 @@
-"""Where ledgers in object storage are kept, whose server starts when it is used; the command."""
+"""Where ledgers in object storage are kept, whose server starts when it is used."""
 
 from __future__ import annotations
 
-import sys
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.flows.command_processes import Command, Told
 from tests.flows.s3_storage import S3Server, start_server, use
 
 
@@ -36,17 +34,3 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 @pytest.fixture
 def s3_url(s3: S3Server) -> str:
     return f"s3://bucket/{uuid.uuid4().hex}"
-
-
-@pytest.fixture
-def tuner(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Command:
-    """The command, called in this process on a terminal of 120 columns."""
-    from prefect_tuner.flows.commands.command_line import main
-
-    monkeypatch.setattr(sys, "path", [*sys.path])
-    monkeypatch.setenv("COLUMNS", "120")
-
-    def command(*arguments: str) -> Told:
-        return Told(main(arguments), *capfd.readouterr())
-
-    return command
