@@ -39,6 +39,9 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 settings.register_profile("no time limit", deadline=None)
 settings.load_profile("no time limit")
 
+_SLOW_TIMEOUT = 400
+"""Seconds for a test that takes more than ten on a machine that does nothing else."""
+
 _MISSING_FOR_BROWSER_TESTS = [
     program for program in ("chromium", "chromedriver") if shutil.which(program) is None
 ]
@@ -116,6 +119,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if "prefect_server" in getattr(item, "fixturenames", ()):
             item.add_marker("server")
+        if item.get_closest_marker("slow") is not None and not item.get_closest_marker("timeout"):
+            item.add_marker(pytest.mark.timeout(_SLOW_TIMEOUT))
     # First what takes long: at the end, one worker would be at it while the others have none.
     slow = {item.path for item in items if item.get_closest_marker("slow") is not None}
     items.sort(key=lambda item: item.path not in slow)

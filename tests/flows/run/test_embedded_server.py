@@ -89,7 +89,12 @@ def run_script(
     return subprocess.Popen(
         [sys.executable, "script.py", *arguments],
         cwd=folder,
-        env={**environment, "PREFECT_SERVER_EPHEMERAL_ENABLED": "true"},
+        env={
+            **environment,
+            "PREFECT_SERVER_EPHEMERAL_ENABLED": "true",
+            # Its 20 s are not enough on a busy machine.
+            "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "150",
+        },
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -204,10 +209,11 @@ def test_a_subflow_whose_trials_use_prefect_starts_one_server_which_ends_with_th
     # The trials of the first start, whose study is no subflow, use it too.
     with run_script(tmp_path, environment, "variable", "hang", "pipeline") as script:
 
-        def hanging() -> None:
-            assert (tmp_path / "hanging").exists()
+        def hanging() -> bool:
+            assert script.poll() is not None or (tmp_path / "hanging").exists()
+            return script.poll() is None
 
-        eventually(hanging, timeout=200)
+        assert eventually(hanging, timeout=200), script.communicate()
         processes = descendants(script.pid)
         script.kill()
     assert len(processes) >= 3  # A server, a fork server, a trial.
