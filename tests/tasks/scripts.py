@@ -13,6 +13,9 @@ RUNNER = """
 import json, sys
 
 def run_trial(objective, **settings):
+    run_trials(objective, [{"x": 2}], **settings)
+
+def run_trials(objective, each_params, **settings):
     from prefect_tuner.tasks.processes.attempt import run_attempt
     from prefect_tuner.trial import TrialLimits
     from prefect_tuner.tasks.messages.attempt_request import AttemptRequest
@@ -21,14 +24,21 @@ def run_trial(objective, **settings):
     from prefect_tuner.tasks.objectives.objective import describe_objective
 
     launcher = Launcher(describe_objective(objective), LaunchSettings(**settings))
-    lines = []
+    told = []
     try:
-        # No trial follows, for which a process would import ahead of its time.
-        request = AttemptRequest("script", 0, {"x": 2}, 0, more=0)
-        report = run_attempt(launcher, request, TrialLimits(60.0), lambda _, t: lines.append(t))
+        for number, params in enumerate(each_params):
+            lines = []
+            # After the last, no process imports ahead of its time.
+            more = len(each_params) - 1 - number
+            request = AttemptRequest("script", number, params, 0, more=more)
+            report = run_attempt(
+                launcher, request, TrialLimits(60.0), lambda _, t: lines.append(t)
+            )
+            told.append([report.metric, report.message, lines])
     finally:
         launcher.stop()
-    print(json.dumps([report.metric, report.message, lines]))
+    for each in told:
+        print(json.dumps(each))
 """
 """What a script needs to run an objective of its own as a trial."""
 
@@ -49,7 +59,7 @@ def run_python(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str
         cwd=folder,
         capture_output=True,
         text=True,
-        timeout=100,
+        timeout=300,
         check=False,
         env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
     )

@@ -21,7 +21,7 @@ pytestmark = pytest.mark.slow
 USES: dict[str, str] = {
     "pickles an object": "return float(pickle.loads(pickle.dumps(Scale(3))).k)",
     "dumps an object": (
-        "joblib.dump(Scale(4), 'scale.joblib')\n    return float(joblib.load('scale.joblib').k)"
+        "import joblib\n    joblib.dump(Scale(4), 'scale.joblib')\n    return float(joblib.load('scale.joblib').k)"
     ),
     "loads what the script has dumped": (
         "return float(pickle.loads(pathlib.Path('other.pickle').read_bytes()).k)"
@@ -43,7 +43,7 @@ USES: dict[str, str] = {
         "        return float(sum(pool.map(work, [1, 2])))"
     ),
     "uses joblib": (
-        "return float(sum(joblib.Parallel(2)(joblib.delayed(work)(i) for i in (1, 2))))"
+        "import joblib\n    return float(sum(joblib.Parallel(2)(joblib.delayed(work)(i) for i in (1, 2))))"
     ),
     "reads its arguments": "return float(sys.argv[1])",
     "evaluates a text": "return float(eval('WIDTH') + globals()['WIDTH'])",
@@ -80,9 +80,7 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from enum import Enum
 
-import joblib
-
-from runner import run_trial
+from runner import run_trials
 
 class Scale:
     def __init__(self, k): self.k = k
@@ -137,6 +135,8 @@ def _(value: str): return len(value)
 
 {trains}
 
+def train(params): return TRAINS[params["use"]](params)
+
 SETTINGS = {{}}
 OBJECT = Scale(5)
 HOLDER = {{"scale": OBJECT}}
@@ -152,12 +152,11 @@ KIND = None
     Counter.step = 8
     count.factor = 9
     pathlib.Path("other.pickle").write_bytes(pickle.dumps(Other(6)))
-    for train in TRAINS:
-        plain = train({{}})
+    for use in range(len(TRAINS)):
+        print(json.dumps(train({{"use": use}})))
         COUNT, Counter.count, Counter.step = 0, 0, 8
         cached.cache_clear()
-        print(json.dumps(plain))
-        run_trial(train, isolation=sys.argv[2])
+    run_trials(train, [{{"use": use}} for use in range(len(TRAINS))], isolation=sys.argv[2])
 """
 
 
@@ -176,7 +175,7 @@ def told(
     done = run_script(tmp_path_factory.mktemp("script"), script, "9", isolation)
     assert done.returncode == 0, done.stderr
     lines = done.stdout.splitlines()
-    return dict(zip(uses, zip(lines[::2], lines[1::2], strict=True), strict=True))
+    return dict(zip(uses, zip(lines[: len(uses)], lines[len(uses) :], strict=True), strict=True))
 
 
 @pytest.mark.parametrize("use", USES)
