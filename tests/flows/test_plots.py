@@ -144,6 +144,36 @@ def test_an_optuna_study_whose_ranges_changed_has_all_of_them() -> None:
     assert study.trials[0].duration >= timedelta(0)
 
 
+def test_studies_of_all_kinds_are_compared(tmp_path: Path) -> None:
+    store_study("$stored$", completed(0, 0.25, x=0.1), completed(1, 0.5, x=0.9), failed(2))
+    figure = plots.comparison(["$stored$", by_hand(), of_optuna()])
+    assert "not comparable: their directions differ" in texts(figure)
+    assert r"\$stored\$" in texts(figure)
+    figure.savefig(tmp_path / "comparison.png")
+    figure = plots.comparison_by_time({"first": by_hand(), "then": of_optuna(), "last": "$stored$"})
+    for shown in ("first", "then", "no times", "time (seconds)"):
+        assert shown in texts(figure)
+    assert "stored" not in texts(figure)
+    nothing = texts(plots.comparison_by_time([by_hand(), by_hand()]))
+    assert "Best so far by time" in nothing
+    assert "When trials ended is not known." in nothing
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ("stored", "studies: must be a list of studies, or a mapping"),
+        (by_hand, "studies: must be a list of studies, or a mapping"),
+        ([], "studies: must be two or more, got 0"),
+        (["stored"], "studies: must be two or more, got 1"),
+        ([3, 4], "study: must be a TuningResult, a Study, "),
+    ],
+)
+def test_what_cannot_be_compared_is_named(wrong: Any, message: str) -> None:
+    with pytest.raises(InvalidConfiguration, match=message):
+        plots.comparison(wrong)
+
+
 @pytest.mark.parametrize("wrong", [3, None, {"trials": []}])
 def test_what_is_no_study_is_named(wrong: Any) -> None:
     with pytest.raises(InvalidConfiguration, match="study: must be a TuningResult, a Study, "):
