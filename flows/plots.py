@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias, get_args
 
 from prefect_tuner.errors import InvalidConfiguration, LedgerError
 from prefect_tuner.flows.comparison.comparison_figure import comparison_picture
@@ -18,6 +18,11 @@ from prefect_tuner.flows.pictures.picture import NothingToShowError, Picture
 from prefect_tuner.flows.pictures.slice_figure import slice_picture
 from prefect_tuner.flows.pictures.study_view import StudyView
 from prefect_tuner.flows.pictures.timeline_figure import timeline_picture
+from prefect_tuner.flows.reports.study_analysis import (
+    METHOD_NAMES,
+    ImportanceMethod,
+    importance_of,
+)
 from prefect_tuner.flows.study.study import Study
 from prefect_tuner.flows.study.tuning_result import TuningResult
 from prefect_tuner.flows.study_report.optuna_view import is_optuna_study, optuna_view
@@ -107,14 +112,43 @@ def comparison_by_time(studies: Studies, *, storage: str = "") -> Figure:
     return _comparison(studies, storage, "time")
 
 
-def importance(study: AnyStudy, *, storage: str = "") -> Figure:
-    """How much each parameter decides whether a trial is among the best tenth, by PED-ANOVA.
+def importance(
+    study: AnyStudy,
+    method: ImportanceMethod | Sequence[ImportanceMethod] = "ped-anova",
+    *,
+    storage: str = "",
+) -> Figure:
+    """How much each parameter matters.
 
     Args:
         study: As for `history`.
+        method: How that is told: `ped-anova`, by what sets the best tenth of the trials apart;
+            `fanova`, by how much of the metric's variance over the whole space a parameter explains
+            by itself (extra `importance`). With several, bars stand beside each other, in the
+            order of the first.
         storage: As for `history`.
+
+    Raises:
+        InvalidConfiguration: As for `history`, the method is none, or what it needs is not
+            installed.
     """
-    return _figure("Importance", study, storage, importance_picture)
+    known = get_args(ImportanceMethod)
+    methods = [method] if isinstance(method, str) else method
+    if not (isinstance(methods, Sequence) and methods and all(each in known for each in methods)):
+        raise InvalidConfiguration(
+            f"method: must be {' or '.join(map(repr, known))}, or a list of them, "
+            f"got {shown(method)}"
+        )
+
+    def draw(view: StudyView) -> Picture:
+        return importance_picture(
+            {
+                METHOD_NAMES[each]: importance_of(view.space, view.trials, view.goal, each)
+                for each in methods
+            }
+        )
+
+    return _figure("Importance", study, storage, draw)
 
 
 def slices(study: AnyStudy, parameter: str, *, storage: str = "") -> Figure:

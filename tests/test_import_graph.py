@@ -68,8 +68,8 @@ MAY_IMPORT = {
     "flows.exports": "search_space strategies.optuna_bridge flows.ledger flows.reports flows.study",
     "flows.preflight": "search_space strategies strategies.candidates flows.analysis flows.ledger "
     "flows.reports flows.study",
-    "flows.study_report": "search_space strategies flows.analysis flows.confirmation flows.ledger "
-    "flows.pictures flows.reports flows.study",
+    "flows.study_report": "search_space strategies flows.analysis flows.analysis.fanova "
+    "flows.confirmation flows.ledger flows.pictures flows.reports flows.study",
     "flows.comparison": "search_space strategies.encoding flows.ledger flows.pictures "
     "flows.reports flows.study_report",
     "flows.observers": "search_space strategies flows.analysis flows.confirmation flows.ledger "
@@ -81,7 +81,8 @@ MAY_IMPORT = {
     "flows.confirmation flows.ledger flows.observers flows.preflight flows.reevaluation "
     "flows.storage flows.study",
     "flows": "strategies tasks tasks.engines tasks.objectives tasks.workers flows.comparison "
-    "flows.ledger flows.observers flows.pictures flows.run flows.study flows.study_report",
+    "flows.ledger flows.observers flows.pictures flows.reports flows.run flows.study "
+    "flows.study_report",
     "flows.listings": "strategies tasks.engines",
     "flows.commands": "strategies tasks.engines tasks.objectives tasks.processes flows "
     "flows.comparison flows.confirmation flows.exports flows.ledger flows.listings flows.observers "

@@ -77,6 +77,20 @@ def test_a_study_by_hand_has_all_figures_that_it_can_have() -> None:
     assert "When trials ended is not known." in texts(plots.history_by_time(study))
 
 
+def test_importance_is_told_by_the_methods_that_were_asked_for() -> None:
+    study = by_hand()
+    assert "by PED-ANOVA" in texts(plots.importance(study))
+    assert "by fANOVA" in texts(plots.importance(study, method="fanova"))
+    both = texts(plots.importance(study, ["fanova", "ped-anova"]))
+    assert "PED-ANOVA" in both
+    assert "fANOVA" in both
+    for wrong in ("f-anova", [], ["fanova", "x"], 3):
+        with pytest.raises(
+            InvalidConfiguration, match="method: must be 'ped-anova' or 'fanova', or a list"
+        ):
+            plots.importance(study, wrong)  # type: ignore[arg-type]
+
+
 def test_a_result_has_figures() -> None:
     study = by_hand()
     best = study.best_trial
