@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from rich.console import Group, RenderableType
 from rich.table import Table
@@ -31,11 +31,17 @@ from prefect_tuner.flows.comparison.differences import (
 from prefect_tuner.flows.comparison.strategy_text import strategy_text
 from prefect_tuner.flows.reports.terminal_table import cell, terminal_table, terms, words
 from prefect_tuner.flows.reports.time_text import duration_text
-from prefect_tuner.printable_text import fitted, shortened
+from prefect_tuner.printable_text import printable_line, shortened
 
 _COLOURS = ("blue", "red", "green", "magenta", "cyan")
 _MOST_NAMES = 4
-"""Studies whose names stand above columns; of more, their letters do."""
+"""Studies that have a column with their name above; of more, each has a row, by its letter."""
+
+_MOST_COLUMNS = 8
+_SHORT, _FOLDED, _BORDER = 10, 7, 3
+"""The width of a text that stays in one piece, of a longer one in lines, and of what is between."""
+
+_WIDTH_OF_LETTER, _WIDTH_OF_METRIC = 6, 13
 
 
 def comparison_page(studies: Sequence[ComparedStudy], width: int = 80) -> Group:
@@ -53,11 +59,11 @@ def _parts(studies: Sequence[ComparedStudy], width: int) -> Iterator[RenderableT
     sentences = difference_sentences(differences_of(studies), studies)
     yield from (Text(f"They differ in {each}", "yellow") for each in sentences)
     yield from _curves(studies, width)
-    yield _facts(studies)
+    yield _facts(studies, width)
     if counts := compared_counts(studies):
-        yield _best_so_far_table(studies, counts)
+        yield _best_so_far_table(studies, counts, width)
     if any(s.best is not None for s in studies):
-        yield _params_table(studies)
+        yield _params_table(studies, width)
 
 
 def _curves(studies: Sequence[ComparedStudy], width: int) -> Iterator[Text]:
@@ -74,7 +80,7 @@ def _curves(studies: Sequence[ComparedStudy], width: int) -> Iterator[Text]:
         letter = letter_of(place)
         line = Text(f"  {letter} ", _colour(place)) if place < len(curves) else Text(f"  {letter} ")
         lacking = f"  {curves[place].lacking}" if place < len(curves) else ""
-        line.append(f"{fitted(study.name, max(10, width - 16))}{lacking}".rstrip(), "default")
+        line.append(f"{study.name}{lacking}".rstrip(), "default")
         yield line
     if len(studies) > len(curves):
         yield Text(f"The curves are those of the first {MOST_CURVES} of them")
@@ -89,16 +95,42 @@ def _colour(place: int) -> str:
     return _COLOURS[place % len(_COLOURS)]
 
 
-def _table(studies: Sequence[ComparedStudy], heading: str, title: str = "") -> Table:
-    if len(studies) > _MOST_NAMES:
-        heads = [letter_of(place) for place in range(len(studies))]
-    else:
-        heads = [study.name for study in studies]
-    return terminal_table(*terms(heading), *words(*heads), title=title)
+def _table(
+    studies: Sequence[ComparedStudy],
+    title: str,
+    heading: str,
+    rows: Mapping[str, Sequence[Text]],
+    width: int,
+) -> Table:
+    """What each study has: a column for each, or a row where they are many.
+
+    Args:
+        studies: The studies.
+        title: Of the table; or empty.
+        heading: What the names of the rows are.
+        rows: By their names, a cell for each study.
+        width: Columns of characters that there are.
+    """
+    letters = [letter_of(place) for place in range(len(studies))]
+    if len(studies) > _MOST_NAMES and len(rows) <= max(_MOST_COLUMNS, len(studies)):
+        columns = words(*map(printable_line, rows))
+        longest = [max(text.cell_len for text in each) for each in rows.values()]
+        least = [each if each <= _SHORT else _FOLDED for each in longest]
+        if sum(least) + _BORDER * (len(least) + 1) + 1 + len(letters[-1]) <= width:
+            for column, room in zip(columns, least, strict=True):
+                column.min_width = room
+        table = terminal_table(*terms(""), *columns, title=title)
+        for letter, *cells in zip(letters, *rows.values(), strict=True):
+            table.add_row(letter, *cells)
+        return table
+    heads = letters if len(studies) > _MOST_NAMES else [study.name for study in studies]
+    table = terminal_table(*terms(heading), *words(*heads), title=title)
+    for name, each in rows.items():
+        table.add_row(cell(name), *each)
+    return table
 
 
-def _facts(studies: Sequence[ComparedStudy]) -> Table:
-    table = _table(studies, "study")
+def _facts(studies: Sequence[ComparedStudy], width: int) -> Table:
     rows = {
         "state": [s.study.status.value for s in studies],
         "strategy": [strategy_text(s.state.definition) for s in studies],
@@ -111,19 +143,21 @@ def _facts(studies: Sequence[ComparedStudy]) -> Table:
             "" if s.mean_duration is None else duration_text(s.mean_duration) for s in studies
         ],
     }
-    for name, cells in rows.items():
-        if any(cells):
-            table.add_row(name, *map(cell, cells))
-    return table
+    cells = {name: list(map(cell, texts)) for name, texts in rows.items() if any(texts)}
+    return _table(studies, "", "study", cells, width)
 
 
-def _best_so_far_table(studies: Sequence[ComparedStudy], counts: Sequence[int]) -> Table:
-    table = _table(studies, "trials", "Best so far after equal numbers of trials (* the best)")
+def _best_so_far_table(
+    studies: Sequence[ComparedStudy], counts: Sequence[int], width: int
+) -> Table:
+    if len(studies) > _MOST_NAMES:  # They stand beside each other: the first ones tell least.
+        counts = counts[-max(1, (width - _WIDTH_OF_LETTER) // _WIDTH_OF_METRIC) :]
+    rows = {}
     for count in counts:
         ahead = ahead_after(studies, count)
-        metrics = (_metric(s.best_after(count), i in ahead) for i, s in enumerate(studies))
-        table.add_row(str(count), *metrics)
-    return table
+        rows[str(count)] = [_metric(s.best_after(count), i in ahead) for i, s in enumerate(studies)]
+    title = "Best so far after equal numbers of trials (* the best)"
+    return _table(studies, title, "trials", rows, width)
 
 
 def _metric(metric: float | None, is_ahead: bool) -> Text:
@@ -132,13 +166,14 @@ def _metric(metric: float | None, is_ahead: bool) -> Text:
     return Text(f"{metric:.6g} *", "green") if is_ahead else Text(f"{metric:.6g}")
 
 
-def _params_table(studies: Sequence[ComparedStudy]) -> Table:
-    table = _table(studies, "parameter", "Parameters of the best")
+def _params_table(studies: Sequence[ComparedStudy], width: int) -> Table:
     best = [{} if s.best is None else s.best.params for s in studies]
-    for name in dict.fromkeys(name for params in best for name in params):
-        cells = [_value(params[name]) if name in params else "" for params in best]
-        table.add_row(cell(name), *map(cell, cells))
-    return table
+    names = dict.fromkeys(name for params in best for name in params)
+    rows = {
+        name: [cell(_value(params[name]) if name in params else "") for params in best]
+        for name in names
+    }
+    return _table(studies, "Parameters of the best", "parameter", rows, width)
 
 
 def _value(value: object) -> str:

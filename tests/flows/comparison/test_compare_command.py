@@ -143,7 +143,8 @@ def test_letters_stand_for_many_studies(tuner: Command) -> None:
     told = tuner("compare", *names)
     assert all(f"  {'ABCDEFGHIJKL'[n]} {name}" in told.out for n, name in enumerate(names))
     assert "The curves are those of the first 10 of them" in told.out
-    assert rows(told)["2"][-1] == "1.1 *"
+    assert rows(told)["K"][:2] == ["complete", "random, seed 7"]
+    assert "│ L │ 0.11 * │ 1.1 * │" in told.out
 
 
 def test_the_comparison_is_a_file_that_needs_nothing_else(tuner: Command, tmp_path: Path) -> None:
