@@ -68,8 +68,10 @@ MAY_IMPORT = {
     "flows.exports": "search_space strategies.optuna_bridge flows.ledger flows.reports flows.study",
     "flows.preflight": "search_space strategies strategies.candidates flows.analysis flows.ledger "
     "flows.reports flows.study",
-    "flows.study_report": "search_space strategies flows.analysis flows.confirmation flows.ledger "
-    "flows.pictures flows.reports flows.study",
+    "flows.study_report": "search_space strategies flows.analysis flows.analysis.fanova "
+    "flows.confirmation flows.ledger flows.pictures flows.reports flows.study",
+    "flows.comparison": "search_space strategies.encoding flows.ledger flows.pictures "
+    "flows.reports flows.study_report",
     "flows.observers": "search_space strategies flows.analysis flows.confirmation flows.ledger "
     "flows.preflight flows.reports flows.study flows.study_report",
     "flows.reevaluation": "search_space strategies tasks tasks.workers flows.confirmation "
@@ -78,11 +80,12 @@ MAY_IMPORT = {
     "tasks.workers tasks.engines "
     "flows.confirmation flows.ledger flows.observers flows.preflight flows.reevaluation "
     "flows.storage flows.study",
-    "flows": "strategies tasks tasks.engines tasks.objectives tasks.workers flows.ledger "
-    "flows.observers flows.pictures flows.run flows.study flows.study_report",
+    "flows": "strategies tasks tasks.engines tasks.objectives tasks.workers flows.comparison "
+    "flows.ledger flows.observers flows.pictures flows.reports flows.run flows.study "
+    "flows.study_report",
     "flows.listings": "strategies tasks.engines",
     "flows.commands": "strategies tasks.engines tasks.objectives tasks.processes flows "
-    "flows.confirmation flows.exports flows.ledger flows.listings flows.observers "
+    "flows.comparison flows.confirmation flows.exports flows.ledger flows.listings flows.observers "
     "flows.preflight flows.reports flows.run flows.storage flows.study flows.study_report",
     "plots": "flows",
     "testing": "search_space strategies tasks tasks.objectives tasks.processes tasks.workers "
@@ -107,6 +110,8 @@ THIRD_PARTIES = {
     "flows.exports": "numpy pandas pyarrow optuna sqlalchemy",
     "flows.reports": "numpy rich",
     "flows.study_report": "numpy pydantic",
+    # An extra, as for the pictures.
+    "flows.comparison": "numpy rich matplotlib",
     "tasks.source_code": "cloudpickle",
     "tasks.objectives": "cloudpickle",
     "tasks.messages": "",

@@ -33,17 +33,13 @@ def write_report(name: str, storage: str, output: Path | None) -> int:
             not installed.
         LedgerError: The ledger cannot be read.
     """
-    try:
-        import matplotlib as mpl
-    except ImportError as error:
-        raise InvalidConfiguration(f"report: {NEEDS}") from error
-    mpl.set_loglevel("ERROR")  # That it makes a list of fonts the first time, is of no interest.
+    require_matplotlib("report")
     study = read_study(storage_or_default(storage), name)
     if study.state is None:
         raise LedgerError(study.error)
     view = state_view(study.state, ending_sentence(study), study.elapsed)
     path = output or Path(f"{study.key}-report.html")
-    _replace(path, html_report(report_content(view)))
+    replace_file(path, html_report(report_content(view)))
     sys.stderr.write(f"Wrote the report of study {printable_line(study.name)!r} to {path}\n")
     return 0
 
@@ -55,8 +51,28 @@ def ending_sentence(study: StoredStudy) -> str:
     return f"{study.status.value.capitalize()}: {study.reason}"
 
 
-def _replace(path: Path, text: str) -> None:
-    """Write a file that is there as a whole, or as it was before."""
+def require_matplotlib(what: str) -> None:
+    """Say what to install, where it is missing.
+
+    Args:
+        what: What needs it.
+
+    Raises:
+        InvalidConfiguration: matplotlib is not installed.
+    """
+    try:
+        import matplotlib as mpl
+    except ImportError as error:
+        raise InvalidConfiguration(f"{what}: {NEEDS}") from error
+    mpl.set_loglevel("ERROR")  # That it makes a list of fonts the first time, is of no interest.
+
+
+def replace_file(path: Path, text: str) -> None:
+    """Write a file that is there as a whole, or as it was before.
+
+    Raises:
+        InvalidConfiguration: It cannot be written.
+    """
     try:
         descriptor, temporary = tempfile.mkstemp(
             dir=path.parent, prefix=f".{path.name}-", suffix=".tmp"

@@ -50,20 +50,29 @@ def show(
 
 
 @app.command
-def compare(*names: Name, storage: Storage = "", json: Flag = False) -> int:
-    """Show studies side by side: best, trials, failures, time, the best so far, parameters.
+def compare(
+    *names: Name,
+    output: Annotated[Path | None, Parameter(name=["--output", "-o"], show_default=False)] = None,
+    storage: Storage = "",
+    json: Flag = False,
+) -> int:
+    """Show studies side by side: curves of the best so far, trials, failures, time, parameters.
 
     They are compared after equal numbers of trials. It is said where their objectives, directions
-    or spaces differ.
+    or spaces differ. With --output, the comparison becomes one HTML file with pictures by trials
+    and by time, which needs nothing from elsewhere (extra `report`).
 
     Args:
         names: Two or more studies, by their names or the names of their ledgers' files.
+        output: An HTML file to write, which is replaced where it is there.
         storage: The folder or the URL of the ledgers; that of `tune` when it is left out.
         json: Print the comparison as JSON, with the best metric after each trial.
     """
-    from prefect_tuner.flows.commands.study_commands import compare_studies
+    from prefect_tuner.flows.commands.compare_command import compare_studies
 
-    return with_errors_told("", lambda: compare_studies(names, storage, as_json=json))
+    return with_errors_told(
+        "", lambda: compare_studies(names, storage, as_json=json, output=output)
+    )
 
 
 @app.command

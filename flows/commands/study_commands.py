@@ -1,4 +1,4 @@
-"""The commands that look at studies where their ledgers are: `list`, `show`, `compare` and others.
+"""The commands that look at studies where their ledgers are: `list`, `show`, `doctor` and others.
 
 None of them needs a Prefect server.
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
@@ -33,11 +33,6 @@ from prefect_tuner.flows.reports.study_analysis import (
     findings_document,
     findings_in,
     findings_text,
-)
-from prefect_tuner.flows.reports.study_comparison import (
-    ComparedStudy,
-    comparison_document,
-    comparison_page,
 )
 from prefect_tuner.flows.reports.study_document import study_document, study_outline
 from prefect_tuner.flows.reports.study_listing import study_listing, trials_text
@@ -87,25 +82,6 @@ def show_study(
     else:
         console = plain_console()
         console.print(study_page(study, state, console.width, importance))
-    return 0
-
-
-def compare_studies(names: Sequence[str], storage: str, *, as_json: bool) -> int:
-    """Print several studies side by side.
-
-    Raises:
-        InvalidConfiguration: There is no such study, or there are not two different ones.
-        LedgerError: A ledger cannot be read.
-    """
-    studies = [ComparedStudy.of(*_read(name, storage)) for name in names]
-    if len({each.study.key for each in studies}) < max(2, len(studies)):
-        raise InvalidConfiguration(
-            f"NAMES: must be two or more studies, each once, got {', '.join(names) or 'none'}"
-        )
-    if as_json:
-        _write(json.dumps(comparison_document(studies), indent=2) + "\n")
-    else:
-        plain_console().print(comparison_page(studies))
     return 0
 
 

@@ -33,13 +33,15 @@ FONT = "DejaVu Sans"
 TEXT, SMALL = 11.0, 10.0
 """Sizes of text in pixels."""
 
+POINTS = 72
+"""Pixels of an inch."""
+
 LONGEST_LABEL = 22
 """Characters of a name or a value."""
 
 _TITLE_HEIGHT, _NOTE_HEIGHT = 34, 16
 _PAD = 10
 _LEGEND_HEIGHT = 20
-_POINTS = 72
 _DPI = 144
 
 
@@ -62,15 +64,15 @@ def bare_figure(title: str, note: str = "", height: float = HEIGHT) -> Figure:
     from matplotlib.figure import Figure
 
     figure = Figure(
-        figsize=(WIDTH / _POINTS, height / _POINTS),
+        figsize=(WIDTH / POINTS, height / POINTS),
         dpi=_DPI,
         facecolor="none",
     )
     top = _TITLE_HEIGHT + (_NOTE_HEIGHT if note else 0)
     figure.set_layout_engine(
         "constrained",
-        w_pad=4 / _POINTS,
-        h_pad=4 / _POINTS,
+        w_pad=4 / POINTS,
+        h_pad=4 / POINTS,
         rect=(_PAD / WIDTH, 8 / height, 1.0 - 2 * _PAD / WIDTH, 1.0 - (top + 8) / height),
     )
     place: Any = {"x": (_PAD + 4) / WIDTH, "va": "top", "color": INK, "fontfamily": FONT}
@@ -94,14 +96,8 @@ def undecorated(axes: Axes) -> None:
 
 def add_legend(figure: Figure, axes: Axes) -> None:
     """Say at the foot of the picture what its marks mean."""
-    from matplotlib.layout_engine import ConstrainedLayoutEngine
-
-    height = figure.get_figheight() * _POINTS
-    engine = figure.get_layout_engine()
-    if isinstance(engine, ConstrainedLayoutEngine):
-        left, bottom, width, rest = engine.get()["rect"]
-        room = _LEGEND_HEIGHT / height
-        engine.set(rect=(left, bottom + room, width, rest - room))
+    height = figure.get_figheight() * POINTS
+    reserve_foot(figure, _LEGEND_HEIGHT)
     handles, labels = axes.get_legend_handles_labels()
     legend = figure.legend(
         handles,
@@ -118,6 +114,17 @@ def add_legend(figure: Figure, axes: Axes) -> None:
         borderaxespad=0.2,
     )
     legend.set_in_layout(False)
+
+
+def reserve_foot(figure: Figure, height: float) -> None:
+    """Leave room at the foot of a picture, in pixels."""
+    from matplotlib.layout_engine import ConstrainedLayoutEngine
+
+    engine = figure.get_layout_engine()
+    if isinstance(engine, ConstrainedLayoutEngine):
+        left, bottom, width, rest = engine.get()["rect"]
+        room = height / (figure.get_figheight() * POINTS)
+        engine.set(rect=(left, bottom + room, width, rest - room))
 
 
 def name_axes(axes: Axes, x: str = "", y: str = "") -> None:

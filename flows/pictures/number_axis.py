@@ -94,8 +94,9 @@ class NumberAxis:
         return np.array([tick for tick in ticks if low - room <= tick <= high + room])
 
     def texts(self, ticks: FloatArray) -> list[str]:
-        """What stands beside ticks: as many digits as tell them apart."""
-        return number_texts([float(tick) for tick in ticks])
+        """What stands beside ticks: as many digits as say where they are."""
+        steps = np.abs(np.diff(ticks))
+        return number_texts([float(tick) for tick in ticks], blur=min(steps, default=math.inf) / 50)
 
     def dress(self, axes: Axes, side: Side, most: int = _MOST_TICKS) -> None:
         """Give a side of matplotlib's axes the range and the ticks of this one."""
@@ -119,12 +120,15 @@ class NumberAxis:
         return value / self.factor
 
 
-def number_texts(values: Sequence[float], most_digits: int = 17) -> list[str]:
+def number_texts(
+    values: Sequence[float], most_digits: int = 17, blur: float = math.inf
+) -> list[str]:
     """Numbers with as few digits as tell them apart.
 
     Args:
         values: The numbers.
         most_digits: No more digits than that, even if they do not.
+        blur: How far from a number its text may be.
 
     Example:
         ```python
@@ -138,7 +142,8 @@ def number_texts(values: Sequence[float], most_digits: int = 17) -> list[str]:
     texts: list[str] = []
     for digits in range(3, most_digits + 1):
         texts = [number_text(value, digits) for value in values]
-        if len(set(texts)) == different:
+        told = all(abs(float(text) - v) <= blur for text, v in zip(texts, values, strict=True))
+        if told and len(set(texts)) == different:
             break
     return texts
 

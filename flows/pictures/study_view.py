@@ -35,6 +35,7 @@ class StudyView:
         slots: How many trials may run at a time; 0 where that is not known.
         engine: What runs the trials; empty where that is not known.
         objective: What is tuned; or empty.
+        code: A text that is the same for the same code of the objective; or empty.
         strategy: The strategy's name; or empty.
         reason: Why it decides as it does, in a sentence; or empty.
         ending: In what state the study is, behind "is" or "has"; or empty.
@@ -55,6 +56,7 @@ class StudyView:
     slots: int = 0
     engine: str = ""
     objective: str = ""
+    code: str = ""
     strategy: str = ""
     reason: str = ""
     ending: str = ""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import re
+import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -81,7 +82,10 @@ def drawn(picture: Picture, name: str) -> DrawnPicture:
 
     figure = picture.figure
     figure.set_dpi(_IMAGE_DPI)
-    with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": name, "path.simplify": True}):
+    settings: Any = {"svg.fonttype": "none", "svg.hashsalt": name, "path.simplify": True}
+    with mpl.rc_context(settings), warnings.catch_warnings():
+        # Texts stay texts: whoever shows them has a font for them.
+        warnings.filterwarnings("ignore", r"Glyph \d+ .* missing from font", UserWarning)
         # By hand, where `savefig` would lay it out and draw it three times.
         engine = figure.get_layout_engine()
         if engine is not None:

@@ -150,9 +150,9 @@ def _draw_bars(axes: Axes, lanes: Lanes, size: float) -> Marks:
         ],
         axis=1,
     )
-    kinds = [_kind(trial.outcome) for trial in lanes.trials]
+    kinds = np.array([_kind(trial.outcome) for trial in lanes.trials])
     for kind, color in _KINDS.items():
-        if own := [each for each, its in zip(corners, kinds, strict=True) if its == kind]:
+        if len(own := corners[kinds == kind]):
             axes.add_collection(
                 PolyCollection(
                     own, facecolors=color, edgecolors=color, linewidths=0.4, alpha=0.8,

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 
+from prefect_tuner.flows.reports.text_axis import TextAxis
 from prefect_tuner.goal import Goal
 from prefect_tuner.trial import Outcome, Trial
 
@@ -16,36 +15,6 @@ METRIC, BEST, FAILURE = "•", "●", "x"
 """A trial with a metric, one that was better than all before, one that has none."""
 
 _FEWEST_COLUMNS = 10
-# Where the worst metrics lie further from the best than this many times the better three quarters,
-# the axis leaves them out: one loss of 1e6 would leave a flat line of all others.
-_FAR = 5.0
-
-
-@dataclass(frozen=True)
-class _Axis:
-    """From metrics to rows; row 0 is the lowest."""
-
-    low: float
-    high: float
-    rows: int
-
-    def row(self, metric: float) -> int:
-        metric = min(max(metric, self.low), self.high)
-        if self.rows == 1:
-            return 0
-        low, high = self.low, self.high
-        if math.isinf(high - low):
-            metric, low, high = metric / 2, low / 2, high / 2
-        return round((metric - low) / (high - low) * (self.rows - 1))
-
-    def labels(self) -> tuple[str, str]:
-        """Lowest and highest value, with the digits that tell them apart."""
-        for digits in range(3, 18):
-            low, high = f"{self.low:.{digits}g}", f"{self.high:.{digits}g}"
-            blur = abs(float(low) - self.low) + abs(float(high) - self.high)
-            if self.rows == 1 or blur <= (self.high - self.low) / 100:
-                return low, high
-        return repr(self.low), repr(self.high)
 
 
 def metric_plot(trials: Sequence[Trial], goal: Goal, width: int = 80) -> str:
@@ -76,7 +45,7 @@ def metric_plot(trials: Sequence[Trial], goal: Goal, width: int = 80) -> str:
     metrics = [t.metric for t in shown if t.metric is not None]
     if not metrics:
         return ""
-    axis = _axis(metrics, goal)
+    axis = TextAxis.of(metrics, goal, HEIGHT)
     low, high = axis.labels()
     margin = max(len(low), len(high))
     columns = max(_FEWEST_COLUMNS, width - margin - 2)
@@ -91,7 +60,7 @@ def metric_plot(trials: Sequence[Trial], goal: Goal, width: int = 80) -> str:
         column = places[trial.number]
         if trial.metric is None:
             failures[column] = FAILURE
-        elif not axis.low <= trial.metric <= axis.high:
+        elif not axis.holds(trial.metric):
             grid[axis.row(trial.metric)][column] = beyond
         elif trial.number not in records and grid[axis.row(trial.metric)][column] != BEST:
             grid[axis.row(trial.metric)][column] = METRIC
@@ -108,7 +77,7 @@ def metric_plot(trials: Sequence[Trial], goal: Goal, width: int = 80) -> str:
     legend = [f"{METRIC} metric by trial", f"{BEST} best so far"]
     if FAILURE in failures:
         legend.append(f"{FAILURE} no metric")
-    if not axis.low <= worst <= axis.high:
+    if not axis.holds(worst):
         legend.append(f"{beyond} worse, up to {worst:.3g}")
     lines += _wrapped(legend, margin + 2, width)
     return "\n".join(line.rstrip() for line in lines)
@@ -124,18 +93,6 @@ def _wrapped(legend: Sequence[str], indent: int, width: int) -> list[str]:
     return lines
 
 
-def _axis(metrics: Sequence[float], goal: Goal) -> _Axis:
-    ranked = sorted(metrics, key=goal.loss)
-    best, worst = ranked[0], ranked[-1]
-    usual = ranked[math.ceil(len(ranked) * 0.75) - 1]
-    # Halves, since the distance of two floats may be no float.
-    reach = abs(usual / 2 - best / 2) * _FAR
-    if 0 < reach < abs(worst / 2 - best / 2):
-        worst = next(m for m in reversed(ranked) if abs(m / 2 - best / 2) <= reach)
-    low, high = min(best, worst), max(best, worst)
-    return _Axis(low, high, 1 if low == high else HEIGHT)
-
-
 def _column(number: int, first: int, last: int, columns: int) -> int:
     return 0 if last == first else round((number - first) / (last - first) * (columns - 1))
 
@@ -144,7 +101,7 @@ def _draw_best(
     grid: list[list[str]],
     trials: Sequence[Trial],
     places: dict[int, int],
-    axis: _Axis,
+    axis: TextAxis,
     goal: Goal,
 ) -> set[int]:
     """Draw the line of the best so far; the numbers of the trials that improved it."""

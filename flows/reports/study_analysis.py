@@ -24,6 +24,9 @@ from prefect_tuner.trial import Trial
 ImportanceMethod: TypeAlias = Literal["ped-anova", "fanova"]
 """How the importance of parameters is told."""
 
+METHOD_NAMES: Mapping[ImportanceMethod, str] = {"ped-anova": "PED-ANOVA", "fanova": "fANOVA"}
+"""What people call them."""
+
 _MOST_TRIED_AGAIN = 0.1
 """The share of trials that were tried again, up to which their times tell how workers were used."""
 

@@ -59,7 +59,7 @@ def html_report(report: Report) -> str:
 <body>
 <main>
 <header>
-<p class="kind">Tuning study</p>
+<p class="kind">{_text(report.kind)}</p>
 <h1>{name}</h1>
 <p class="lead">{_text(report.lead)}</p>
 {state}
@@ -173,7 +173,9 @@ def _told_trials(report: Report) -> Mapping[int, list[str]]:
         for picture in block.pictures
         for _, _, number in picture.marks
     }
-    return {t.number: list(_told(t)) for t in report.trials if t.number in shown}
+    told = {t.number: list(_told(t)) for t in report.trials if t.number in shown}
+    others = {mark: each for mark, each in report.others.items() if mark in shown}
+    return told | {mark: [printable_line(text), *_told(t)] for mark, (text, t) in others.items()}
 
 
 def _told(trial: Trial) -> Iterator[str]:

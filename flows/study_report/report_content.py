@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from prefect_tuner.errors import InvalidConfiguration
+from prefect_tuner.flows.analysis.fanova.brief_fanova import BriefFanova, brief_fanova
 from prefect_tuner.flows.pictures.contour_figure import contour_picture
 from prefect_tuner.flows.pictures.history_figure import history_picture, time_picture
 from prefect_tuner.flows.pictures.importance_figure import importance_picture
@@ -16,6 +18,7 @@ from prefect_tuner.flows.pictures.study_view import StudyView
 from prefect_tuner.flows.pictures.svg import DrawnPicture, drawn
 from prefect_tuner.flows.pictures.timeline_figure import lanes_of, timeline_picture
 from prefect_tuner.flows.reports.leaderboard import confirmation_rows
+from prefect_tuner.flows.reports.study_analysis import METHOD_NAMES
 from prefect_tuner.flows.reports.time_text import duration_text
 from prefect_tuner.flows.study_report.outcome_groups import outcome_groups
 from prefect_tuner.flows.study_report.parameter_text import python_params, yaml_params
@@ -50,6 +53,13 @@ LONGEST_TEXT = 300
 
 
 _DOTS = "Each dot is a trial with a metric; the line is the best so far."
+_TOLD_BY_PED_ANOVA = (
+    "PED-ANOVA says how much a parameter sets the best tenth of the trials apart from all of them."
+)
+_WITHOUT_FANOVA = (
+    "fANOVA, by the variance of the metric, is shown where scikit-learn is installed: "
+    'pip install "prefect-tuner[importance]".'
+)
 _TENTH = "The best tenth of the trials is in colour, and the star is the best trial."
 
 
@@ -65,7 +75,7 @@ def report_content(view: StudyView) -> Report:
         Section("Best trials, evaluated anew", tuple(_confirmed(view))),
         Section("Best parameters", tuple(_best(view)), side_by_side=True),
         Section("Progress and workers", tuple(_drawn(view, _progress(view), "progress", _DOTS))),
-        Section("Parameters", tuple(_drawn(view, _parameters(view), "parameter", _TENTH))),
+        Section("Parameters", tuple(_of_parameters(view))),
         Section("Outcomes", tuple(_outcomes(view))),
         Section("Strategy", tuple(_strategy(view))),
         Section("Best trials", tuple(_trials(view))),
@@ -125,11 +135,41 @@ def _progress(view: StudyView) -> Iterator[Callable[[], Picture]]:
         yield lambda: timeline_picture(view)
 
 
-def _parameters(view: StudyView) -> Iterator[Callable[[], Picture]]:
+def _of_parameters(view: StudyView) -> Iterator[Block]:
+    shares = {METHOD_NAMES["ped-anova"]: view.importance}
+    if view.importance and len(view.important(2)) > 1:
+        try:
+            found = brief_fanova(view.space, view.trials)
+        except InvalidConfiguration:  # scikit-learn is not installed.
+            yield Paragraph(f"{_TOLD_BY_PED_ANOVA} {_WITHOUT_FANOVA}")
+        else:
+            yield Paragraph(f"{_TOLD_BY_PED_ANOVA} {_told_by_fanova(found)}")
+            shares[METHOD_NAMES["fanova"]] = found.shares
+    yield from _drawn(view, _parameters(view, shares), "parameter", _TENTH)
+
+
+def _told_by_fanova(found: BriefFanova) -> str:
+    if found.is_too_large:
+        return "fANOVA is not shown: for so many parameters and choices it takes too long."
+    if not found.shares:
+        return "fANOVA does not tell here."
+    of = "these trials"
+    if found.taken < found.measured:
+        of = f"{found.taken:,} of the {found.measured:,} trials with a metric, spread evenly"
+    return (
+        "fANOVA says how much of the metric's variance over the whole space a parameter explains "
+        f"by itself, in a random forest of {of}: one that has more there than by PED-ANOVA keeps "
+        "trials from being bad rather than making them the best."
+    )
+
+
+def _parameters(
+    view: StudyView, shares: Mapping[str, Mapping[str, float]]
+) -> Iterator[Callable[[], Picture]]:
     if not view.measured:
         return
     if len(view.important(2)) > 1:
-        yield lambda: importance_picture(view)
+        yield lambda: importance_picture(shares)
     for name in view.important(MOST_SLICES):
         yield lambda name=name: slice_picture(view, name)  # type: ignore[misc]
     if len(pair := view.important(2)) == 2:

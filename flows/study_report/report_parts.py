@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 from prefect_tuner.flows.analysis.finding import Finding
@@ -90,6 +91,9 @@ class Report:
         state: In what state the study is, in a sentence; or empty.
         sections: What follows.
         trials: The trials that pictures and tables show, by number.
+        kind: What it is a report of.
+        others: Trials of several studies by the numbers of their marks, with what is said before
+            them.
     """
 
     name: str
@@ -97,6 +101,8 @@ class Report:
     state: str
     sections: tuple[Section, ...]
     trials: tuple[Trial, ...]
+    kind: str = "Tuning study"
+    others: Mapping[int, tuple[str, Trial]] = field(default_factory=dict)
 
 
 def sentence(text: str, parameter: str = "") -> str:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from bisect import bisect_right
 from collections.abc import Mapping
+from dataclasses import replace
 
 from prefect_tuner.errors import InvalidConfiguration
 from prefect_tuner.flows.ledger.counted_trials import best_counted, counted_trials
@@ -26,13 +28,33 @@ def state_view(state: StudyState, ending: str, elapsed: float | None = None) -> 
         ending: In what state the study is, a sentence without its point.
         elapsed: Seconds that it has run; as the ledger has it when left out.
     """
+    view = bare_view(state, elapsed)
+    try:
+        findings = tuple(findings_in(state))
+    except InvalidConfiguration:  # Of another release, with what is not known here.
+        findings = ()
+    return replace(
+        view,
+        reason=_reason(state.definition, view.space, state.config),
+        ending=ending,
+        importance=shown_importance(state),
+        findings=findings,
+    )
+
+
+def bare_view(state: StudyState, elapsed: float | None = None) -> StudyView:
+    """The same without what has to be found out: importance, findings, the strategy's reason.
+
+    Args:
+        state: What the ledger says.
+        elapsed: Seconds that the study has run; as the ledger has it when left out.
+    """
     definition = state.definition
     trials = tuple(counted_trials(state))
     try:
         space = SearchSpace(definition.space)
-        findings = tuple(findings_in(state))
     except InvalidConfiguration:  # Of another release, with what is not known here.
-        space, findings = inferred_space(trials), ()
+        space = inferred_space(trials)
     seconds = _StudyTime(state)
     run = state.runs[-1] if state.runs else None
     concurrency = state.config.get("max_concurrency")
@@ -49,11 +71,8 @@ def state_view(state: StudyState, ending: str, elapsed: float | None = None) -> 
         slots=concurrency if isinstance(concurrency, int) else 0,
         engine="" if run is None else run.engine or "local",
         objective=definition.objective,
+        code=json.dumps(state.code, sort_keys=True) if state.code else "",
         strategy=str(definition.strategy.get("name", "")),
-        reason=_reason(definition, space, state.config),
-        ending=ending,
-        importance=shown_importance(state),
-        findings=findings,
         confirmation=None if state.confirmed is None else state.confirmed.confirmation,
     )
 

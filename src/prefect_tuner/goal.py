@@ -60,6 +60,16 @@ class Goal:
                 best = trial
         return best
 
+    def best_so_far(self, metrics: Iterable[float | None]) -> list[float | None]:
+        """The best metric after each of several trials; None before the first that has one."""
+        best: float | None = None
+        found: list[float | None] = []
+        for metric in metrics:
+            if self.is_better(metric, than=best):
+                best = metric
+            found.append(best)
+        return found
+
     def loss(self, metric: float) -> float:
         """The metric as a number to minimise: what sorts metrics from the best to the worst."""
         return -metric if self.direction == "maximize" else metric

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 
 # Those of ECMA-48 that set colours and move the cursor, and those that set a window's title.
 _ESCAPE_SEQUENCE = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\))")
+
+_MOST_ACCENTS = 3
+"""Characters for each column that a text has room for: accents upon accents take no column."""
 
 
 def printable(text: str) -> str:
@@ -64,3 +68,53 @@ def shortened(text: str, longest: int) -> str:
         ```
     """
     return text if len(text) <= longest else text[: longest - 1] + "…"
+
+
+def text_width(text: str) -> int:
+    """Columns that a text takes in a terminal: two for a wide character, none for an accent.
+
+    Example:
+        ```python
+        from prefect_tuner.printable_text import text_width
+
+        assert text_width("a学習") == 5
+        ```
+    """
+    return sum(map(_width, text))
+
+
+def fitted(text: str, width: int) -> str:
+    """A text in at most `width` columns: names differ at both ends, so the middle is left out.
+
+    Example:
+        ```python
+        from prefect_tuner.printable_text import fitted
+
+        assert fitted("churn/nightly-2026-11-29", 15) == "churn/n…6-11-29"
+        assert fitted("学習率の探索", 7) == "学…索"
+        assert fitted("churn", 15) == "churn"
+        ```
+
+    Args:
+        text: One line.
+        width: Three at least.
+    """
+    if text_width(text) <= width and len(text) <= _MOST_ACCENTS * width:
+        return text
+    room = width - 1
+    return f"{_beginning(text, room - room // 2)}…{_beginning(text[::-1], room // 2)[::-1]}"
+
+
+def _beginning(text: str, width: int) -> str:
+    taken = 0
+    for place, character in enumerate(text[: _MOST_ACCENTS * width]):
+        taken += _width(character)
+        if taken > width:
+            return text[:place]
+    return text[: _MOST_ACCENTS * width]
+
+
+def _width(character: str) -> int:
+    if unicodedata.east_asian_width(character) in ("W", "F"):
+        return 2
+    return 0 if unicodedata.category(character) in ("Mn", "Me") else 1

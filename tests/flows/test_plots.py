@@ -77,6 +77,20 @@ def test_a_study_by_hand_has_all_figures_that_it_can_have() -> None:
     assert "When trials ended is not known." in texts(plots.history_by_time(study))
 
 
+def test_importance_is_told_by_the_methods_that_were_asked_for() -> None:
+    study = by_hand()
+    assert "by PED-ANOVA" in texts(plots.importance(study))
+    assert "by fANOVA" in texts(plots.importance(study, method="fanova"))
+    both = texts(plots.importance(study, ["fanova", "ped-anova"]))
+    assert "PED-ANOVA" in both
+    assert "fANOVA" in both
+    for wrong in ("f-anova", [], ["fanova", "x"], 3):
+        with pytest.raises(
+            InvalidConfiguration, match="method: must be 'ped-anova' or 'fanova', or a list"
+        ):
+            plots.importance(study, wrong)  # type: ignore[arg-type]
+
+
 def test_a_result_has_figures() -> None:
     study = by_hand()
     best = study.best_trial
@@ -142,6 +156,36 @@ def test_an_optuna_study_whose_ranges_changed_has_all_of_them() -> None:
     assert optuna_view(study).elapsed is None
     assert study.trials[0].duration is not None
     assert study.trials[0].duration >= timedelta(0)
+
+
+def test_studies_of_all_kinds_are_compared(tmp_path: Path) -> None:
+    store_study("$stored$", completed(0, 0.25, x=0.1), completed(1, 0.5, x=0.9), failed(2))
+    figure = plots.comparison(["$stored$", by_hand(), of_optuna()])
+    assert "not comparable: their directions differ" in texts(figure)
+    assert r"\$stored\$" in texts(figure)
+    figure.savefig(tmp_path / "comparison.png")
+    figure = plots.comparison_by_time({"first": by_hand(), "then": of_optuna(), "last": "$stored$"})
+    for shown in ("first", "then", "no times", "time (seconds)"):
+        assert shown in texts(figure)
+    assert "stored" not in texts(figure)
+    nothing = texts(plots.comparison_by_time([by_hand(), by_hand()]))
+    assert "Best so far by time" in nothing
+    assert "When trials ended is not known." in nothing
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ("stored", "studies: must be a list of studies, or a mapping"),
+        (by_hand, "studies: must be a list of studies, or a mapping"),
+        ([], "studies: must be two or more, got 0"),
+        (["stored"], "studies: must be two or more, got 1"),
+        ([3, 4], "study: must be a TuningResult, a Study, "),
+    ],
+)
+def test_what_cannot_be_compared_is_named(wrong: Any, message: str) -> None:
+    with pytest.raises(InvalidConfiguration, match=message):
+        plots.comparison(wrong)
 
 
 @pytest.mark.parametrize("wrong", [3, None, {"trials": []}])

@@ -13,13 +13,18 @@ from prefect_tuner.search_space.space import SearchSpace
 from prefect_tuner.strategies.encoding.array_types import FloatArray
 from prefect_tuner.trial import Trial
 
+_LARGEST, _SMALLEST = 1e37, 1e-37
+_CLOSE = 1e-4
+"""Of its size, how little a range may be that numbers of 32 bits tell the values of."""
+
 
 @dataclass(frozen=True)
 class Columns:
     """The values of some trials.
 
-    A number is one column, as it is, on whatever scale it is searched. A choice is a column for
-    each, 1 where it was made and 0 otherwise.
+    A number is one column, as it is, on whatever scale it is searched; from 0 to 1 where numbers of
+    32 bits, which the forest has, could not hold its range. A choice is a column for each, 1 where
+    it was made and 0 otherwise.
 
     Attributes:
         values: Of shape (n, D).
@@ -52,7 +57,11 @@ def columns_of(space: SearchSpace, trials: Sequence[Trial], seed: int) -> Column
     rng = np.random.default_rng(seed)
     blocks = [_block(name, space[name], trials, rng) for name in names]
     starts = np.cumsum([0, *(block.shape[1] for block in blocks)]).tolist()
-    ends = [_ends(space[name]) for name, block in zip(names, blocks, strict=True) for _ in block.T]
+    ends = [
+        (0.0, 1.0) if _is_scaled(space[name]) else _ends(space[name])
+        for name, block in zip(names, blocks, strict=True)
+        for _ in block.T
+    ]
     return Columns(
         np.hstack(blocks) if blocks else np.empty((len(trials), 0)),
         np.array([low for low, _ in ends], dtype=np.float64),
@@ -77,7 +86,24 @@ def _block(
         trial.params.get(name, low + fill * (high - low))
         for trial, fill in zip(trials, fills, strict=True)
     ]
-    return np.array(values, dtype=np.float64)[:, np.newaxis]
+    column = np.array(values, dtype=np.float64)[:, np.newaxis]
+    return _scaled(column, low, high) if _is_scaled(parameter) else column
+
+
+def _is_scaled(parameter: Parameter) -> bool:
+    """Whether numbers of 32 bits cannot hold the range of a parameter, or not tell its values."""
+    if isinstance(parameter, Categorical):
+        return False
+    low, high = _ends(parameter)
+    size, span = max(abs(low), abs(high)), high / 2 - low / 2
+    return size > _LARGEST or span < max(_SMALLEST, _CLOSE * size)
+
+
+def _scaled(values: FloatArray, low: float, high: float) -> FloatArray:
+    """Values from 0 to 1, however large or small the ends of their range are."""
+    exponent = -int(np.frexp(max(abs(low), abs(high)))[1])
+    places, least, most = (np.ldexp(each, exponent) for each in (values, low, high))
+    return np.asarray((places - least) / (most - least))
 
 
 def _ends(parameter: Parameter) -> tuple[float, float]:

@@ -24,7 +24,9 @@ _LARGEST = 1e100
 """Metrics of which squares can be taken."""
 
 
-def fanova(space: SearchSpace, trials: Iterable[Trial], *, seed: int = 0) -> dict[str, float]:
+def fanova(
+    space: SearchSpace, trials: Iterable[Trial], *, seed: int = 0, most: int | None = None
+) -> dict[str, float]:
     """The share of the metric's variance that each parameter explains by itself (fANOVA).
 
     A random forest is fitted to the metrics; of each tree, the variance of its mean for each value
@@ -40,8 +42,9 @@ def fanova(space: SearchSpace, trials: Iterable[Trial], *, seed: int = 0) -> dic
 
     Args:
         space: The search space.
-        trials: Any of the study. Of more than 4,000 with a metric, so many are taken, evenly.
+        trials: Any of the study. Of more than `most` with a metric, so many are taken, evenly.
         seed: Of the forest.
+        most: Trials that the forest is made of at the most; 4,000 when left out.
 
     Returns:
         For each parameter of more than one value that trials with a metric have, its share, the
@@ -73,8 +76,8 @@ def fanova(space: SearchSpace, trials: Iterable[Trial], *, seed: int = 0) -> dic
             'pip install "prefect-tuner[importance]"'
         ) from error
     done = [trial for trial in trials if trial.metric is not None]
-    if len(done) > MOST_TRIALS:
-        done = [done[int(place)] for place in np.linspace(0, len(done) - 1, MOST_TRIALS)]
+    if len(done) > (most := most or MOST_TRIALS):
+        done = [done[int(place)] for place in np.linspace(0, len(done) - 1, most)]
     if len(done) < 2:
         return {}
     columns = columns_of(space, done, seed)

@@ -1,8 +1,8 @@
 """Pictures of a study as figures of matplotlib's, for notebooks, papers and trackers.
 
 Needs the extra `report`: `pip install "prefect-tuner[report]"`. Each function takes a
-`TuningResult`, a `Study`, the name of a stored study or an `optuna.Study`, and returns a
-`matplotlib.figure.Figure` that belongs to nobody else.
+`TuningResult`, a `Study`, the name of a stored study or an `optuna.Study`, `comparison` several of
+them, and returns a `matplotlib.figure.Figure` that belongs to nobody else.
 
 Example:
     ```python
@@ -28,6 +28,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from prefect_tuner.flows.plots import (
+        comparison,
+        comparison_by_time,
         contour,
         history,
         history_by_time,
@@ -38,6 +40,8 @@ if TYPE_CHECKING:
     )
 
 __all__ = [
+    "comparison",
+    "comparison_by_time",
     "contour",
     "history",
     "history_by_time",

@@ -52,6 +52,13 @@ def test_texts_of_numbers_tell_them_apart_and_are_those_numbers(values: list[flo
         assert abs(float(text) / 2 - value / 2) <= 0.01 * abs(value / 2) + 1e-323
 
 
+def test_ticks_say_where_they_are() -> None:
+    axis = NumberAxis(0.9659, 0.9763)
+    assert axis.texts(axis.ticks()) == ["0.9675", "0.97", "0.9725", "0.975"]
+    assert NumberAxis(0.0, 1.0).texts(np.array([0.0, 0.5, 1.0])) == ["0", "0.5", "1"]
+    assert NumberAxis(0.1, 0.3).texts(np.array([1 / 3])) == ["0.333"]
+
+
 def test_one_metric_that_is_far_worse_is_cut_off() -> None:
     losses = np.array([*np.linspace(0.0, 1.0, 20), 1e9])
     axis = metric_axis(losses, losses)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 import time
 from html.parser import HTMLParser
 from xml.etree import ElementTree as ET
@@ -11,7 +12,9 @@ from xml.etree import ElementTree as ET
 import pytest
 from markdown_it import MarkdownIt
 
+from prefect_tuner.flows.analysis.fanova import brief_fanova
 from prefect_tuner.flows.pictures.study_view import StudyView
+from prefect_tuner.flows.study_report import report_content as report_content_module
 from prefect_tuner.flows.study_report.html_report import html_report
 from prefect_tuner.flows.study_report.markdown_report import (
     LARGEST,
@@ -19,7 +22,7 @@ from prefect_tuner.flows.study_report.markdown_report import (
     markdown_report,
 )
 from prefect_tuner.flows.study_report.report_content import report_content
-from prefect_tuner.flows.study_report.report_parts import Pictures, Report
+from prefect_tuner.flows.study_report.report_parts import Paragraph, Pictures, Report
 from tests.flows.reports.test_hostile_text import HOSTILE
 from tests.flows.study_report.viewed_studies import every_kind, hostile, usual
 
@@ -155,6 +158,41 @@ def test_ten_thousand_trials_are_shown_soon_and_in_little_room() -> None:
     page = html_report(report)
     assert len(page) < 2_000_000
     check_page(page)
+
+
+def test_both_kinds_of_importance_are_told_with_what_they_rest_on(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(report_content_module, "MOST_SLICES", 0)
+    text = importance_told(usual(60))
+    assert "by PED-ANOVA: lr " in text
+    assert "; by fANOVA: lr " in text
+    assert "in a random forest of these trials" in text
+    monkeypatch.setattr(brief_fanova, "MOST_TRIALS", 40)
+    monkeypatch.setattr(brief_fanova, "FEWEST_TRIALS", 40)
+    assert "of 40 of the 51 trials with a metric, spread evenly" in importance_told(usual(60))
+
+
+def test_without_scikit_learn_or_in_a_large_space_it_is_said(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(report_content_module, "MOST_SLICES", 0)
+    with monkeypatch.context() as patch:
+        patch.setattr(brief_fanova, "MOST_COLUMNS", 3)
+        assert "fANOVA is not shown" in importance_told(usual(30))
+    monkeypatch.setitem(sys.modules, "sklearn.ensemble", None)
+    text = importance_told(usual(30))
+    assert 'pip install "prefect-tuner[importance]"' in text
+    assert "by fANOVA" not in text
+
+
+def importance_told(view: StudyView) -> str:
+    """What stands in the section on parameters, and in place of its first picture."""
+    report = report_content(view)
+    (section,) = (each for each in report.sections if each.title == "Parameters")
+    words = [block.text for block in section.blocks if isinstance(block, Paragraph)]
+    pictures = [block for block in section.blocks if isinstance(block, Pictures)]
+    return " ".join([*words, pictures[0].pictures[0].alt])
 
 
 def test_hostile_texts_are_shown_and_obeyed_nowhere() -> None:

@@ -126,6 +126,30 @@ def test_metrics_may_be_huge() -> None:
     assert fanova(SPACE, huge) == pytest.approx(fanova(SPACE, trials))
 
 
+@pytest.mark.parametrize(
+    ("low", "high"),
+    [
+        (-8e307, 8e307),
+        (-1.7e308, 1.7e308),
+        (1e-300, 1e-290),
+        (0.0, 1e-320),
+        (1e15, 1e15 + 64.0),
+        (1.0, 1.0 + 2.0**-40),
+    ],
+)
+def test_ranges_may_be_huge_and_small(low: float, high: float) -> None:
+    """The forest has numbers of 32 bits."""
+    usual = SearchSpace({"x": Float(0.0, 1.0), "y": Float(0.0, 1.0)})
+    space = SearchSpace({"x": Float(low, high), "y": Float(0.0, 1.0)})
+    trials = [replace(t, metric=float(t.params["x"] > 0.5)) for t in drawn(usual, 60, seed=3)]
+    moved = [
+        replace(t, params={**t.params, "x": low * (1.0 - x) + high * x})
+        for t in trials
+        if isinstance(x := t.params["x"], float)
+    ]
+    assert fanova(space, moved)["x"] == pytest.approx(fanova(usual, trials)["x"], abs=0.05)
+
+
 def test_of_thousands_of_trials_some_are_taken(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "MOST_TRIALS", 20)
     trials = drawn(SPACE, 39, seed=0)
