@@ -31,7 +31,7 @@ tune: $(INSTALLED) ## Tune a real model on real data (ENGINE=dask: on a Dask clu
 
 # Compiled once, and not by each of a thousand processes where PYTHONDONTWRITEBYTECODE is set.
 test: $(INSTALLED) ## Run the whole test suite
-	@$(RUN) compileall -q src/prefect_tuner flows strategies tasks
+	@$(RUN) compileall -q src/prefect_tuner flows strategies tasks tests
 	@$(RUN) pytest --numprocesses 3 --dist loadscope --no-loadscope-reorder
 
 check: lint types ## Check style and types

@@ -1,7 +1,8 @@
 """Strategies that learn from the history find better candidates than random search.
 
-8 studies by `gp` and 16 by `tpe`, which is cheap, of 30 trials on each of 10 functions, two of
-them conditional, paired by seed; one-sided Wilcoxon signed-rank test, p < 0.01 on every one.
+16 studies by `tpe`, which is cheap, of 30 trials on each of 10 functions, two of them conditional,
+and 8 by `gp` on those of another kind than COCO's, where it is tried as well; paired by seed;
+one-sided Wilcoxon signed-rank test, p < 0.01 on every one.
 `sobol` and `grid` do not learn from results, and are not held to this.
 """
 
@@ -68,6 +69,17 @@ FUNCTIONS: dict[Callable[[Params], float], SearchSpace] = {
 }
 
 
+OF_COCOS_KIND = (sphere, ackley, rosenbrock, hartmann)
+"""The functions of floats alone on which `gp` is no better tried than on COCO's."""
+
+CASES = [
+    (strategy, function)
+    for strategy in LEARNING
+    for function in FUNCTIONS
+    if strategy != "gp" or function not in OF_COCOS_KIND
+]
+
+
 def best_metric(strategy: str, function: Callable[[Params], float], seed: int) -> float:
     study = run_study(strategy, function, FUNCTIONS[function], TRIALS, seed)
     assert study.best_metric is not None
@@ -79,8 +91,7 @@ def random_metrics(function: Callable[[Params], float]) -> list[float]:
     return [best_metric("random", function, seed) for seed in range(max(LEARNING.values()))]
 
 
-@pytest.mark.parametrize("function", FUNCTIONS)
-@pytest.mark.parametrize("strategy", LEARNING)
+@pytest.mark.parametrize(("strategy", "function"), CASES)
 def test_it_finds_better_candidates_than_random_search(
     strategy: str, function: Callable[[Params], float]
 ) -> None:

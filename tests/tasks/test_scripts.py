@@ -21,7 +21,8 @@ pytestmark = pytest.mark.slow
 USES: dict[str, str] = {
     "pickles an object": "return float(pickle.loads(pickle.dumps(Scale(3))).k)",
     "dumps an object": (
-        "import joblib\n    joblib.dump(Scale(4), 'scale.joblib')\n    return float(joblib.load('scale.joblib').k)"
+        "import joblib\n    joblib.dump(Scale(4), 'scale.joblib')\n"
+        "    return float(joblib.load('scale.joblib').k)"
     ),
     "loads what the script has dumped": (
         "return float(pickle.loads(pathlib.Path('other.pickle').read_bytes()).k)"
@@ -43,7 +44,8 @@ USES: dict[str, str] = {
         "        return float(sum(pool.map(work, [1, 2])))"
     ),
     "uses joblib": (
-        "import joblib\n    return float(sum(joblib.Parallel(2)(joblib.delayed(work)(i) for i in (1, 2))))"
+        "import joblib\n"
+        "    return float(sum(joblib.Parallel(2)(joblib.delayed(work)(i) for i in (1, 2))))"
     ),
     "reads its arguments": "return float(sys.argv[1])",
     "evaluates a text": "return float(eval('WIDTH') + globals()['WIDTH'])",
