@@ -103,9 +103,14 @@ class PreflightRun:
                     notes=self.preparation.notes,
                     progress=self._study.progress,
                     machine_memory=self.preparation.machine_memory,
+                    elapsed=self._elapsed(),
                 )
             )
         return self._reason
+
+    def _elapsed(self) -> float | None:
+        """Seconds that all of it took, where one run has made it."""
+        return self._study.progress.elapsed if len(self._study.state.runs) == 1 else None
 
     def _numbers(self) -> range:
         return range(0) if self._record is None else self._record.numbers

@@ -110,7 +110,9 @@ class TestDeploymentEngine(WorkersAreLost):
 
 class TestStudiesOnADeployment(StudiesOnEngine):
     name = "deployment"
-    trials = 4  # Each of them starts a process that imports all of Prefect.
+    # Each of them, and each evaluation, starts a process that imports all of Prefect.
+    trials = 2
+    confirmed = 1
 
     @pytest.fixture(scope="class", autouse=True)
     @classmethod
@@ -154,33 +156,38 @@ class TestStudiesOnADeployment(StudiesOnEngine):
     def test_what_runs_when_the_program_is_killed_is_adopted_by_the_next_run(
         self, tmp_path: Path
     ) -> None:
+        """Trials, and evaluations of the best one."""
         notes = tmp_path / "notes"
-        with self._program(tmp_path) as killed:
-            noted_by(notes, 2)
-            killed.kill()
-        (tmp_path / "go-0").touch()
-        eventually(lambda: assert_gone_one_of(noted_by(notes, 2)), timeout=30.0)
-        with self._program(tmp_path) as program:
 
-            def went_on() -> None:
-                state = read_state(LedgerFile(tmp_path / "studies-deployment", "waiting"))
-                assert state is not None
-                assert len(state.runs) == 2
-                assert 0 in state.finished
-                assert 1 in state.running
+        def killed_with_two_in_flight_of_which_one_ends(count: int) -> None:
+            with self._program(tmp_path, "confirmed_study") as killed:
+                pids = noted_by(notes, count)[-2:]
+                killed.kill()
+            (tmp_path / f"go-{_numbers(notes)[-2]}").touch()
+            eventually(lambda: assert_gone_one_of(pids), timeout=30.0)
 
-            eventually(went_on, timeout=60.0)
-            for number in range(1, 4):
-                (tmp_path / f"go-{number}").touch()
+        killed_with_two_in_flight_of_which_one_ends(2)
+        (tmp_path / "go-1").touch()
+        killed_with_two_in_flight_of_which_one_ends(4)
+        with self._program(tmp_path, "confirmed_study") as program:
+            (tmp_path / f"go-{_numbers(notes)[-1]}").touch()
             assert program.stdout is not None
             digest = program.stdout.read().decode().split()[-1]
             assert program.wait(60) == 0
-        begun = sorted(line.split()[:2] for line in notes.read_text().splitlines())
-        assert begun == [["0", "1"], ["1", "1"], ["2", "1"], ["3", "1"]]
         state = read_state(LedgerFile(tmp_path / "studies-deployment", "waiting"))
         assert state is not None
-        assert [trial.attempts for trial in state.trials] == [1, 1, 1, 1]
-        assert digest == study_program.waiting_study("local", "", tmp_path).digest
+        assert len(state.runs) == 3
+        assert [trial.attempts for trial in state.trials] == [1, 1]
+        assert len(state.evaluations) == 2
+        attempts = [line.split()[1] for line in notes.read_text().splitlines()]
+        assert attempts == ["1"] * 4
+        assert len(set(_numbers(notes))) == 4
+        here = study_program.confirmed_study("local", "", tmp_path)
+        assert digest == here.digest
+        assert here.winner is not None
+        winner = None if state.confirmed is None else state.confirmed.confirmation.winner
+        assert winner is not None
+        assert (winner.number, winner.mean) == (here.winner.number, here.winner.mean)
 
     def test_what_runs_on_and_is_not_needed_any_more_is_stopped_by_the_next_run(
         self, tmp_path: Path
@@ -208,9 +215,16 @@ class TestStudiesOnADeployment(StudiesOnEngine):
             client.set_flow_run_state(state.runs[-1].flow_run_id, Cancelling())
         eventually(lambda: assert_gone(tmp_path / "notes"), timeout=30.0)
 
-    def _program(self, folder: Path) -> AbstractContextManager[subprocess.Popen[bytes]]:
+    def _program(
+        self, folder: Path, study: str = "waiting_study"
+    ) -> AbstractContextManager[subprocess.Popen[bytes]]:
         pipe = subprocess.PIPE
-        return study_running(self.name, self.address, folder, "waiting_study", stdout=pipe)
+        return study_running(self.name, self.address, folder, study, stdout=pipe)
+
+
+def _numbers(notes: Path) -> list[int]:
+    """The numbers of the trials and evaluations that have begun, in this order."""
+    return [int(line.split()[0]) for line in notes.read_text().splitlines()]
 
 
 def assert_gone_one_of(pids: list[int]) -> None:
