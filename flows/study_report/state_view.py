@@ -34,6 +34,7 @@ def state_view(state: StudyState, ending: str, elapsed: float | None = None) -> 
     except InvalidConfiguration:  # Of another release, with what is not known here.
         space, findings = inferred_space(trials), ()
     seconds = _StudyTime(state)
+    ended = seconds.of(state.ended)
     run = state.runs[-1] if state.runs else None
     concurrency = state.config.get("max_concurrency")
     return StudyView(
@@ -44,8 +45,9 @@ def state_view(state: StudyState, ending: str, elapsed: float | None = None) -> 
         best=best_counted(state),
         known=frozenset(state.known),
         started=seconds.of(state.started),
-        ended=seconds.of(state.ended),
+        ended=ended,
         elapsed=max(state.elapsed, elapsed or 0.0),
+        searched=None if state.confirmed is None else max(ended.values(), default=None),
         slots=concurrency if isinstance(concurrency, int) else 0,
         engine="" if run is None else run.engine or "local",
         objective=definition.objective,
