@@ -6,8 +6,13 @@ from pathlib import Path
 from random import Random
 
 import pytest
+from prefect import flow
+from prefect.client.orchestration import get_client
+from prefect.runtime import flow_run
+from prefect.states import Cancelling
 
 from prefect_tuner import Outcome, StopReason, Study, TunerConfig, TuningCancelled
+from prefect_tuner.flows.run.cancellation import flow_run_is_cancelled
 from prefect_tuner.flows.run.trial_loop import TrialLoop
 from prefect_tuner.strategies.strategy import Budget
 from tests.flows.ledgers import SPACE, SimulatedRun, state_of
@@ -46,3 +51,22 @@ def test_one_that_was_cancelled_alone_leaves_the_study_to_go_on(tmp_path: Path) 
     engine = SimulatedEngine(Random(0), cancelled=3)
     assert run(tmp_path, engine, is_cancelled=False) is StopReason.MAX_TRIALS
     assert len(state_of(tmp_path).finished) == TRIALS - 1
+
+
+@pytest.mark.usefixtures("prefect_server")
+def test_a_flow_run_knows_when_somebody_has_cancelled_it() -> None:
+    known = []
+
+    @flow
+    def cancelled_meanwhile() -> None:
+        known.append(flow_run_is_cancelled())
+        with get_client(sync_client=True) as client:
+            client.set_flow_run_state(flow_run.id, Cancelling())
+        known.append(flow_run_is_cancelled())
+
+    cancelled_meanwhile(return_state=True)
+    assert known == [False, True]
+
+
+def test_where_there_is_no_flow_run_nobody_has_cancelled_it() -> None:
+    assert not flow_run_is_cancelled()

@@ -88,13 +88,11 @@ class StudiesOnEngine:
     name: The engine's.
     address: Of its cluster.
     trials: Of the study that is the same everywhere.
-    confirmed: How many of its best trials are evaluated anew.
     """
 
     name: ClassVar[str] = "local"
     address: ClassVar[str] = ""
-    trials: ClassVar[int] = 8
-    confirmed: ClassVar[int] = 2
+    trials: ClassVar[int] = 6
 
     def run(self, objective: Any, space: Any, **options: Any) -> TuningResult:
         return tune_on(self.name, self.address, objective, space, **options)
@@ -105,7 +103,7 @@ class StudiesOnEngine:
             "strategy": "gp",
             "config": TunerConfig(max_trials=self.trials, max_concurrency=2, reproducible=True),
             "preflight": True,
-            "confirm": self.confirmed,
+            "confirm": 1,
         }
         here = tune(quadratic, storage=str(tmp_path / "here"), **given)
         there = self.run(quadratic, storage=str(tmp_path / "there"), **given)
@@ -114,7 +112,7 @@ class StudiesOnEngine:
         for result in (here, there):
             assert result.confirmation is not None
             assert result.confirmation.end == "no_noise"
-            assert result.confirmation.spent == 2 * self.confirmed
+            assert result.confirmation.spent == 2
         assert there.winning_params == here.winning_params
         assert there.winning_metric == here.winning_metric == here.best_metric
 

@@ -67,6 +67,11 @@ def waits(params: dict[str, Any], trial: TrialContext) -> float:
     return float(params["x"])
 
 
+def noted_numbers(notes: Path) -> list[int]:
+    """The numbers of the trials and evaluations that have begun, in this order."""
+    return [int(line.split()[0]) for line in notes.read_text().splitlines()]
+
+
 def waiting_study(
     engine: str, address: str, folder: Path, max_trials: int = 4, confirm: int = 0
 ) -> TuningResult:

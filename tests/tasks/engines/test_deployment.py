@@ -110,9 +110,7 @@ class TestDeploymentEngine(WorkersAreLost):
 
 class TestStudiesOnADeployment(StudiesOnEngine):
     name = "deployment"
-    # Each of them, and each evaluation, starts a process that imports all of Prefect.
-    trials = 2
-    confirmed = 1
+    trials = 2  # Each of them, and each evaluation, is a process that imports all of Prefect.
 
     @pytest.fixture(scope="class", autouse=True)
     @classmethod
@@ -163,14 +161,14 @@ class TestStudiesOnADeployment(StudiesOnEngine):
             with self._program(tmp_path, "confirmed_study") as killed:
                 pids = noted_by(notes, count)[-2:]
                 killed.kill()
-            (tmp_path / f"go-{_numbers(notes)[-2]}").touch()
+            (tmp_path / f"go-{study_program.noted_numbers(notes)[-2]}").touch()
             eventually(lambda: assert_gone_one_of(pids), timeout=30.0)
 
         killed_with_two_in_flight_of_which_one_ends(2)
         (tmp_path / "go-1").touch()
         killed_with_two_in_flight_of_which_one_ends(4)
         with self._program(tmp_path, "confirmed_study") as program:
-            (tmp_path / f"go-{_numbers(notes)[-1]}").touch()
+            (tmp_path / f"go-{study_program.noted_numbers(notes)[-1]}").touch()
             assert program.stdout is not None
             digest = program.stdout.read().decode().split()[-1]
             assert program.wait(60) == 0
@@ -181,7 +179,7 @@ class TestStudiesOnADeployment(StudiesOnEngine):
         assert len(state.evaluations) == 2
         attempts = [line.split()[1] for line in notes.read_text().splitlines()]
         assert attempts == ["1"] * 4
-        assert len(set(_numbers(notes))) == 4
+        assert len(set(study_program.noted_numbers(notes))) == 4
         here = study_program.confirmed_study("local", "", tmp_path)
         assert digest == here.digest
         assert here.winner is not None
@@ -220,11 +218,6 @@ class TestStudiesOnADeployment(StudiesOnEngine):
     ) -> AbstractContextManager[subprocess.Popen[bytes]]:
         pipe = subprocess.PIPE
         return study_running(self.name, self.address, folder, study, stdout=pipe)
-
-
-def _numbers(notes: Path) -> list[int]:
-    """The numbers of the trials and evaluations that have begun, in this order."""
-    return [int(line.split()[0]) for line in notes.read_text().splitlines()]
 
 
 def assert_gone_one_of(pids: list[int]) -> None:
