@@ -211,6 +211,10 @@ class WorkersAreLost(EngineConformance):
         assert len(note.read_text().splitlines()) == 1
 
 
+def assert_gone_one_of(pids: list[int]) -> None:
+    assert sum(Path(f"/proc/{pid}").exists() for pid in pids) == len(pids) - 1
+
+
 def worker_of(pid: int) -> int:
     """The worker's process above that of a trial."""
     while True:

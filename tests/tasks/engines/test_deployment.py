@@ -49,6 +49,7 @@ from tests.tasks.engines import study_program
 from tests.tasks.engines.studies import (
     StudiesOnEngine,
     WorkersAreLost,
+    assert_gone_one_of,
     logs_its_runs,
     study_running,
     worker_of,
@@ -157,18 +158,22 @@ class TestStudiesOnADeployment(StudiesOnEngine):
         """Trials, and evaluations of the best one."""
         notes = tmp_path / "notes"
 
+        def let_go(which: int) -> None:
+            """One that has begun, which waits for that."""
+            (tmp_path / f"go-{study_program.noted_numbers(notes)[which]}").touch()
+
         def killed_with_two_in_flight_of_which_one_ends(count: int) -> None:
             with self._program(tmp_path, "confirmed_study") as killed:
                 pids = noted_by(notes, count)[-2:]
                 killed.kill()
-            (tmp_path / f"go-{study_program.noted_numbers(notes)[-2]}").touch()
+            let_go(-2)
             eventually(lambda: assert_gone_one_of(pids), timeout=30.0)
 
         killed_with_two_in_flight_of_which_one_ends(2)
-        (tmp_path / "go-1").touch()
+        let_go(-1)
         killed_with_two_in_flight_of_which_one_ends(4)
         with self._program(tmp_path, "confirmed_study") as program:
-            (tmp_path / f"go-{study_program.noted_numbers(notes)[-1]}").touch()
+            let_go(-1)
             assert program.stdout is not None
             digest = program.stdout.read().decode().split()[-1]
             assert program.wait(60) == 0
@@ -218,10 +223,6 @@ class TestStudiesOnADeployment(StudiesOnEngine):
     ) -> AbstractContextManager[subprocess.Popen[bytes]]:
         pipe = subprocess.PIPE
         return study_running(self.name, self.address, folder, study, stdout=pipe)
-
-
-def assert_gone_one_of(pids: list[int]) -> None:
-    assert sum(Path(f"/proc/{pid}").exists() for pid in pids) == len(pids) - 1
 
 
 @flow(name="another flow")
