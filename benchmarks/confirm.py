@@ -1,6 +1,6 @@
 """What confirming the best trials promises, held against synthetic studies: docs/confirm.md.
 
-    python benchmarks/confirm.py [--studies 1000] [--trials 40] [--confirm 5]
+    python -m benchmarks.confirm [--studies 1000] [--trials 40] [--confirm 5]
 
 Each study draws the true means of its trials from a normal distribution, and adds noise of one
 kind. Its best trials are confirmed as `tune(..., confirm=5)` does it; nothing is trained.

@@ -78,9 +78,10 @@ def pipeline(
     params = result.winning_params
     model = train_winner(params, data, seed)
     scores = {"validation_accuracy": result.winning_metric, "test_accuracy": evaluate(model, data)}
+    found = f"The best of {len(result.trials)} trials" if result.winner is None else "The winner"
     create_table_artifact(
-        [{**params, **scores}],
+        [{**scores, **params}],
         key=f"{STUDY}-winner",
-        description=f"The best of {len(result.trials)} trials, and how it does on new data",
+        description=f"{found}, and how it does on new data",
     )
     return {"best_params": params, **scores}

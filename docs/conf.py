@@ -9,9 +9,6 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from pygments.lexers.special import TextLexer
-from sphinx.application import Sphinx
-
 sys.path.insert(0, str(Path(__file__).parent / "_extensions"))
 
 from prefect_tuner import __version__
@@ -55,6 +52,10 @@ html_title = "prefect-tuner"
 html_static_path = ["_static"]
 html_css_files = ["site.css"]
 html_show_sourcelink = False
+# Pages that stand alone have no section to navigate in.
+html_sidebars: dict[str, list[str]] = {
+    page: [] for page in ("index", "tutorial", "gallery", "genindex", "search")
+}
 html_theme_options = {
     "show_prev_next": False,
     "navbar_align": "left",
@@ -68,8 +69,3 @@ html_theme_options = {
 
 copybutton_prompt_text = r"\$ "
 copybutton_prompt_is_regexp = True
-
-
-def setup(app: Sphinx) -> None:
-    """Show diagrams as their text: what draws them would be fetched by whoever reads the page."""
-    app.add_lexer("mermaid", TextLexer)

@@ -94,7 +94,8 @@ def tune(
         engine: Where trials run: "local" is wherever the flow's own task runner puts them, which is
             this machine unless it is told otherwise. Any run of a study may choose another.
         engine_options: Options of the engine, such as {"address": "tcp://scheduler:8786"} for
-            "dask". No secrets: they are kept in Prefect's database.
+            "dask", or {"deployment": "trial/processes"} for "deployment", which has to know of
+            which. No secrets: they are kept in Prefect's database.
         confirm: How many of the best trials to evaluate anew when the search is complete, with
             fresh seeds, until one is found better than the others beyond the noise: the winner, its
             mean with an interval, and how far the search had flattered it. 0: none.

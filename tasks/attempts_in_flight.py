@@ -14,6 +14,9 @@ from prefect_tuner.errors import EngineError, LedgerError, ObjectiveNotFound, St
 from prefect_tuner.tasks.engine import Arrival, Engine
 from prefect_tuner.tasks.workers.trial_request import TrialRequest
 
+FLOW_RUN_CANCELLED = "its flow run was cancelled"
+"""Why a study stops that has heard so from its trials."""
+
 
 @final
 class AttemptsInFlight:

@@ -18,7 +18,7 @@ from prefect_tuner.errors import InvalidConfiguration
 from prefect_tuner.tasks.objectives.objective import ObjectiveSpec
 from prefect_tuner.tasks.processes.isolation import LaunchSettings
 from prefect_tuner.tasks.workers.trial_request import RetryPolicy, TrialAnswer, TrialRequest
-from prefect_tuner.trial import TrialLimits
+from prefect_tuner.trial import Outcome, TrialLimits
 
 TrialsPerTask: TypeAlias = int | Literal["auto"]
 """How many trials share a task run."""
@@ -109,6 +109,12 @@ class Arrival:
     failure: object | None = None
     task_run_id: str = ""
     flow_run_id: str = ""
+
+    @property
+    def is_cancelled(self) -> bool:
+        """Whether the attempt was stopped before its end."""
+        ending = self.answer.ending
+        return ending is not None and ending.outcome is Outcome.CANCELLED
 
     @property
     def run(self) -> TrialRun:

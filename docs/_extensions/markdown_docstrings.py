@@ -16,6 +16,9 @@ _LIST_ITEM = re.compile(r"^ *(?:-|\d+\.) ")
 _BEFORE_NAPOLEON = 100
 """Its own priority is 500."""
 
+_ATTRIBUTES = ("attribute", "data", "property")
+"""What napoleon takes for `type: description`; here, types are annotations."""
+
 
 def as_restructured_text(lines: list[str]) -> list[str]:
     """The lines of a docstring with their Markdown as reStructuredText.
@@ -47,6 +50,17 @@ def as_restructured_text(lines: list[str]) -> list[str]:
     return converted + _names_as_literals(prose)
 
 
+def as_description(lines: list[str]) -> list[str]:
+    """The lines of an attribute's docstring, of which nothing before a colon is its type.
+
+    Example:
+        ```python
+        assert as_description(["What to deploy: the winner."]) == [": What to deploy: the winner."]
+        ```
+    """
+    return [f": {lines[0]}", *lines[1:]] if lines and ":" in lines[0] else lines
+
+
 def _continues_list(prose: list[str]) -> bool:
     """Whether an item may follow these lines without a blank one."""
     previous = prose[-1]
@@ -64,7 +78,8 @@ def _names_as_literals(lines: list[str]) -> list[str]:
 def _convert(
     app: Sphinx, what: str, name: str, thing: object, options: object, lines: list[str]
 ) -> None:
-    lines[:] = as_restructured_text(lines)
+    converted = as_restructured_text(lines)
+    lines[:] = as_description(converted) if what in _ATTRIBUTES else converted
 
 
 def setup(app: Sphinx) -> dict[str, bool]:

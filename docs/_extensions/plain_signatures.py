@@ -7,14 +7,17 @@ pages, and their defaults are constants of the package.
 from __future__ import annotations
 
 import inspect
-from typing import Annotated, Any, get_args, get_origin
+from functools import reduce
+from operator import or_
+from types import UnionType
+from typing import Annotated, Any, Union, get_args, get_origin
 
 from pydantic import BaseModel
 from sphinx.application import Sphinx
 from sphinx.util.inspect import stringify_signature
 from sphinx.util.typing import stringify_annotation
 
-_PLAIN_DEFAULTS = (str, int, bool)
+_PLAIN_DEFAULTS = (str, int, float, bool, list, tuple)
 
 
 class _Shown:
@@ -33,8 +36,20 @@ def _shown_default(default: Any) -> Any:
     return _Shown(f"{type(default).__name__}()" if isinstance(default, BaseModel) else "...")
 
 
-def _without_metadata(annotation: Any) -> Any:
-    return get_args(annotation)[0] if get_origin(annotation) is Annotated else annotation
+def without_metadata(annotation: Any) -> Any:
+    """A type without what pydantic is told of it, also where it is one of several.
+
+    Example:
+        ```python
+        assert without_metadata(Annotated[int, "at least 1"] | None) == int | None
+        ```
+    """
+    origin, parts = get_origin(annotation), get_args(annotation)
+    if origin is Annotated:
+        return without_metadata(parts[0])
+    if origin in (Union, UnionType):
+        return reduce(or_, map(without_metadata, parts))
+    return annotation
 
 
 def _simplify(
@@ -46,7 +61,7 @@ def _simplify(
     plain = full.replace(
         parameters=[
             each.replace(
-                annotation=_without_metadata(each.annotation), default=_shown_default(each.default)
+                annotation=without_metadata(each.annotation), default=_shown_default(each.default)
             )
             for each in full.parameters.values()
         ]

@@ -116,11 +116,12 @@ class LogObserver(TuningObserver):
     def on_confirmation_started(self, event: ConfirmationStarted) -> None:
         """Say who races."""
         numbers = ", ".join(str(trial.number) for trial in event.candidates)
+        several = len(event.candidates) > 1
+        who = f"trials {numbers} are" if several else f"trial {numbers} is"
         before = f", {event.spent} of which there are already" if event.spent else ""
         self._logger.info(
-            "Confirming the best: trials %s are evaluated anew with fresh seeds, up to %d times "
-            "in all%s",
-            numbers,
+            "Confirming the best: %s evaluated anew with fresh seeds, up to %d times in all%s",
+            who,
             event.budget,
             before,
         )

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from types import TracebackType
 from typing import Any, Self
 
+from prefect_tuner.errors import TunerError
 from prefect_tuner.flows.study.tuning_events import (
     BestImproved,
     ConfirmationCompleted,
@@ -192,6 +193,10 @@ class _ObserverThread(threading.Thread):
         while (event := self.events.get()) is not None:
             try:
                 self._observer.notify(event)
+            except TunerError as error:  # It says what is wrong, and where makes no difference.
+                self._logger.warning(
+                    "Observer %s failed on %s: %s", self.name, type(event).__name__, error
+                )
             except BaseException:
                 self._logger.warning(
                     "Observer %s failed on %s", self.name, type(event).__name__, exc_info=True

@@ -60,7 +60,7 @@ def time_picture(view: StudyView) -> Picture:
     if not timed:
         raise NothingToShowError("When trials ended is not known.")
     timed.sort(key=lambda trial: view.ended[trial.number])
-    end = max(view.elapsed or 0.0, *(view.ended[trial.number] for trial in timed))
+    end = max(view.search_time, *(view.ended[trial.number] for trial in timed))
     axis, size, across = time_axis(end)
     places = [view.ended[trial.number] / size for trial in timed]
     failed = [view.ended[t.number] / size for t in view.failures if t.number in view.ended]

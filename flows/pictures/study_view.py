@@ -32,6 +32,7 @@ class StudyView:
             number. Empty where that is not known.
         ended: When it ended, likewise.
         elapsed: Seconds that the study has run; None where that is not known.
+        searched: Seconds of these that its search took; None where that is all of them.
         slots: How many trials may run at a time; 0 where that is not known.
         engine: What runs the trials; empty where that is not known.
         objective: What is tuned; or empty.
@@ -53,6 +54,7 @@ class StudyView:
     started: Mapping[int, float] = field(default_factory=dict)
     ended: Mapping[int, float] = field(default_factory=dict)
     elapsed: float | None = None
+    searched: float | None = None
     slots: int = 0
     engine: str = ""
     objective: str = ""
@@ -63,6 +65,11 @@ class StudyView:
     importance: Mapping[str, float] = field(default_factory=dict)
     findings: tuple[Finding, ...] = ()
     confirmation: Confirmation | None = None
+
+    @property
+    def search_time(self) -> float:
+        """Seconds of the search: no trial runs while the best ones are evaluated anew."""
+        return (self.elapsed if self.searched is None else self.searched) or 0.0
 
     @cached_property
     def winner(self) -> Trial | None:

@@ -57,7 +57,7 @@ class Lanes:
         end: When it ended.
         lane: Its slot, from 0.
         count: How many slots there are.
-        span: Seconds of the study.
+        span: Seconds of the search.
     """
 
     trials: tuple[Trial, ...]
@@ -102,7 +102,7 @@ def lanes_of(view: StudyView) -> Lanes | None:
         count = max(count, lane + 1)
         lanes[i] = lane
         heapq.heappush(busy, (float(end[i]), lane))
-    span = max(view.elapsed or 0.0, float(end.max()))
+    span = max(view.search_time, float(end.max()))
     return Lanes(tuple(timed), start, end, lanes, max(count, view.slots), span)
 
 

@@ -20,6 +20,9 @@ from prefect_tuner.trial import Trial, describe_params
 LONGEST_PARAMS = 200
 """Characters of a trial's parameters in the table."""
 
+TELLING_OVERHEAD = 0.1
+"""Share of a trial's own time from which on it is told what it takes beside that."""
+
 _SHORTEST_SHOWN = 0.05
 """Seconds that are not 0.0 when they are rounded."""
 
@@ -59,6 +62,9 @@ def preflight_lines(verdict: PreflightVerdict, *, with_notes: bool = True) -> It
         yield _of_a_trial(verdict)
     if verdict.study_duration is not None:
         yield _of_the_study(verdict)
+    if verdict.durations is not None and _is_telling(verdict.overhead, verdict.durations[1]):
+        took = duration_text(verdict.overhead)
+        yield f"Of that, {took} of each trial are not its own, but what it takes to be started."
     if verdict.noise is not None:
         yield _of_the_noise(verdict)
     if circumstances.preparation is not None:
@@ -91,6 +97,7 @@ def preflight_document(study: str, verdict: PreflightVerdict) -> dict[str, Any]:
         "max_trials": verdict.planned,
         "max_concurrency": circumstances.config.max_concurrency,
         "max_duration": circumstances.config.max_duration,
+        "overhead": verdict.overhead,
         "study_duration": verdict.study_duration,
         "trials_in_time": verdict.trials_in_time,
         "noise": verdict.noise,
@@ -140,6 +147,10 @@ def _table(verdict: PreflightVerdict) -> Table:
 def _params(trial: Trial) -> str:
     short = {n: float(f"{v:.6g}") if type(v) is float else v for n, v in trial.params.items()}
     return describe_params(short)
+
+
+def _is_telling(overhead: float, own: float) -> bool:
+    return overhead >= max(1.0, TELLING_OVERHEAD * own)
 
 
 def _of_a_trial(verdict: PreflightVerdict) -> str:

@@ -11,7 +11,7 @@ from prefect_tuner.flows.ledger.recorded_study import RecordedStudy
 from prefect_tuner.flows.study.alike_failures import all_failed_alike
 from prefect_tuner.flows.study.tuning_events import PreflightEnded, PreflightPlace, TuningEvent
 from prefect_tuner.flows.study.tuning_result import StopReason
-from prefect_tuner.trial import Outcome, Trial
+from prefect_tuner.trial import Trial
 
 Preflight: TypeAlias = Literal["none", "first", "only"]
 """Whether a run makes a preflight: before all else, or nothing but that."""
@@ -83,6 +83,8 @@ class PreflightRun:
     def judge(self) -> StopReason | None:
         """Judge the study if its preflight has ended, and tell of it, once.
 
+        One of its trials may have been cancelled alone: then the others speak for the study.
+
         Returns:
             Why the study stops with it; None where it goes on.
         """
@@ -101,9 +103,14 @@ class PreflightRun:
                     notes=self.preparation.notes,
                     progress=self._study.progress,
                     machine_memory=self.preparation.machine_memory,
+                    elapsed=self._elapsed(),
                 )
             )
         return self._reason
+
+    def _elapsed(self) -> float | None:
+        """Seconds that all of it took, where one run has made it."""
+        return self._study.progress.elapsed if len(self._study.state.runs) == 1 else None
 
     def _numbers(self) -> range:
         return range(0) if self._record is None else self._record.numbers
@@ -121,7 +128,7 @@ class PreflightRun:
         if self._record is None or self._numbers().stop > len(history):
             return None
         trials = [history[number] for number in self._numbers()]
-        if any(trial.outcome in (None, Outcome.CANCELLED) for trial in trials):
+        if any(trial.is_running for trial in trials):
             return None
         places = (point.place for point in self._record.points)
         return dict(zip(places, trials, strict=True))

@@ -9,6 +9,7 @@ from typing import Final
 
 from prefect_tuner.flows.analysis.finding import Finding
 from prefect_tuner.flows.preflight.memory_text import memory_text
+from prefect_tuner.flows.preflight.overhead import overhead_of
 from prefect_tuner.flows.reports.time_text import duration_text
 from prefect_tuner.flows.study.alike_failures import all_failed_alike
 from prefect_tuner.flows.study.tuner_config import TunerConfig
@@ -42,6 +43,8 @@ class Circumstances:
         preparation: Seconds until trials could run, the import of the objective among them.
         notes: What the import has shown, such as threads that it has started, a sentence each.
         machine_memory: Bytes that all trials have together; None where that is not known.
+        elapsed: Seconds from the start of the first trial to the end of the last; None if not
+            known.
     """
 
     config: TunerConfig
@@ -49,6 +52,7 @@ class Circumstances:
     preparation: float | None = None
     notes: Sequence[str] = ()
     machine_memory: int | None = None
+    elapsed: float | None = None
 
 
 @dataclass(frozen=True)
@@ -63,6 +67,8 @@ class PreflightVerdict:
         durations: Seconds of the shortest trial, of one on average, and of the longest one, those
             left out that failed at once; None where no trial has run.
         memory: Bytes that the largest trial took beyond what its import had; None if not known.
+        overhead: Seconds that a trial takes beside its own time, to be started and heard of; 0
+            where that is not known.
         planned: How many trials the study will have.
         study_duration: Seconds that they will take in all, about; None where no trial has run.
         trials_in_time: How many of them end within `max_duration`, about; None without one.
@@ -76,6 +82,7 @@ class PreflightVerdict:
     findings: Sequence[Finding]
     durations: tuple[float, float, float] | None
     memory: int | None
+    overhead: float
     planned: int
     study_duration: float | None
     trials_in_time: int | None
@@ -111,11 +118,13 @@ def judge(trials: Mapping[PreflightPlace, Trial], circumstances: Circumstances) 
     noise, spread = _noise(trials), _spread(trials)
     sizes = [trial.memory for trial in trials.values() if trial.memory is not None]
     memory = max(sizes, default=None)
-    expected = None if durations is None else max(durations[1], planned * durations[1] / at_a_time)
+    overhead = _overhead_of(trials, circumstances)
+    each = None if durations is None else durations[1] + overhead
+    expected = None if each is None else max(each, planned * each / at_a_time)
     in_time = (
         None
-        if durations is None or config.max_duration is None
-        else min(planned, int(config.max_duration * at_a_time / max(durations[1], 1e-9)))
+        if each is None or config.max_duration is None
+        else min(planned, int(config.max_duration * at_a_time / max(each, 1e-9)))
     )
     findings = [
         *_failures(trials, config),
@@ -132,6 +141,7 @@ def judge(trials: Mapping[PreflightPlace, Trial], circumstances: Circumstances) 
         findings=findings,
         durations=durations,
         memory=memory,
+        overhead=overhead,
         planned=planned,
         study_duration=expected,
         trials_in_time=in_time,
@@ -151,7 +161,12 @@ def judge_preflight(
         space: What it searches.
     """
     circumstances = Circumstances(
-        config, space.cardinality, event.preparation, event.notes, event.machine_memory
+        config,
+        space.cardinality,
+        event.preparation,
+        event.notes,
+        event.machine_memory,
+        event.elapsed,
     )
     return judge(event.trials, circumstances)
 
@@ -171,6 +186,15 @@ def _durations(
             places.setdefault(place.removesuffix(" again"), []).append(trial.duration)
     every = [duration for each in places.values() for duration in each]
     return (min(every), mean(map(mean, places.values())), max(every)) if every else None
+
+
+def _overhead_of(trials: Mapping[PreflightPlace, Trial], circumstances: Circumstances) -> float:
+    """Not known where trials were tried again: the time of those attempts is not."""
+    ended = list(trials.values())
+    if circumstances.elapsed is None or any(trial.attempts > 1 for trial in ended):
+        return 0.0
+    durations = [trial.duration or 0.0 for trial in ended]
+    return overhead_of(durations, circumstances.elapsed, circumstances.config.max_concurrency)
 
 
 def _noise(trials: Mapping[PreflightPlace, Trial]) -> float | None:

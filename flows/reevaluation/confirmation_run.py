@@ -43,6 +43,7 @@ class ConfirmationRun:
         seed: The study's.
         progress: How far the study is.
         notify: Is told of every event, and returns at once.
+        is_cancelled: Says whether somebody has cancelled the study's flow run.
     """
 
     def __init__(
@@ -54,6 +55,7 @@ class ConfirmationRun:
         seed: int,
         progress: Progress,
         notify: Callable[[TuningEvent], None],
+        is_cancelled: Callable[[], bool] = lambda: False,
     ) -> None:
         self._recorded = RecordedConfirmation(ledger)
         self._count = count
@@ -68,6 +70,7 @@ class ConfirmationRun:
             max_duration=config.max_duration,
             progress=progress,
             notify=notify,
+            is_cancelled=is_cancelled,
         )
 
     @property

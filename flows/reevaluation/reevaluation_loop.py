@@ -17,7 +17,7 @@ from prefect_tuner.flows.confirmation.repetitions import number_of, seed_of
 from prefect_tuner.flows.ledger.recorded_confirmation import RecordedConfirmation
 from prefect_tuner.flows.study.tuning_events import Progress, TrialReevaluated, TuningEvent
 from prefect_tuner.flows.study.tuning_result import StopReason
-from prefect_tuner.tasks.attempts_in_flight import AttemptsInFlight, adopted
+from prefect_tuner.tasks.attempts_in_flight import FLOW_RUN_CANCELLED, AttemptsInFlight, adopted
 from prefect_tuner.tasks.engine import Arrival, Engine
 from prefect_tuner.tasks.workers.trial_request import TrialRequest
 from prefect_tuner.trial import Outcome, Trial
@@ -38,6 +38,7 @@ class ReevaluationLoop:
         max_duration: Seconds for the study in all; None for no limit.
         progress: How far the study is.
         notify: Is told of every event, and returns at once.
+        is_cancelled: Says whether somebody has cancelled the study's flow run; see `TrialLoop`.
     """
 
     _engine: Engine
@@ -52,6 +53,7 @@ class ReevaluationLoop:
         max_duration: float | None,
         progress: Progress,
         notify: Callable[[TuningEvent], None],
+        is_cancelled: Callable[[], bool],
     ) -> None:
         self._recorded = recorded
         self._race = race
@@ -60,6 +62,7 @@ class ReevaluationLoop:
         self._max_duration = max_duration
         self._progress = progress
         self._notify = notify
+        self._is_cancelled = is_cancelled
         self._in_flight = AttemptsInFlight()
         self._is_stopped = False
         self._interrupted: str | None = None
@@ -154,6 +157,8 @@ class ReevaluationLoop:
         """Wait for the next evaluation to end, but not for long; see `TrialLoop`."""
         arrival = self._engine.next_arrival(min(ARRIVAL_WAIT, self._seconds_left()))
         if arrival is not None:
+            if arrival.is_cancelled and self._is_cancelled():
+                self.interrupt(FLOW_RUN_CANCELLED)
             self._finish(arrival)
         if self._interrupted is not None:
             self._recorded.check_ledger()

@@ -5,12 +5,15 @@ from __future__ import annotations
 import threading
 from asyncio import CancelledError
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
+from uuid import UUID
 
+from prefect.client.orchestration import get_client
 from prefect.events.worker import EventsWorker
 from prefect.exceptions import Pause, TerminationSignal
 from prefect.logging.handlers import APILogWorker
+from prefect.runtime import flow_run
 
 DELIVERY_TIMEOUT = 5.0
 """Seconds for the last log lines and events of a process that is being terminated."""
@@ -93,6 +96,17 @@ def describe_error(error: BaseException) -> str:
         case CancelledError():
             return "cancelled by what runs it, such as the time limit of a flow"
     return str(error) or type(error).__name__
+
+
+def flow_run_is_cancelled() -> bool:
+    """Whether somebody has cancelled the flow run around the caller, as far as the server says.
+
+    Where nothing has started the flow run but a program, nothing tells that program.
+    """
+    with suppress(Exception), get_client(sync_client=True) as client:
+        state = client.read_flow_run(UUID(str(flow_run.id))).state
+        return state is not None and (state.is_cancelling() or state.is_cancelled())
+    return False
 
 
 @contextmanager

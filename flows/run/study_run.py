@@ -32,6 +32,7 @@ from prefect_tuner.flows.run.cancellation import (
     current_cancellation,
     delivered_when_terminated,
     describe_error,
+    flow_run_is_cancelled,
 )
 from prefect_tuner.flows.run.launch_settings import engine_study
 from prefect_tuner.flows.run.study_opening import OpenStudy, open_study
@@ -88,6 +89,7 @@ def run_study(plan: StudyPlan, name: str) -> TuningResult:
                 budget=opened.plan.budget,
                 notify=observers.notify,
                 preflight=preflight,
+                is_cancelled=flow_run_is_cancelled,
             )
             switches = (cancellation, claim_lost)
             run = _Run(opened, objective, loop, preflight, observers, logger, switches)
@@ -185,6 +187,7 @@ class _Run:
             opened.plan.study.seed,
             replace(self.loop.progress, best_trial=result.best_trial),
             self.observers.notify,
+            flow_run_is_cancelled,
         )
         if confirmation.needs_engine:
             if engine is None or engine.stop_reason:  # One that was stopped starts nothing more.

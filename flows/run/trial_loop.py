@@ -28,7 +28,7 @@ from prefect_tuner.flows.study.tuning_events import (
 )
 from prefect_tuner.flows.study.tuning_result import StopReason
 from prefect_tuner.strategies.strategy import Budget
-from prefect_tuner.tasks.attempts_in_flight import AttemptsInFlight, adopted
+from prefect_tuner.tasks.attempts_in_flight import FLOW_RUN_CANCELLED, AttemptsInFlight, adopted
 from prefect_tuner.tasks.engine import Arrival, Engine
 from prefect_tuner.tasks.workers.trial_request import TrialRequest
 from prefect_tuner.trial import Outcome, Trial
@@ -46,6 +46,8 @@ class TrialLoop:
         budget: What the strategy plans for.
         notify: Is told of every event, and returns at once.
         preflight: Has other trials wait, and may stop the study; None for none.
+        is_cancelled: Says whether somebody has cancelled the study's flow run: trials elsewhere
+            may hear of that before its process does, or instead of it.
     """
 
     _engine: Engine
@@ -58,12 +60,14 @@ class TrialLoop:
         budget: Budget,
         notify: Callable[[TuningEvent], None],
         preflight: PreflightRun | None = None,
+        is_cancelled: Callable[[], bool] = lambda: False,
     ) -> None:
         self._study = study
         self._config = config
         self._budget = budget
         self._notify = notify
         self._preflight = preflight or PreflightRun(study, "none", notify)
+        self._is_cancelled = is_cancelled
         self._in_flight = AttemptsInFlight()
         self._runs: dict[int, TrialRun] = {}
         self._interrupted: str | None = None
@@ -208,6 +212,8 @@ class TrialLoop:
             ARRIVAL_WAIT if timeout is None else min(ARRIVAL_WAIT, timeout)
         )
         if arrival is not None:
+            if arrival.is_cancelled and self._is_cancelled():
+                self.interrupt(FLOW_RUN_CANCELLED)
             self._finish(arrival)
         if self._interrupted is not None:
             self._study.check_ledger()

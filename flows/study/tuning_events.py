@@ -197,6 +197,8 @@ class PreflightEnded:
         notes: What is known of how they run, such as threads that the import has started.
         progress: How far the study is.
         machine_memory: Bytes that the trials have together; None where that is not known.
+        elapsed: Seconds from the start of the first to the end of the last, all that they took to
+            be started and heard of included; None where they were interrupted.
     """
 
     trials: Mapping[PreflightPlace, Trial]
@@ -205,6 +207,7 @@ class PreflightEnded:
     notes: Sequence[str]
     progress: Progress
     machine_memory: int | None = None
+    elapsed: float | None = None
 
 
 @dataclass(frozen=True)

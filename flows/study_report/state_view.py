@@ -56,6 +56,7 @@ def bare_view(state: StudyState, elapsed: float | None = None) -> StudyView:
     except InvalidConfiguration:  # Of another release, with what is not known here.
         space = inferred_space(trials)
     seconds = _StudyTime(state)
+    ended = seconds.of(state.ended)
     run = state.runs[-1] if state.runs else None
     concurrency = state.config.get("max_concurrency")
     return StudyView(
@@ -66,8 +67,9 @@ def bare_view(state: StudyState, elapsed: float | None = None) -> StudyView:
         best=best_counted(state),
         known=frozenset(state.known),
         started=seconds.of(state.started),
-        ended=seconds.of(state.ended),
+        ended=ended,
         elapsed=max(state.elapsed, elapsed or 0.0),
+        searched=None if state.confirmed is None else max(ended.values(), default=None),
         slots=concurrency if isinstance(concurrency, int) else 0,
         engine="" if run is None else run.engine or "local",
         objective=definition.objective,

@@ -10,6 +10,7 @@ from selenium.common.exceptions import (
 )
 from selenium.webdriver import ActionChains, Chrome, Keys
 from selenium.webdriver.common.by import By
+from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.wait import WebDriverWait
 
 PATIENCE = 60.0
@@ -72,6 +73,17 @@ class Page:
         of_field = f"//fieldset[..//label[starts-with(., '{label} ')]]"
         self.click(f"{of_field}//button[@role='tab'][normalize-space()='{kind}']")
 
+    def replace_number(self, label: str, text: str) -> str:
+        """Type over what a field for a number holds, and return what is wrong with it then."""
+        field = self._field(label)
+        field.send_keys(Keys.CONTROL, "a")
+        field.send_keys(text)
+        return str(field.get_property("validationMessage"))
+
+    def switch(self, label: str) -> None:
+        """Turn a switch on that is off, or off that is on."""
+        self._field(label).click()
+
     def replace_json(self, label: str, text: str) -> None:
         """Type over what a JSON editor holds."""
         self.click(f"//fieldset[..//label[starts-with(., '{label} ')]]//*[@contenteditable='true']")
@@ -79,6 +91,12 @@ class Page:
         keys = ActionChains(self._chromium)
         keys.key_down(Keys.CONTROL).send_keys("a").key_up(Keys.CONTROL).send_keys(Keys.DELETE)
         keys.send_keys(text).perform()
+
+    def _field(self, label: str) -> WebElement:
+        """What a label is for, once it is there."""
+        named = f"//label[starts-with(., '{label} ')]"
+        found = self._wait.until(lambda chromium: chromium.find_element(By.XPATH, named))
+        return self._chromium.find_element(By.ID, str(found.get_attribute("for")))
 
     def wait_for_lines(self, *lines: str) -> None:
         """Wait until each of `lines` stands on the page."""

@@ -15,6 +15,9 @@ from tests.prefect_server import PrefectServer
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
+CORNERS = {1: "lr=0.0001, depth=2, booster='gbtree'", 2: "lr=0.1, depth=10, booster='dart'"}
+"""Of the example's space: what a preflight tries, by the number of the trial."""
+
 
 @pytest.fixture
 def form(chromium: Chrome, served: Program, prefect_server: PrefectServer) -> Page:
@@ -58,20 +61,26 @@ def test_the_form_submits_with_another_strategy(form: Page, rest: RestClient) ->
     form.choose("strategy", "grid")
     form.replace_json("strategy_options", '{"points": 3}')
     form.choose_kind("Trials Per Task", "str")
+    assert "greater than or equal to 0" in form.replace_number("confirm", "-1")
+    assert "nearest valid values are 2 and 3" in form.replace_number("confirm", "2.5")
+    assert form.replace_number("confirm", "2") == ""
+    form.switch("preflight")
     run_id = _submit(form, rest)
     run = rest.get(f"/flow_runs/{run_id}")
     assert run["parameters"]["strategy"] == "grid"
     assert run["parameters"]["strategy_options"] == {"points": 3}
     assert run["parameters"]["config"]["trials_per_task"] == "auto"
+    assert (run["parameters"]["confirm"], run["parameters"]["preflight"]) == (2, True)
 
     def logged() -> None:
         of_run = {"logs": {"flow_run_id": {"any_": [run_id]}}}
         lines = [line["message"] for line in rest.filter("logs", of_run)]
-        for number, booster in enumerate(("gbtree", "dart")):
-            told = f"with lr=0.0001, depth=2, booster={booster!r}"
+        for number, told in CORNERS.items():
             assert any(
-                line.startswith(f"Trial {number} completed") and line.endswith(told)
+                line.startswith(f"Trial {number} completed") and line.endswith(f"with {told}")
                 for line in lines
             )
+        assert any(line.startswith("Preflight: A trial takes") for line in lines)
+        assert any(line.startswith("Winner: trial ") for line in lines)
 
     eventually(logged, timeout=60)

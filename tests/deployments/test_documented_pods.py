@@ -16,7 +16,7 @@ from tests.deployments.prefect_yaml import PREFECT_YAML, deployment_in_prefect_y
 from tests.deployments.studies import ROOT
 
 PAGE = (ROOT / "docs" / "kubernetes.md").read_text("utf-8")
-STUDY, DEPLOYMENT = re.findall(r"^```yaml\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
+_, STUDY, DEPLOYMENT, _ = re.findall(r"^```yaml\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
 
 
 @pytest.fixture

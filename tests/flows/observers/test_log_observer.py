@@ -8,7 +8,14 @@ from dataclasses import replace
 
 import pytest
 
-from prefect_tuner import Float, SearchSpace, StudyCompleted, Trial, TuningResult
+from prefect_tuner import (
+    ConfirmationStarted,
+    Float,
+    SearchSpace,
+    StudyCompleted,
+    Trial,
+    TuningResult,
+)
 from prefect_tuner.flows.observers.log_observer import LogObserver
 from prefect_tuner.flows.study.tuning_events import Progress
 from prefect_tuner.flows.study.tuning_result import StopReason
@@ -54,3 +61,15 @@ def test_many_findings_are_counted(
     monkeypatch.setattr("prefect_tuner.flows.observers.log_observer._MOST_FINDINGS", 0)
     (told,) = logged([completed(n, 0.5, x=n / 40) for n in range(40)], caplog)
     assert told == "Doctor: 1 more: prefect-tuner doctor 'sick study'"
+
+
+@pytest.mark.parametrize(
+    ("count", "told"), [(1, "trial 0 is evaluated anew"), (2, "trials 0, 1 are evaluated anew")]
+)
+def test_who_races_is_told(count: int, told: str, caplog: pytest.LogCaptureFixture) -> None:
+    candidates = [completed(n, 0.5, x=0.5) for n in range(count)]
+    with caplog.at_level(logging.INFO):
+        LogObserver(logging.getLogger("study")).on_confirmation_started(
+            ConfirmationStarted(candidates, 10, 0, Progress())
+        )
+    assert told in caplog.messages[0]

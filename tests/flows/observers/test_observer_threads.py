@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from prefect_tuner import TrialCompleted, TrialStarted, TuningEvent, TuningObserver
+from prefect_tuner import TrialCompleted, TrialStarted, TunerError, TuningEvent, TuningObserver
 from prefect_tuner.flows.observers.observer import ObserverThreads
 from prefect_tuner.flows.study.tuning_events import (
     BestImproved,
@@ -96,6 +96,19 @@ def test_one_that_raises_is_reported_and_goes_on_being_told(
         f"Observer {kind.__name__} failed on TrialStarted",
     ]
     assert error in caplog.text
+
+
+def test_one_that_knows_what_is_wrong_says_it_in_a_line(caplog: pytest.LogCaptureFixture) -> None:
+    class Late(TuningObserver):
+        def on_study_started(self, event: StudyStarted) -> None:  # noqa: ARG002
+            raise TunerError("the report took longer than 12 s")
+
+    with ObserverThreads([Late()], LOGGER) as threads:
+        threads.notify(EVENTS[0])
+    assert caplog.messages == [
+        "Observer Late failed on StudyStarted: the report took longer than 12 s"
+    ]
+    assert "Traceback" not in caplog.text
 
 
 def test_one_that_hangs_holds_up_nobody_and_is_given_up(caplog: pytest.LogCaptureFixture) -> None:

@@ -133,6 +133,33 @@ def test_a_study_whose_trials_all_fail_alike_ends_with_it(tmp_path: Path) -> Non
     run.ledger.close()
 
 
+def test_a_trial_that_was_cancelled_alone_does_not_have_the_study_wait_for_ever(
+    tmp_path: Path,
+) -> None:
+    run = run_of(tmp_path)
+    preflight, events = preflight_of(run)
+    ends = [Ending(Outcome.COMPLETED, metric=1.0)] * len(points())
+    ends[2] = Ending(Outcome.CANCELLED, "the trial's flow run was cancelled")
+    for ending in ends:
+        finish_next(run.study, preflight.most_trials(20), ending)
+    assert preflight.judge() is None
+    (event,) = events
+    assert isinstance(event, PreflightEnded)
+    assert [trial.outcome for trial in event.trials.values()] == [end.outcome for end in ends]
+    assert not event.is_pointless
+    assert run.study.can_ask(preflight.most_trials(20))
+    run.ledger.close()
+    # It is run again when the study goes on, which is judged then.
+    again = run_of(tmp_path, with_preflight=False)
+    preflight, events = preflight_of(again)
+    assert finish_next(again.study, preflight.most_trials(20), ends[0]).number == 2
+    assert preflight.judge() is None
+    (event,) = events
+    assert isinstance(event, PreflightEnded)
+    assert {trial.outcome for trial in event.trials.values()} == {Outcome.COMPLETED}
+    again.ledger.close()
+
+
 def test_after_one_that_has_failed_the_next_run_makes_another(tmp_path: Path) -> None:
     first = run_of(tmp_path)
     for _ in points():

@@ -40,8 +40,8 @@ def failed(
 def verdict_of(*trials: Trial, notes: tuple[str, ...] = (), **config: Any) -> PreflightVerdict:
     """The verdict on trials at the places, in their order."""
     at = dict(zip(PLACES, trials, strict=False))
-    machine = config.pop("machine", None)
-    return judge(at, Circumstances(TunerConfig(**config), None, 1.0, notes, machine))
+    machine, elapsed = config.pop("machine", None), config.pop("elapsed", None)
+    return judge(at, Circumstances(TunerConfig(**config), None, 1.0, notes, machine, elapsed))
 
 
 def rendered(page: Any) -> str:
@@ -71,6 +71,21 @@ def test_the_time_of_the_study_follows_from_budget_and_concurrency() -> None:
     assert alone.trials_in_time == 90
     four = verdict_of(*trials, max_trials=90, max_concurrency=4)
     assert four.study_duration == pytest.approx(90 * 56 / 3 / 4)
+
+
+def test_what_an_engine_takes_to_start_trials_is_part_of_the_time() -> None:
+    trials = [completed(metric, 2.0) for metric in (0.5, 0.1, 0.9, 0.51)]
+    given: dict[str, Any] = {"max_trials": 100, "max_concurrency": 2, "max_duration": 300.0}
+    verdict = verdict_of(*trials, elapsed=20.0, **given)  # Two rounds of 10 s.
+    assert verdict.overhead == pytest.approx(8.0)
+    assert verdict.study_duration == pytest.approx(500.0)
+    assert verdict.trials_in_time == 60
+    assert checks(verdict) == ["time"]
+    told = list(preflight_lines(verdict))
+    assert "Of that, 8.0 s of each trial are not its own, but what it takes to be started." in told
+    at_once = verdict_of(*trials, elapsed=4.1, **given)
+    assert at_once.study_duration == pytest.approx(102.5)
+    assert not any("not its own" in line for line in preflight_lines(at_once))
 
 
 def test_a_trial_that_fails_at_once_does_not_make_the_study_short() -> None:

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from random import Random
-from typing import Any, Self
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -17,8 +15,6 @@ from hypothesis import strategies as st
 from prefect_tuner import (
     ConfirmationCompleted,
     ConfirmationStarted,
-    Outcome,
-    Params,
     StopReason,
     Study,
     TrialReevaluated,
@@ -26,7 +22,6 @@ from prefect_tuner import (
     TuningCancelled,
     TuningResult,
 )
-from prefect_tuner.ending import Ending
 from prefect_tuner.flows.confirmation.confirmation import Confirmation, Place
 from prefect_tuner.flows.confirmation.race import RaceEnd
 from prefect_tuner.flows.ledger.counted_trials import recorded_result
@@ -34,88 +29,11 @@ from prefect_tuner.flows.ledger.recorded_study import RecordedStudy
 from prefect_tuner.flows.ledger.study_state import StudyState
 from prefect_tuner.flows.reevaluation.confirmation_run import ConfirmationRun, is_confirmed
 from prefect_tuner.flows.study.tuning_events import Progress, TuningEvent
-from prefect_tuner.tasks.engine import Arrival, Engine, EngineStudy
-from prefect_tuner.tasks.objectives.objective import describe_objective
-from prefect_tuner.tasks.processes.isolation import LaunchSettings
-from prefect_tuner.tasks.workers.trial_request import RetryPolicy, TrialAnswer, TrialRequest
+from prefect_tuner.tasks.engine import Arrival
 from tests.flows.ledgers import SPACE, Killed, SimulatedRun, open_ledger, run_record, state_of
+from tests.flows.simulated_engine import SimulatedEngine, train
 
 TRIALS = 8
-
-
-def train(params: Params, seed: int) -> float | None:
-    """A metric with noise that depends on parameters and seed."""
-    return float(params["x"]) + Random(f"{seed} {params}").gauss(0.0, 0.3)
-
-
-class SimulatedEngine(Engine):
-    """Attempts end one at a time, in an order of the caller's, until the run is killed.
-
-    Args:
-        order: Which attempt ends next.
-        train: From parameters and seed to the metric; None is a failure.
-        concurrency: Attempts at a time.
-        retries: Further attempts.
-        steps: Attempts that end until the run is killed.
-    """
-
-    def __init__(
-        self,
-        order: Random,
-        train: Callable[[Params, int], float | None] = train,
-        concurrency: int = 1,
-        retries: int = 0,
-        steps: int = 1_000_000,
-    ) -> None:
-        super().__init__(
-            EngineStudy(
-                "small",
-                describe_objective("json:loads", SPACE),
-                LaunchSettings(concurrency=concurrency),
-                RetryPolicy(retries),
-                lambda *_: None,
-            )
-        )
-        self._order, self._train, self._steps = order, train, steps
-        self.running: list[TrialRequest] = []
-        self.started: list[TrialRequest] = []
-        self.at_a_time = 0
-        self.seen: dict[int, Arrival] = {}
-
-    @classmethod
-    @contextmanager
-    def opened(cls, study: EngineStudy, options: Any) -> Iterator[Self]:
-        raise NotImplementedError
-
-    def prepare(self) -> list[tuple[int, str]]:
-        return []
-
-    def start(self, request: TrialRequest) -> None:
-        self.started.append(request)
-        self.running.append(request)
-        self.at_a_time = max(self.at_a_time, len(self.running))
-
-    def stop_trial(self, number: int, reason: str) -> None:
-        raise NotImplementedError
-
-    def next_arrival(self, timeout: float) -> Arrival | None:
-        assert timeout >= 0.0
-        self._steps -= 1
-        if self._steps < 0:
-            raise Killed
-        request = self.running.pop(self._order.randrange(len(self.running)))
-        return Arrival(request.number, TrialAnswer(self._ending(request)), request.attempt)
-
-    def _ending(self, request: TrialRequest) -> Ending:
-        if self.stop_reason:
-            return Ending(Outcome.CANCELLED, self.stop_reason, attempts=request.attempt)
-        metric = self._train(request.params, request.seed)
-        outcome = Outcome.FAILED if metric is None else Outcome.COMPLETED
-        return Ending(outcome, metric=metric, duration=0.5, attempts=request.attempt)
-
-    def _stop_all(self) -> None:
-        if self._steps < 0:
-            raise Killed  # A process that was killed stops nothing.
 
 
 class Confirming:
@@ -310,3 +228,33 @@ def test_interrupted_it_stops_what_runs_and_keeps_what_it_knows(study: Confirmin
     undisturbed = study.confirm(SimulatedEngine(Random(0)))
     assert undisturbed is not None
     assert undisturbed.end is not RaceEnd.STOPPED
+
+
+def test_cancelled_at_the_server_it_hears_so_from_what_it_runs(study: Confirming) -> None:
+    ledger = open_ledger(study.folder)
+    with ledger:
+        run = ConfirmationRun(
+            ledger,
+            study.result,
+            3,
+            TunerConfig(),
+            7,
+            Progress(),
+            study.events.append,
+            is_cancelled=lambda: True,
+        )
+        with pytest.raises(TuningCancelled, match="its flow run was cancelled"):
+            run.run(SimulatedEngine(Random(0), concurrency=3, cancelled=9))
+    assert len(study.state.evaluations) == 6
+    assert len(study.state.evaluating) == 3
+    confirmed = study.confirm(SimulatedEngine(Random(0)))
+    assert confirmed is not None
+    assert all(each.failed == 0 for each in confirmed.candidates)
+
+
+def test_one_that_is_cancelled_alone_counts_as_failed(study: Confirming) -> None:
+    confirmed = study.confirm(SimulatedEngine(Random(0), concurrency=3, cancelled=9))
+    assert confirmed is not None
+    assert confirmed.end is not RaceEnd.STOPPED
+    failed = [each for each in study.state.evaluations.values() if each.metric is None]
+    assert len(failed) == 1

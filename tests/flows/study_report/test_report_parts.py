@@ -110,6 +110,10 @@ def test_trials_take_the_lowest_slot_that_is_free() -> None:
     assert lanes.lane.tolist() == [0, 1, 1, 0, 2]
     assert (lanes.count, lanes.span) == (3, 5.0)
     assert lanes.utilisation == pytest.approx((2 + 1 + 2 + 2 + 0) / 15)
+    # Slots do not idle while the best trials are evaluated anew.
+    lanes = lanes_of(replace(view, elapsed=50.0, searched=4.0))
+    assert lanes is not None
+    assert lanes.utilisation == pytest.approx((2 + 1 + 2 + 2 + 0) / 12)
 
 
 @pytest.mark.parametrize(

@@ -92,7 +92,7 @@ class StudiesOnEngine:
 
     name: ClassVar[str] = "local"
     address: ClassVar[str] = ""
-    trials: ClassVar[int] = 8
+    trials: ClassVar[int] = 6
 
     def run(self, objective: Any, space: Any, **options: Any) -> TuningResult:
         return tune_on(self.name, self.address, objective, space, **options)
@@ -102,11 +102,19 @@ class StudiesOnEngine:
             "space": {"x": Float(0.0, 4.0), "y": Float(-1.0, 1.0)},
             "strategy": "gp",
             "config": TunerConfig(max_trials=self.trials, max_concurrency=2, reproducible=True),
+            "preflight": True,
+            "confirm": 1,
         }
         here = tune(quadratic, storage=str(tmp_path / "here"), **given)
         there = self.run(quadratic, storage=str(tmp_path / "there"), **given)
         assert there.digest == here.digest
         assert there.best_params == here.best_params
+        for result in (here, there):
+            assert result.confirmation is not None
+            assert result.confirmation.end == "no_noise"
+            assert result.confirmation.spent == 2
+        assert there.winning_params == here.winning_params
+        assert there.winning_metric == here.winning_metric == here.best_metric
 
     def test_prefect_works_in_a_trial_and_its_log_is_that_of_its_task_run(
         self, tmp_path: Path
@@ -201,6 +209,10 @@ class WorkersAreLost(EngineConformance):
         assert f"process {worker} on " in lost.message
         assert after.outcome is Outcome.COMPLETED
         assert len(note.read_text().splitlines()) == 1
+
+
+def assert_gone_one_of(pids: list[int]) -> None:
+    assert sum(Path(f"/proc/{pid}").exists() for pid in pids) == len(pids) - 1
 
 
 def worker_of(pid: int) -> int:

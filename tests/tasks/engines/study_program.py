@@ -67,7 +67,14 @@ def waits(params: dict[str, Any], trial: TrialContext) -> float:
     return float(params["x"])
 
 
-def waiting_study(engine: str, address: str, folder: Path, max_trials: int = 4) -> TuningResult:
+def noted_numbers(notes: Path) -> list[int]:
+    """The numbers of the trials and evaluations that have begun, in this order."""
+    return [int(line.split()[0]) for line in notes.read_text().splitlines()]
+
+
+def waiting_study(
+    engine: str, address: str, folder: Path, max_trials: int = 4, confirm: int = 0
+) -> TuningResult:
     """A study of trials that wait, two at a time."""
     return tune_on(
         engine,
@@ -78,7 +85,13 @@ def waiting_study(engine: str, address: str, folder: Path, max_trials: int = 4) 
         study="waiting",
         storage=str(folder / f"studies-{engine}"),
         config=TunerConfig(max_trials=max_trials, max_concurrency=2, reproducible=True),
+        confirm=confirm,
     )
+
+
+def confirmed_study(engine: str, address: str, folder: Path) -> TuningResult:
+    """The same with two trials, of which the better one is evaluated anew, twice."""
+    return waiting_study(engine, address, folder, max_trials=2, confirm=1)
 
 
 if __name__ == "__main__":

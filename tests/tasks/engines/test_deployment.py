@@ -49,6 +49,7 @@ from tests.tasks.engines import study_program
 from tests.tasks.engines.studies import (
     StudiesOnEngine,
     WorkersAreLost,
+    assert_gone_one_of,
     logs_its_runs,
     study_running,
     worker_of,
@@ -110,7 +111,7 @@ class TestDeploymentEngine(WorkersAreLost):
 
 class TestStudiesOnADeployment(StudiesOnEngine):
     name = "deployment"
-    trials = 4  # Each of them starts a process that imports all of Prefect.
+    trials = 2  # Each of them, and each evaluation, is a process that imports all of Prefect.
 
     @pytest.fixture(scope="class", autouse=True)
     @classmethod
@@ -154,33 +155,42 @@ class TestStudiesOnADeployment(StudiesOnEngine):
     def test_what_runs_when_the_program_is_killed_is_adopted_by_the_next_run(
         self, tmp_path: Path
     ) -> None:
+        """Trials, and evaluations of the best one."""
         notes = tmp_path / "notes"
-        with self._program(tmp_path) as killed:
-            noted_by(notes, 2)
-            killed.kill()
-        (tmp_path / "go-0").touch()
-        eventually(lambda: assert_gone_one_of(noted_by(notes, 2)), timeout=30.0)
-        with self._program(tmp_path) as program:
 
-            def went_on() -> None:
-                state = read_state(LedgerFile(tmp_path / "studies-deployment", "waiting"))
-                assert state is not None
-                assert len(state.runs) == 2
-                assert 0 in state.finished
-                assert 1 in state.running
+        def let_go(which: int) -> None:
+            """One that has begun, which waits for that."""
+            (tmp_path / f"go-{study_program.noted_numbers(notes)[which]}").touch()
 
-            eventually(went_on, timeout=60.0)
-            for number in range(1, 4):
-                (tmp_path / f"go-{number}").touch()
+        def killed_with_two_in_flight_of_which_one_ends(count: int) -> None:
+            with self._program(tmp_path, "confirmed_study") as killed:
+                pids = noted_by(notes, count)[-2:]
+                killed.kill()
+            let_go(-2)
+            eventually(lambda: assert_gone_one_of(pids), timeout=30.0)
+
+        killed_with_two_in_flight_of_which_one_ends(2)
+        let_go(-1)
+        killed_with_two_in_flight_of_which_one_ends(4)
+        with self._program(tmp_path, "confirmed_study") as program:
+            let_go(-1)
             assert program.stdout is not None
             digest = program.stdout.read().decode().split()[-1]
             assert program.wait(60) == 0
-        begun = sorted(line.split()[:2] for line in notes.read_text().splitlines())
-        assert begun == [["0", "1"], ["1", "1"], ["2", "1"], ["3", "1"]]
         state = read_state(LedgerFile(tmp_path / "studies-deployment", "waiting"))
         assert state is not None
-        assert [trial.attempts for trial in state.trials] == [1, 1, 1, 1]
-        assert digest == study_program.waiting_study("local", "", tmp_path).digest
+        assert len(state.runs) == 3
+        assert [trial.attempts for trial in state.trials] == [1, 1]
+        assert len(state.evaluations) == 2
+        attempts = [line.split()[1] for line in notes.read_text().splitlines()]
+        assert attempts == ["1"] * 4
+        assert len(set(study_program.noted_numbers(notes))) == 4
+        here = study_program.confirmed_study("local", "", tmp_path)
+        assert digest == here.digest
+        assert here.winner is not None
+        winner = None if state.confirmed is None else state.confirmed.confirmation.winner
+        assert winner is not None
+        assert (winner.number, winner.mean) == (here.winner.number, here.winner.mean)
 
     def test_what_runs_on_and_is_not_needed_any_more_is_stopped_by_the_next_run(
         self, tmp_path: Path
@@ -208,13 +218,11 @@ class TestStudiesOnADeployment(StudiesOnEngine):
             client.set_flow_run_state(state.runs[-1].flow_run_id, Cancelling())
         eventually(lambda: assert_gone(tmp_path / "notes"), timeout=30.0)
 
-    def _program(self, folder: Path) -> AbstractContextManager[subprocess.Popen[bytes]]:
+    def _program(
+        self, folder: Path, study: str = "waiting_study"
+    ) -> AbstractContextManager[subprocess.Popen[bytes]]:
         pipe = subprocess.PIPE
-        return study_running(self.name, self.address, folder, "waiting_study", stdout=pipe)
-
-
-def assert_gone_one_of(pids: list[int]) -> None:
-    assert sum(Path(f"/proc/{pid}").exists() for pid in pids) == len(pids) - 1
+        return study_running(self.name, self.address, folder, study, stdout=pipe)
 
 
 @flow(name="another flow")
