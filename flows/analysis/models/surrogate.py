@@ -101,6 +101,15 @@ class Surrogate:
         return float(self.errors @ self.errors) / self.size
 
     @property
+    def loss(self) -> float:
+        """The negative logarithm of how likely scores and hyperparameters are, but for a constant.
+
+        Of the same scores by spaces of the same parameters, the least is by the likeliest space.
+        """
+        given = (self._z, self._y, self._extra, self._owners, self._prior)
+        return loss_and_gradient(self._theta, *given)[0]
+
+    @property
     def size(self) -> int:
         """Of how many trials it is made."""
         return self._y.size
