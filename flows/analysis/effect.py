@@ -12,7 +12,7 @@ from prefect_tuner.flows.analysis.models.restricted import Restricted, Trace
 from prefect_tuner.search_space.space import SearchSpace
 from prefect_tuner.trial import Trial
 
-_FEWEST = 40
+_FEWEST = 50
 _FEWEST_PER_AXIS = 12
 """Trials from which on it is said that a parameter has no effect."""
 
@@ -25,7 +25,7 @@ _SURE = 3.0
 _GAIN = 3.5
 """How much likelier, as a logarithm, scores are with a parameter from which on it has an effect."""
 
-_MOST_EFFECT = 0.006
+_MOST_EFFECT = 0.003
 """The share of the variance that it may explain, at the most, so that it is said to have none."""
 
 _MOST_UNEXPLAINED = 0.1

@@ -33,23 +33,23 @@ _FASTER = (
 )
 
 _PARTS: Mapping[str, tuple[str, str]] = {
-    "suggestion": ("go by while it is suggested", f"{_FASTER}, or give a trial more to do"),
+    "suggestion": ("until it is suggested", f"{_FASTER}, or give a trial more to do"),
     "startup": (
-        "into the start of its process and its imports",
+        "until its process has started and imported",
         (
             "have the objective import less, and let isolation be auto: where nothing that its "
             "import starts forbids that, trials share one import"
         ),
     ),
     "teardown": (
-        "into what its program does after the objective has returned",
+        "until its program has ended after the objective",
         (
-            "see what it still has to end: threads, exit handlers, processes, runs of trackers; "
-            "what takes longer than exit_grace is cut off"
+            "see what the program still has to end: threads, exit handlers, processes, runs of "
+            "trackers; what takes longer than exit_grace is cut off"
         ),
     ),
     "rest": (
-        "into its task run, its records and waiting",
+        "for its task run, its records and waiting",
         (
             "let trials share task runs (trials_per_task), see whether task runs wait for a limit "
             "of Prefect or of the work pool, or give a trial more to do"

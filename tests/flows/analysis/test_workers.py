@@ -141,7 +141,7 @@ PARTS = ("suggestion", "startup", "teardown", "rest")
     [
         ("suggestion", "choose a strategy that suggests faster"),
         ("startup", "have the objective import less"),
-        ("teardown", "see what it still has to end"),
+        ("teardown", "see what the program still has to end"),
         ("rest", "let trials share task runs"),
     ],
 )
