@@ -19,11 +19,12 @@ _FEWEST_PER_AXIS = 12
 _FEWEST_ACTIVE = 25
 """Trials that have the parameter."""
 
-_SURE = 3.0
+_SURE_BY_LOSSES, _SURE_BY_RANKS = 2.5, 3.0
 """Standard errors from which on an effect is one."""
 
-_GAIN = 3.5
-"""How much likelier, as a logarithm, scores are with a parameter from which on it has an effect."""
+_GAIN_BY_LOSSES, _GAIN_BY_RANKS = 2.5, 3.5
+"""How much likelier, as a logarithm, losses or ranks are with a parameter from which on it has an
+effect. Ranks of trials that a strategy has put at one place look like an effect more often."""
 
 _MOST_EFFECT = 0.003
 """The share of the variance that it may explain, at the most, so that it is said to have none."""
@@ -86,20 +87,23 @@ def _has_effect(case: Case, name: str, others: list[str]) -> bool:
     if sum(name in trial.params for trial in trials) < _FEWEST_ACTIVE:
         return True
     is_told = False
-    without = []
-    for model in (case.surrogate_of_losses, case.surrogate):
+    gains = []
+    for model, sure, gain in (
+        (case.surrogate_of_losses, _SURE_BY_LOSSES, _GAIN_BY_LOSSES),
+        (case.surrogate, _SURE_BY_RANKS, _GAIN_BY_RANKS),
+    ):
         if model is None:
             continue
         restricted = model.without(family | {*others})
-        without.append(restricted)
         traces = [trace for each in family for trace in _traces(case, trials, restricted, each)]
-        if any(trace.sureness >= _SURE for trace in traces):
+        if any(trace.sureness >= sure for trace in traces):
             return True
+        gains.append((restricted, gain))
         is_told = is_told or (
             model.unexplained <= _MOST_UNEXPLAINED
             and all(trace.most <= _MOST_EFFECT for trace in traces)
         )
-    return not is_told or any(each.gain() >= _GAIN for each in without)
+    return not is_told or any(restricted.gain() >= gain for restricted, gain in gains)
 
 
 def _traces(
