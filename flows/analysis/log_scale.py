@@ -35,9 +35,10 @@ _BETTER = 8.0
 """How much likelier, as a logarithm, the metrics are by a sum of effects on the logarithmic scale,
 where all good values are low."""
 
-_BETTER_BY_BOTH = (2.0, 5.0)
-"""The same where they are not, as other parameters matter more: by a sum of effects, and by a model
-of all parameters together."""
+_BETTER_BY_SUM, _BETTER_BY_PROCESS, _BETTER_BY_BOTH = -5.0, 5.0, 7.0
+"""The same where they are not, as other parameters matter more: by a sum of effects, by a model of
+all parameters together, and by both, added. What a parameter does to the effect of another, a sum
+does not know."""
 
 _BY_CHANCE = 1e-3
 """How probable it may be, at the most, that a parameter without effect seems to have one."""
@@ -101,12 +102,10 @@ def better_log_scale(case: Case, name: str) -> LogScale | None:
     left = max(case.additive_of_losses.left, 1e-12), max(on_log.left, 1e-12)
     gain = len(rows) / 2 * math.log(left[0] / left[1])
     best = parameter.low * (parameter.high / parameter.low) ** effect.least_at
-    by_sum, by_process = _BETTER_BY_BOTH
-    is_better = (gain >= _BETTER and _all_are_low(parameter, _good_values(case, name))) or (
-        gain >= by_sum
-        and _part(parameter, best) <= _USUALLY_LOWEST
-        and _gain_together(case, SearchSpace(changed)) >= by_process
-    )
+    is_better = gain >= _BETTER and _all_are_low(parameter, _good_values(case, name))
+    if not is_better and gain >= _BETTER_BY_SUM and _part(parameter, best) <= _USUALLY_LOWEST:
+        together = _gain_together(case, SearchSpace(changed))
+        is_better = together >= max(_BETTER_BY_PROCESS, _BETTER_BY_BOTH - gain)
     return LogScale(changed, best) if is_better else None
 
 
