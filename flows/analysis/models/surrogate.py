@@ -34,7 +34,7 @@ from prefect_tuner.strategies.gaussian_process.regression import (
 from prefect_tuner.strategies.gaussian_process.single_thread import single_threaded
 from prefect_tuner.trial import Trial
 
-_ITERATIONS, _ANEW, _MORE = 40, 25, 15
+_ITERATIONS, _ANEW, _MORE = 40, 12, 8
 """Of the first fit, of one that lacks parameters, and of those with them again."""
 
 _LENGTHS = (1.0, 8.0)
