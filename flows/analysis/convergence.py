@@ -28,7 +28,7 @@ this, the best metric is luck of the first trials, and tells nothing of what mor
 _HARDLY_CHANGED = 0.02
 """How much it may have changed, in units of what the search has gained over where it began."""
 
-_LITTLE = 0.0075
+_LITTLE = 0.005
 """What is expected of as many trials again, at the most, in the same units."""
 
 _ROUNDED = 1e-12
