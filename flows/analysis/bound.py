@@ -8,7 +8,7 @@ import numpy as np
 
 from prefect_tuner.flows.analysis.case import FEWEST_TRIALS, Case
 from prefect_tuner.flows.analysis.finding import Finding
-from prefect_tuner.flows.analysis.log_scale import better_on_log_scale
+from prefect_tuner.flows.analysis.log_scale import better_log_scale
 from prefect_tuner.flows.analysis.models.changed_range import Side, extended
 from prefect_tuner.flows.analysis.models.numeric_scale import unit_values
 from prefect_tuner.search_space.categorical import Categorical
@@ -68,7 +68,7 @@ def _sides_of_best(
         of_losses = case.additive_of_losses.chance(name)
         if effect is None or effect.chance > chance or (of_losses or 0.0) > _BY_CHANCE_OF_LOSSES:
             continue
-        if side == "low" and better_on_log_scale(case, name):
+        if side == "low" and better_log_scale(case, name) is not None:
             continue  # What is near on this scale is decades away.
         if effect.is_least_at_low if side == "low" else effect.is_least_at_high:
             yield side, count

@@ -89,15 +89,16 @@ class Case:
     @cached_property
     def surrogate(self) -> Surrogate | None:
         """What the parameters together say of the metric; None where no model can be made."""
-        return self._surrogate_of(self._rows_for_surrogate, normal_scores)
+        return self._surrogate_of(self.rows_for_surrogate, normal_scores)
 
     @cached_property
     def surrogate_of_losses(self) -> Surrogate | None:
         """The same of losses as they are."""
-        return self._surrogate_of(self._rows_for_surrogate, lambda losses: losses)
+        return self._surrogate_of(self.rows_for_surrogate, lambda losses: losses)
 
-    @property
-    def _rows_for_surrogate(self) -> list[int]:
+    @cached_property
+    def rows_for_surrogate(self) -> list[int]:
+        """Places in `done` of what both surrogates are made of."""
         return _spread(range(len(self.done)), _MOST_FOR_SURROGATE)
 
     def _surrogate_of(

@@ -10,11 +10,11 @@ from prefect_tuner.flows.analysis.case import Case
 from prefect_tuner.flows.analysis.finding import Finding
 from prefect_tuner.flows.analysis.models.tail import expected_gain
 
-_FEWEST = 70
+_FEWEST = 60
 _FEWEST_PER_PARAMETER = 15
 """Trials from which on a study may be said to have converged."""
 
-_WHAT_IT_WAS = 1 / 3
+_WHAT_IT_WAS = 1 / 2
 """The best metric of so many of the trials, the first ones, is compared with that of all."""
 
 _FIRST = 0.1
@@ -22,13 +22,17 @@ _FIRST = 0.1
 
 _OF_SPREAD = 0.05
 """So much of the distance from the best quarter of them to the best metric counts as gained, too:
-where the first trials are good by chance, the search gains little."""
+where the first trials are good by chance, the search gains little. Where it has gained less than
+this, the best metric is luck of the first trials, and tells nothing of what more may bring."""
 
-_HARDLY_CHANGED = 0.01
+_HARDLY_CHANGED = 0.02
 """How much it may have changed, in units of what the search has gained over where it began."""
 
 _LITTLE = 0.005
 """What is expected of as many trials again, at the most, in the same units."""
+
+_ROUNDED = 1e-12
+"""Differences of so much of a metric's size are none."""
 
 
 def converged(case: Case) -> Iterator[Finding]:
@@ -40,13 +44,15 @@ def converged(case: Case) -> Iterator[Finding]:
     best = float(losses.min())
     first = losses[: max(10, int(count * _FIRST))]
     gained = float(first.min()) - best
-    unit = gained + _OF_SPREAD * (float(np.quantile(first, 0.25)) - best)
+    by_chance = _OF_SPREAD * (float(np.quantile(first, 0.25)) - best)
+    unit = gained + by_chance if gained >= by_chance else 0.0
     lately = float(losses[: int(count * _WHAT_IT_WAS)].min()) - best
     gain = expected_gain(losses)
-    if lately > _HARDLY_CHANGED * unit or gain > _LITTLE * unit:
+    none = _ROUNDED * float(np.abs(losses).max())
+    if lately > _HARDLY_CHANGED * unit + none or gain > _LITTLE * unit + none:
         return
     last = int(np.argmin(losses))
-    likely = "no better metric" if gain <= 0.0 else f"less than {gain:.1g} more"
+    likely = "no better metric" if gain <= none else f"less than {gain:.1g} more"
     yield Finding(
         "converged",
         f"the search has converged: {count} more trials are likely to bring {likely}; the "

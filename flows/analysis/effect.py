@@ -2,49 +2,40 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+
+import numpy as np
 
 from prefect_tuner.flows.analysis.case import Case
 from prefect_tuner.flows.analysis.finding import Finding
-from prefect_tuner.flows.analysis.models.surrogate import Surrogate
+from prefect_tuner.flows.analysis.models.restricted import Restricted, Trace
 from prefect_tuner.search_space.space import SearchSpace
+from prefect_tuner.trial import Trial
 
-_FEWEST = 40
+_FEWEST = 50
 _FEWEST_PER_AXIS = 12
 """Trials from which on it is said that a parameter has no effect."""
 
 _FEWEST_ACTIVE = 25
 """Trials that have the parameter."""
 
-_BY_CHANCE = 0.05
-"""How improbable it may be, at the most, that a parameter without effect seems to have as large a
-one."""
+_SURE_BY_LOSSES, _SURE_BY_RANKS = 2.5, 3.0
+"""Standard errors from which on an effect is one."""
 
-_MOST_EFFECT = 0.006
-"""The share of the variance that it may explain, at the most."""
+_GAIN_BY_LOSSES, _GAIN_BY_RANKS = 2.5, 3.5
+"""How much likelier, as a logarithm, losses or ranks are with a parameter from which on it has an
+effect. Ranks of trials that a strategy has put at one place look like an effect more often."""
 
-_VISIBLE = 0.003
-"""The share that would be seen if it were explained, at the most."""
+_MOST_EFFECT = 0.003
+"""The share of the variance that it may explain, at the most, so that it is said to have none."""
 
-_MOST_UNEXPLAINED = 0.3
-"""The share of the variance of ranks that the other parameters leave, at the most."""
-
-_MOST_DIFFERENCE = 0.1
-"""The squared difference of neighbours, in units of that of any two trials, at the most."""
-
-_SEEN_FROM = 6.0
-"""An effect can be seen from so many times the unexplained variance, divided by the trials."""
-
-_HARDLY_ANY = 0.0015
-"""A share that is not told from none."""
+_MOST_UNEXPLAINED = 0.1
+"""The share of the variance that forecasts leave, at the most, by a model that can tell."""
 
 
 def without_effect(case: Case) -> Iterator[Finding]:
     """Forecasts of the metric are as good without some parameters."""
-    found = (
-        [name for name in case.parameters if not _has_effect(case, name)] if _can_tell(case) else []
-    )
+    found = _found(case)
     if not found:
         return
     # A parent is named with its children, which make no difference either.
@@ -61,47 +52,66 @@ def without_effect(case: Case) -> Iterator[Finding]:
     )
 
 
+def _found(case: Case) -> list[str]:
+    """The parameters without effect; of two that can stand in for each other, one is kept."""
+    found: list[str] = []
+    if _can_tell(case):
+        for name in case.parameters:
+            if not _has_effect(case, name, found):
+                found.append(name)
+    return found
+
+
 def _can_tell(case: Case) -> bool:
-    model = case.surrogate
-    if model is None or model.size < max(_FEWEST, _FEWEST_PER_AXIS * len(model.names)):
+    model, of_losses = case.surrogate, case.surrogate_of_losses
+    if model is None or of_losses is None or len(model.names) < 2:
         return False
-    if len(model.names) < 2:
+    if model.size < max(_FEWEST, _FEWEST_PER_AXIS * len(model.names)):
         return False
-    # Where ranks are left unexplained, either noise hides effects, or there is none: then
-    # neighbours have nearly the same metric.
-    return (
-        model.unexplained <= _MOST_UNEXPLAINED
-        or model.difference_of_neighbours() <= _MOST_DIFFERENCE
-    )
+    return min(model.unexplained, of_losses.unexplained) <= _MOST_UNEXPLAINED
 
 
-def _has_effect(case: Case, name: str) -> bool:
+def _has_effect(case: Case, name: str, others: list[str]) -> bool:
     """Whether a parameter has an effect, or may have one that cannot be seen.
 
-    Ranks tell of small effects near the best trials, losses of them where a strategy has gone on
-    to a small part of the space, in which ranks are as good as noise.
+    Losses as they are tell of it where a strategy has gone on to a small part of the space, in
+    which ranks are as good as noise, and ranks where a few trials are far worse than all others.
+
+    Args:
+        case: The study.
+        name: The parameter.
+        others: Those that have none.
     """
     family = _family(case.space, name)
-    for each in family:
-        chance = case.additive_of_losses.chance(each)
-        if chance is None or chance < _BY_CHANCE:
+    trials = [case.done[row] for row in case.rows_for_surrogate]
+    if sum(name in trial.params for trial in trials) < _FEWEST_ACTIVE:
+        return True
+    is_told = False
+    gains = []
+    for model, sure, gain in (
+        (case.surrogate_of_losses, _SURE_BY_LOSSES, _GAIN_BY_LOSSES),
+        (case.surrogate, _SURE_BY_RANKS, _GAIN_BY_RANKS),
+    ):
+        if model is None:
+            continue
+        restricted = model.without(family | {*others})
+        traces = [trace for each in family for trace in _traces(case, trials, restricted, each)]
+        if any(trace.sureness >= sure for trace in traces):
             return True
-    models = [each for each in (case.surrogate, case.surrogate_of_losses) if each is not None]
-    judged = [_judged(model, name, family) for model in models]
-    return any(seems for seems, _ in judged) or not any(sure for _, sure in judged)
+        gains.append((restricted, gain))
+        is_told = is_told or (
+            model.unexplained <= _MOST_UNEXPLAINED
+            and all(trace.most <= _MOST_EFFECT for trace in traces)
+        )
+    return not is_told or any(restricted.gain() >= gain for restricted, gain in gains)
 
 
-def _judged(model: Surrogate, name: str, family: set[str]) -> tuple[bool, bool]:
-    """Whether a parameter seems to have an effect, and whether it surely has next to none."""
-    active = model.is_active[:, model.names.index(name)]
-    count = int(active.sum())
-    if count < _FEWEST_ACTIVE:
-        return True, False
-    loss = model.loss_without(family)[active]
-    mean, error = float(loss.mean()), float(loss.std()) / math.sqrt(count)
-    seems = mean > max(2.0 * error, _HARDLY_ANY)
-    visible = model.unexplained * _SEEN_FROM / count
-    return seems, visible <= _VISIBLE and mean + 2.0 * error <= _MOST_EFFECT
+def _traces(
+    case: Case, trials: Sequence[Trial], restricted: Restricted, name: str
+) -> Iterator[Trace]:
+    is_active = np.array([name in trial.params for trial in trials])
+    values = [trial.params[name] for trial in trials if name in trial.params]
+    return restricted.traces(case.space[name], is_active, values)
 
 
 def _family(space: SearchSpace, name: str) -> set[str]:

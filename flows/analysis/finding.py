@@ -18,6 +18,8 @@ class Finding:
         advice: What to do, a sentence.
         parameter: Which parameter it is about; empty where it is about none.
         space: The search space to try, as JSON data, where the advice is to change it.
+        seconds: What the time without an objective went into, for each trial on average, where it
+            is about that and the ledger tells: `suggestion`, `startup`, `teardown` and `rest`.
     """
 
     check: str
@@ -25,6 +27,7 @@ class Finding:
     advice: str
     parameter: str = ""
     space: dict[str, Any] = field(default_factory=dict)
+    seconds: dict[str, float] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         """The same as plain JSON data."""
@@ -34,4 +37,5 @@ class Finding:
             "advice": self.advice,
             "parameter": self.parameter or None,
             "space": self.space or None,
+            "seconds": self.seconds or None,
         }

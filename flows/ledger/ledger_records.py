@@ -33,11 +33,12 @@ from prefect_tuner.goal import Goal
 from prefect_tuner.hyper_value import HyperValue
 from prefect_tuner.trial import Direction, ExtraValue, Outcome, Trial
 
-FORMAT = 5
+FORMAT = 6
 """The version of the format. It changes when older releases cannot read a newer ledger: since 2,
 runs know the code of the objective, parameters may be any JSON value, and extras texts; since 3,
 the end of a run says how many trials count; since 4, runs know the engine of their trials; since 5,
-trials know their memory, there are preflights, and the best trials may be evaluated anew."""
+trials know their memory, there are preflights, and the best trials may be evaluated anew; since 6,
+trials know how long their suggestion took, the start of their process, and its end."""
 
 
 class _Record(BaseModel):
@@ -183,25 +184,31 @@ class PreflightRecord(_Record):
 
 
 class AskedRecord(_Record):
-    """A trial is about to run; `proposer` is left out where the strategy consists of one."""
+    """A trial is about to run; `proposer` is left out where the strategy consists of one.
+
+    `suggestion` is how many seconds it took to tell the strategy what had ended since the one
+    before, and to ask it; it is left out where that is not known.
+    """
 
     type: Literal["asked"] = "asked"
     number: int
     params: dict[str, HyperValue]
     seed: int
     proposer: str = ""
+    suggestion: float | None = None
 
-    may_be_left_out: ClassVar[frozenset[str]] = frozenset({"proposer"})
+    may_be_left_out: ClassVar[frozenset[str]] = frozenset({"proposer", "suggestion"})
 
     @classmethod
-    def of(cls, trial: Trial) -> Self:
-        """The record of a trial that is about to run."""
+    def of(cls, trial: Trial, suggestion: float | None = None) -> Self:
+        """The record of a trial that is about to run, with the seconds of its suggestion."""
         return cls(
             at=utc_now(),
             number=trial.number,
             params=trial.params,
             seed=trial.seed,
             proposer=trial.proposer,
+            suggestion=suggestion,
         )
 
 
@@ -248,7 +255,9 @@ class FinishedRecord(_Record):
     """What came of a trial. The numbers in `extra` are floats.
 
     `memory` is the most that its processes had at a time, in bytes beyond what was there before the
-    objective was called; it is left out where that is not known.
+    objective was called; `startup` and `teardown` are seconds from the start of its last process to
+    the call of the objective, and from the objective's return to the end of its program. What is
+    not known of these is left out.
     """
 
     type: Literal["finished"] = "finished"
@@ -262,8 +271,10 @@ class FinishedRecord(_Record):
     host: str
     elapsed: float
     memory: int | None = None
+    startup: float | None = None
+    teardown: float | None = None
 
-    may_be_left_out: ClassVar[frozenset[str]] = frozenset({"memory"})
+    may_be_left_out: ClassVar[frozenset[str]] = frozenset({"memory", "startup", "teardown"})
 
     @classmethod
     def of(cls, number: int, ending: Ending, host: str, elapsed: float) -> Self:
@@ -280,6 +291,8 @@ class FinishedRecord(_Record):
             host=host,
             elapsed=elapsed,
             memory=ending.memory,
+            startup=ending.startup,
+            teardown=ending.teardown,
         )
 
     @property
@@ -293,6 +306,8 @@ class FinishedRecord(_Record):
             duration=self.duration,
             attempts=self.attempts,
             memory=self.memory,
+            startup=self.startup,
+            teardown=self.teardown,
         )
 
 

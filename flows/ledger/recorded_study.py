@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
@@ -100,6 +101,9 @@ class RecordedStudy:
         self._counted: int | None = None
         # Ends that are not in the ledger: of trials that it does not know, or since it has failed.
         self._unrecorded: dict[int, Trial] = {}
+        # Seconds that the strategy took: since it was asked last, and for trials to be started.
+        self._telling = 0.0
+        self._suggestion: dict[int, float] = {}
         for trial in self._opened.trials:
             self._restore(trial)
         for params in candidates_to_try_first(self._opened, initial_trials):
@@ -184,13 +188,13 @@ class RecordedStudy:
             the strategy is exhausted.
         """
         waiting = self._waiting(max_trials)
-        return waiting[0] if waiting else self.study.ask(budget)
+        return waiting[0] if waiting else self._ask(budget)
 
     def start(self, trial: Trial) -> None:
         """Write down that a trial is about to run."""
         records: list[Record] = []
         if trial.number == len(self.state.trials):
-            records.append(AskedRecord.of(trial))
+            records.append(AskedRecord.of(trial, self._suggestion.pop(trial.number, None)))
         attempt = self.attempts_before(trial.number) + 1
         self._ledger.append(*records, AttemptRecord.of(trial.number, attempt))
 
@@ -291,6 +295,15 @@ class RecordedStudy:
             if completed:
                 raise
 
+    def _ask(self, budget: Budget | None) -> Trial | None:
+        began = time.monotonic()
+        trial = self.study.ask(budget)
+        if trial is not None:
+            took = self._telling + time.monotonic() - began
+            self._suggestion[trial.number] = round(took, 6)
+            self._telling = 0.0
+        return trial
+
     def _waiting(self, max_trials: int) -> list[Trial]:
         """The trials that were asked and that this run has not called, within the budget."""
         most = max_trials + len(self.state.known)
@@ -322,7 +335,9 @@ class RecordedStudy:
 
     def _tell(self, trial: Trial) -> Told:
         previous = self.study.leader
+        began = time.monotonic()
         told = self.study.finish(trial)
+        self._telling += time.monotonic() - began
         is_news = told.number not in self._old
         improved = self.study.leader is not previous
         if improved and is_news and told.metric is not None:

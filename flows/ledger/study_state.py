@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 from prefect_tuner.errors import LedgerError
 from prefect_tuner.flows.confirmation.race import Evaluation
@@ -37,6 +38,8 @@ from prefect_tuner.trial import Outcome, Trial
 
 _ID = 16
 
+_T = TypeVar("_T")
+
 
 @dataclass
 class StudyState:
@@ -57,6 +60,10 @@ class StudyState:
             by their numbers.
         started: When the objective was last called for each trial (ISO 8601, UTC), by its number.
         ended: When each trial ended or was stopped with its run, likewise.
+        suggestion: Seconds that the strategy took to suggest each trial, likewise, where the ledger
+            tells, as with the next two.
+        startup: Seconds from the start of each trial's process to the call of the objective.
+        teardown: Seconds from the objective's return to the end of its program.
         runs: All runs, the last one last.
         endings: How each of them ended; None where a run died, and while the last one runs.
         running: The numbers of the trials that the last run has called, and that have not ended.
@@ -85,6 +92,9 @@ class StudyState:
     interruptions: dict[int, Trial] = field(default_factory=dict)
     started: dict[int, str] = field(default_factory=dict)
     ended: dict[int, str] = field(default_factory=dict)
+    suggestion: dict[int, float] = field(default_factory=dict)
+    startup: dict[int, float] = field(default_factory=dict)
+    teardown: dict[int, float] = field(default_factory=dict)
     runs: list[RunRecord] = field(default_factory=list)
     endings: list[StoppedRecord | None] = field(default_factory=list)
     running: set[int] = field(default_factory=set)
@@ -221,6 +231,7 @@ class StudyState:
         if isinstance(record, AskedRecord):
             self.trials.append(Trial(number, record.params, record.seed, proposer=record.proposer))
             self.confirmed = None
+            _note(self.suggestion, number, record.suggestion)
             return
         outcome = Outcome.COMPLETED
         self.trials.append(Trial(number, record.params, outcome=outcome, metric=record.metric))
@@ -266,6 +277,8 @@ class StudyState:
         self.finished.append(running.number)
         self.running.discard(running.number)
         self.ended[running.number] = record.at
+        _note(self.startup, running.number, record.startup)
+        _note(self.teardown, running.number, record.teardown)
         self.interruptions.pop(running.number, None)
         self.elapsed = max(self.elapsed, record.elapsed)
 
@@ -278,8 +291,11 @@ class StudyState:
         self.finished = [numbers[number] for number in self.finished if number in numbers]
         self.inherited = set(self.finished)
         self.known = {numbers[number] for number in self.known if number in numbers}
-        self.started = {numbers[n]: at for n, at in self.started.items() if n in numbers}
-        self.ended = {numbers[n]: at for n, at in self.ended.items() if n in numbers}
+        self.started = _renumbered(self.started, numbers)
+        self.ended = _renumbered(self.ended, numbers)
+        self.suggestion = _renumbered(self.suggestion, numbers)
+        self.startup = _renumbered(self.startup, numbers)
+        self.teardown = _renumbered(self.teardown, numbers)
         self.interruptions = {}
         self.running = set()
         self.interrupted = []
@@ -324,3 +340,13 @@ class StudyState:
         if trial.outcome is not None:
             raise LedgerError(f"trial {number} has finished already")
         return trial
+
+
+def _note(seconds: dict[int, float], number: int, told: float | None) -> None:
+    if told is not None:
+        seconds[number] = told
+
+
+def _renumbered(told: Mapping[int, _T], numbers: Mapping[int, int]) -> dict[int, _T]:
+    """What is told of trials, by the numbers that those that are kept have now."""
+    return {numbers[number]: each for number, each in told.items() if number in numbers}

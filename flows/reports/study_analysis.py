@@ -114,15 +114,23 @@ def last_run_times(state: StudyState) -> list[RunTimes]:
     at_a_time = state.config.get("max_concurrency")
     if not isinstance(at_a_time, int) or again > _MOST_TRIED_AGAIN * len(numbers):
         return []
-    ended = {number: all_ended[number] for number in numbers if number in all_ended}
+    # Those that an earlier run has left were suggested in it.
+    suggested = [number for number in numbers if number not in state.attempts_before]
     return [
         RunTimes(
             at_a_time,
-            {number: started[number] for number in numbers},
-            ended,
+            _of(numbers, started),
+            _of(numbers, all_ended),
             state.definition.lag is not None,
+            suggestion=_of(suggested, state.suggestion),
+            startup=_of(numbers, state.startup),
+            teardown=_of(numbers, state.teardown),
         )
     ]
+
+
+def _of(numbers: Sequence[int], seconds: Mapping[int, float]) -> dict[int, float]:
+    return {number: seconds[number] for number in numbers if number in seconds}
 
 
 def _moments(times: Mapping[int, str]) -> dict[int, float]:

@@ -28,6 +28,9 @@ class Ending:
         attempts: How many times the objective was started, this time included.
         memory: The most bytes of memory that the trial's processes had at a time, beyond what was
             there before the objective was called; None where that is not known.
+        startup: Seconds from the start of the trial's process to the call of the objective; None
+            where that is not known, as with the next.
+        teardown: Seconds from the return of the objective to the end of its program.
         log_tail: The last lines of the log of a trial that failed, its traceback apart.
 
     Example:
@@ -48,6 +51,8 @@ class Ending:
     traceback: str = field(default="", repr=False)
     attempts: int = 1
     memory: int | None = None
+    startup: float | None = None
+    teardown: float | None = None
     log_tail: str = field(default="", repr=False)
 
     def of(self, trial: Trial) -> Trial:
@@ -79,6 +84,8 @@ class Ending:
             traceback=printable(data["traceback"]),
             attempts=data["attempts"],
             memory=data.get("memory"),
+            startup=data.get("startup"),
+            teardown=data.get("teardown"),
             log_tail=printable(data.get("log_tail", "")),
         )
 

@@ -91,6 +91,7 @@ class Supervision:
         self._peak_look = 0.0
         self._started: float | None = None
         self._ended: float | None = None
+        self._over: float | None = None
         self._is_closed = False
         self._kill: Ending | None = None
         self._kill_at: float | None = None
@@ -105,6 +106,7 @@ class Supervision:
             # The trial died with it, what the trial has started may not have.
             kill_tree(self._pid, signal.SIGKILL)
             kill_marked(self._pipes.trial)
+        self._over = time.monotonic()
         self._reader.drain()
         self._relay.close()
         self._tell_end()
@@ -114,7 +116,13 @@ class Supervision:
         ended = self._how_it_ended()
         known = [each for each in (ended.memory, self._peak) if each is not None]
         tail = self._relay.tail if ended.outcome.is_failure else ""
-        return replace(ended, memory=max(known, default=None), log_tail=tail)
+        return replace(
+            ended,
+            memory=max(known, default=None),
+            startup=_between(self._begun, self._started),
+            teardown=_between(self._ended, self._over),
+            log_tail=tail,
+        )
 
     def _how_it_ended(self) -> Ending:
         if self._kill is not None:
@@ -248,7 +256,7 @@ class Supervision:
         return f"the trial's process {describe_exit(code)}{hint}"
 
     def _elapsed(self) -> float | None:
-        return None if self._started is None else time.monotonic() - self._started
+        return _between(self._started, time.monotonic())
 
     def _on_report(self, message: dict[str, Any]) -> None:
         match message["type"]:
@@ -273,6 +281,11 @@ class Supervision:
         self._exit_status = message.get("status")
         self._start_error = message.get("error", "")
         self._cut_off += message.get("cut_off", [])
+
+
+def _between(first: float | None, then: float | None) -> float | None:
+    """Seconds from one moment to another; None where there was none."""
+    return None if first is None or then is None else round(then - first, 6)
 
 
 def _megabytes(count: int) -> str:

@@ -25,11 +25,13 @@ class PartialEffect:
 
     Attributes:
         chance: How probable it is that a parameter without effect seems to have as large a one.
+        least_at: Where in the range the loss is least, from 0 to 1 on the parameter's scale.
         is_least_at_low: Whether the loss is least at the low end of the range.
         is_least_at_high: Whether it is at the high end.
     """
 
     chance: float
+    least_at: float
     is_least_at_low: bool
     is_least_at_high: bool
 
@@ -77,7 +79,12 @@ class AdditiveModel:
         unit = np.linspace(0.0, 1.0, 21)
         curve = np.stack([unit, unit**2], axis=1) @ weights[:2]
         least = float(curve.min()) + 1e-9
-        return PartialEffect(chance, bool(curve[0] <= least), bool(curve[-1] <= least))
+        return PartialEffect(
+            chance,
+            float(unit[np.argmin(curve)]),
+            bool(curve[0] <= least),
+            bool(curve[-1] <= least),
+        )
 
     def _compared(self, name: str) -> tuple[float, FloatArray] | None:
         """How probable the model's gain by a parameter is without effect, and its weights."""

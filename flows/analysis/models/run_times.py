@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from prefect_tuner.flows.analysis.models.time_split import Timeline, TimeSplit, time_split
 from prefect_tuner.trial import Trial
 
 _FEWEST = 8
@@ -15,20 +16,26 @@ _FEWEST = 8
 
 @dataclass(frozen=True)
 class RunTimes:
-    """When the trials of one run ran.
+    """When the trials of one run ran, and what else took time, all by the trials' numbers.
 
     Attributes:
         max_concurrency: How many trials may run at the same time.
-        started: When the objective was called for each trial of the run, in seconds of any clock,
-            by the trial's number.
+        started: When the objective was called for each trial of the run, in seconds of any clock.
         ended: When each of these ended, likewise. One that has not ended is left out.
         is_reproducible: Whether suggestions wait for the results of certain earlier trials.
+        suggestion: Seconds that the suggestion of each took, up to its start; trials of which that
+            is not known are left out, here and in the next two.
+        startup: Seconds from the start of its process to the call of the objective.
+        teardown: Seconds from the return of the objective to the end of its program.
     """
 
     max_concurrency: int
     started: Mapping[int, float] = field(default_factory=dict)
     ended: Mapping[int, float] = field(default_factory=dict)
     is_reproducible: bool = False
+    suggestion: Mapping[int, float] = field(default_factory=dict)
+    startup: Mapping[int, float] = field(default_factory=dict)
+    teardown: Mapping[int, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -46,6 +53,7 @@ class Utilisation:
         lost: Seconds of the rest of it, for each worker.
         duration: Seconds that an objective ran, the median.
         between: Seconds of a worker without an objective for each trial, on average.
+        split: What these went into; None where that is not known.
     """
 
     workers: int
@@ -56,6 +64,7 @@ class Utilisation:
     lost: float
     duration: float
     between: float
+    split: TimeSplit | None
 
 
 def utilisation(run: RunTimes, trials: Sequence[Trial]) -> Utilisation | None:
@@ -81,27 +90,32 @@ def utilisation(run: RunTimes, trials: Sequence[Trial]) -> Utilisation | None:
     if len(numbers) < max(_FEWEST, 3 * workers):
         return None
     starts = np.array([run.started[number] for number in numbers])
-    until, whole = float(starts[-1]), float(starts[-1] - starts[0])
+    whole = float(starts[-1] - starts[0])
     if whole <= 0.0:
         return None
-    ends = np.clip([run.ended[number] for number in numbers], starts, max(until, 0.0))
-    moments = np.concatenate([starts, ends])
-    order = np.argsort(moments, kind="stable")
-    running = np.cumsum(np.repeat([1, -1], len(numbers))[order])
-    spans = np.diff(moments[order], append=until)
-    taken = ends - starts
+    line = Timeline(workers, starts, np.array([run.ended[number] for number in numbers]))
+    taken = line.ends - line.starts
     known = {trial.number: trial.duration for trial in trials}
     ran = np.array([known.get(number) or np.nan for number in numbers])
     ran = np.fmin(ran, taken)
     trained = min(1.0, float(ran.sum()) / (workers * whole))
     durations = [d for number in numbers if (d := known.get(number)) is not None]
+    lost = (1.0 - trained) * workers * whole
     return Utilisation(
         workers=workers,
-        most=int(running.max()),
+        most=line.most,
         average=float(taken.sum()) / whole,
-        none=float(spans[running == 0].sum()) / whole,
+        none=float(line.spans[line.running == 0].sum()) / whole,
         trained=trained,
-        lost=(1.0 - trained) * whole,
+        lost=lost / workers,
         duration=float(np.median(durations or taken)),
-        between=(1.0 - trained) * workers * whole / len(numbers),
+        between=lost / len(numbers),
+        split=time_split(
+            line,
+            lost,
+            *(
+                np.array([told.get(number, np.nan) for number in numbers])
+                for told in (run.suggestion, run.startup, run.teardown)
+            ),
+        ),
     )

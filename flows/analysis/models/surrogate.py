@@ -13,11 +13,13 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Self
 
 import numpy as np
 from scipy.linalg import lapack
 
+from prefect_tuner.flows.analysis.models.restricted import Restricted
 from prefect_tuner.search_space.space import SearchSpace
 from prefect_tuner.strategies.encoding.array_types import BoolArray, FloatArray, IntArray
 from prefect_tuner.strategies.encoding.encoding import Encoding
@@ -25,16 +27,25 @@ from prefect_tuner.strategies.gaussian_process.regression import (
     JITTER,
     Prior,
     fitted,
+    loss_and_gradient,
     matern52,
     squared_distances,
 )
 from prefect_tuner.strategies.gaussian_process.single_thread import single_threaded
 from prefect_tuner.trial import Trial
 
-_ITERATIONS = 40
-_MORE_ITERATIONS = 15
-_IRRELEVANT = 1e4
+_ITERATIONS, _ANEW, _MORE = 40, 12, 8
+"""Of the first fit, of one that lacks parameters, and of those with them again."""
+
+_LENGTHS = (1.0, 8.0)
+"""Length scales from which the last ones begin: of a function that bends, and of one that hardly
+does."""
+
+_IRRELEVANT = 300.0
 """A length scale at which an axis makes no difference."""
+
+_WIDE = 20.0
+"""The standard deviation of the logarithm of a length scale of which nothing is known."""
 
 
 @dataclass(frozen=True)
@@ -90,9 +101,22 @@ class Surrogate:
         return float(self.errors @ self.errors) / self.size
 
     @property
+    def loss(self) -> float:
+        """The negative logarithm of how likely scores and hyperparameters are, but for a constant.
+
+        Of the same scores by spaces of the same parameters, the least is by the likeliest space.
+        """
+        given = (self._z, self._y, self._extra, self._owners, self._prior)
+        return loss_and_gradient(self._theta, *given)[0]
+
+    @property
     def size(self) -> int:
         """Of how many trials it is made."""
         return self._y.size
+
+    @property
+    def _extra(self) -> FloatArray:
+        return np.zeros(self.size)
 
     def difference_of_neighbours(self) -> float:
         """How much trials differ from their nearest one, in units of how any two differ.
@@ -107,52 +131,61 @@ class Surrogate:
         differences = self._y[closest] - self._y[nearest[closest]]
         return float((differences**2).mean() / 2.0)
 
-    def loss_without(self, names: Collection[str]) -> FloatArray:
-        """How much worse each forecast is by a process that lacks some of the parameters.
-
-        The growth of the squared error, in shares of the variance of the scores, shape (n,).
-        """
+    def without(self, names: Collection[str]) -> Restricted:
+        """A process that lacks some of the parameters, its hyperparameters fitted anew."""
         off = np.array([name in names for name in self.names])
+        kept = np.append(~off, [True, True])
         columns = ~off[self._owners]
-        place = np.cumsum(~off) - 1
-        if not columns.any():
-            errors = self._y
-        else:
-            kept = np.append(~off, [True, True])
-            prior = Prior(
-                *(
-                    values[kept]
-                    for values in (
-                        self._prior.centre,
-                        self._prior.width,
-                        self._prior.low,
-                        self._prior.high,
-                    )
-                )
-            )
-            z, owners = self._z[:, columns], place[self._owners[columns]]
-            with single_threaded():
-                theta = fitted(
-                    z,
-                    self._y,
-                    np.zeros(self._y.size),
-                    owners,
-                    prior,
-                    [self._theta[kept]],
-                    _MORE_ITERATIONS,
-                )
-                errors = _errors(z, self._y, owners, theta)
-        return np.asarray(errors**2 - self.errors**2)
+        z, owners = self._z[:, columns], (np.cumsum(~off) - 1)[self._owners[columns]]
+        prior = _of_axes(self._prior, kept)
+        with single_threaded():
+            theta = fitted(z, self._y, self._extra, owners, prior, [self._theta[kept]], _ANEW)
+            covariance = _covariance(z, owners, theta)
+            loss, _ = loss_and_gradient(theta, z, self._y, self._extra, owners, prior)
+        gain = partial(self._gain, off, kept, theta, loss)
+        return Restricted(covariance, self._y, gain)
+
+    def _gain(
+        self, off: BoolArray, kept: BoolArray, theta: FloatArray, loss_without: float
+    ) -> float:
+        """How much likelier the scores are, as a logarithm, with some axes than without them.
+
+        Of these axes, any length scale is as probable as any other, one that makes no difference
+        among them.
+        """
+        width, high = self._prior.width.copy(), self._prior.high.copy()
+        width[:-2][off], high[:-2][off] = _WIDE, math.log(_IRRELEVANT)
+        prior = Prior(self._prior.centre, width, self._prior.low, high)
+        losses = []
+        with single_threaded():
+            for length in _LENGTHS:
+                start = np.empty_like(self._theta)
+                start[kept] = theta
+                start[:-2][off] = math.log(length)
+                given = (self._z, self._y, self._extra, self._owners, prior)
+                found = fitted(*given, [start], _MORE)
+                losses.append(loss_and_gradient(found, *given)[0])
+        return loss_without - min(losses)
+
+
+def _of_axes(prior: Prior, kept: BoolArray) -> Prior:
+    """A prior of some of the axes, shape (A + 2,)."""
+    return Prior(prior.centre[kept], prior.width[kept], prior.low[kept], prior.high[kept])
+
+
+def _covariance(z: FloatArray, owners: IntArray, theta: FloatArray) -> FloatArray:
+    """K, shape (n, n)."""
+    axes = theta.size - 2
+    values = np.exp(theta)
+    scaled = z / values[:axes][owners]
+    covariance: FloatArray = values[-2] * matern52(squared_distances(scaled, scaled))
+    covariance.flat[:: len(z) + 1] += values[-1] + 10 * JITTER * values[-2]
+    return covariance
 
 
 def _errors(z: FloatArray, y: FloatArray, owners: IntArray, theta: FloatArray) -> FloatArray:
     """e, shape (n,)."""
-    axes = theta.size - 2
-    values = np.exp(theta)
-    scaled = z / values[:axes][owners]
-    covariance = values[-2] * matern52(squared_distances(scaled, scaled))
-    covariance.flat[:: y.size + 1] += values[-1] + 10 * JITTER * values[-2]
-    factor, failed = lapack.dpotrf(covariance.T, lower=1)
+    factor, failed = lapack.dpotrf(_covariance(z, owners, theta).T, lower=1)
     if failed:
         return y.copy()
     alpha, _ = lapack.dpotrs(factor, y, lower=1)

@@ -8,7 +8,10 @@ import numpy as np
 import pytest
 
 from prefect_tuner import Trial
+from prefect_tuner.flows.analysis.case import Case
+from prefect_tuner.flows.analysis.convergence import converged
 from prefect_tuner.flows.analysis.models.tail import expected_gain
+from prefect_tuner.goal import Goal
 from prefect_tuner.trial import Direction
 from tests.flows.analysis.studies import found, told
 from tests.objective_functions import branin, cube, rosenbrock, sphere
@@ -30,6 +33,20 @@ def test_a_metric_that_gets_no_better_is_found(floor: float, direction: Directio
     )
     finding = found(trials, CUBE, direction)["converged"]
     assert "no better metric" in finding.sentence
+
+
+def test_a_floor_that_the_first_trials_have_reached_is_found_whatever_its_digits() -> None:
+    rng = np.random.default_rng(0)
+    trials = with_losses([0.1 + max(0.0, rng.normal()) for _ in range(150)], 1.0)
+    (finding,) = converged(Case(CUBE, Goal("minimize"), trials))
+    assert "no better metric" in finding.sentence
+
+
+def test_what_is_luck_of_the_first_trials_is_not_taken_for_convergence() -> None:
+    rng = np.random.default_rng(0)
+    losses = [1.0 + 0.1 * float(rng.normal()) for _ in range(100)]
+    losses[4] = 0.7
+    assert not list(converged(Case(CUBE, Goal("minimize"), with_losses(losses, 1.0))))
 
 
 def test_a_model_that_has_found_the_optimum_is_found() -> None:

@@ -55,6 +55,23 @@ def test_it_is_found_with_the_space_to_try(
     assert (advised.low, advised.high) == (space["rate"].low, space["rate"].high)  # type: ignore[union-attr]
 
 
+def trees(rate: float, rounds: float, depth: float) -> float:
+    """Boosted ones: the best rate depends on how many rounds there are."""
+    pace = math.log10(rate) + 0.5 * math.log10(rounds / 300)
+    return 1.0 - math.exp(-((pace + 1.6) ** 2)) + 0.1 * abs(depth - 6)
+
+
+@pytest.mark.parametrize("strategy", ["random", "tpe"])
+def test_it_is_found_where_other_parameters_matter_more(strategy: str) -> None:
+    space = SearchSpace(
+        {"rate": Float(1e-3, 1.0), "rounds": Int(50, 2000, log=True), "depth": Int(1, 16)}
+    )
+    trials = told(strategy, lambda p: trees(*map(number, p.values())), space, trials=80)
+    findings = diagnose(space, Goal("minimize"), trials)
+    (finding,) = [each for each in findings if each.check == "log_scale_advisable"]
+    assert finding.parameter == "rate"
+
+
 WIDE = SearchSpace({"x": Float(1e-3, 1.0), "y": Float(1e-2, 1.0), "n": Int(1, 500)})
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import sys
 import tempfile
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -218,6 +219,27 @@ def test_a_budget_that_was_cut_is_kept_though_more_was_in_flight(tmp_path: Path)
     run.run(2, Random(0))
     assert run.calls == [0, 1]
     assert run.study.progress.finished == 2
+
+
+class SlowSearch(DependentSearch):
+    """A strategy that takes its time to suggest, and to be told."""
+
+    def next_candidate(self, history: History) -> Params | None:
+        time.sleep(0.01)
+        return super().next_candidate(history)
+
+    def report_result(self, trial: Trial) -> None:  # noqa: ARG002 - as the base class has it
+        time.sleep(0.05)
+
+
+def test_the_ledger_tells_how_long_suggestions_took(tmp_path: Path) -> None:
+    with pytest.raises(Killed):
+        SimulatedRun(tmp_path, study(None, SlowSearch), Learner.train, 2).run(4, Random(0), 2)
+    SimulatedRun(tmp_path, study(None, SlowSearch), Learner.train, 2).run(4, Random(0))
+    seconds = state_of(tmp_path).suggestion
+    assert sorted(seconds) == [0, 1, 2, 3]
+    assert min(seconds[0], seconds[1]) >= 0.01
+    assert min(seconds[2], seconds[3]) >= 0.06  # A trial had ended before.
 
 
 def test_attempts_are_counted_over_all_runs(tmp_path: Path) -> None:

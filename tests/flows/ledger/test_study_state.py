@@ -122,6 +122,21 @@ def test_an_adopted_study_keeps_what_has_ended_and_lies_in_the_new_space() -> No
     assert (state.running, state.attempts_before) == (set(), {})
 
 
+def test_what_a_trial_took_beside_its_objective_is_kept_where_it_is_known() -> None:
+    trials = [Trial(number, {"x": x, "kind": "a"}) for number, x in enumerate((0.25, 0.75))]
+    ending = Ending(Outcome.COMPLETED, metric=1.0, startup=0.5, teardown=0.25)
+    told = [AskedRecord.of(trial, 1.5) for trial in trials]
+    ended = FinishedRecord.of(1, ending, "here", elapsed=2.0)
+    state = state_after(run_record(), *told, attempt(0), attempt(1), finished(0), ended)
+    assert state.suggestion == {0: 1.5, 1: 1.5}
+    assert (state.startup, state.teardown) == ({1: 0.5}, {1: 0.25})
+    upper = {"x": {"type": "float", "low": 0.5, "high": 1.0}}
+    state.take(study_record(space=state.definition.space | upper))
+    assert (state.suggestion, state.startup, state.teardown) == ({0: 1.5}, {0: 0.5}, {0: 0.25})
+    unknown = asked(0).to_json() | finished(0).to_json()
+    assert not {"suggestion", "startup", "teardown"} & unknown.keys()
+
+
 def test_the_last_record_says_which_trials_count() -> None:
     state = state_after(run_record(), asked(0), attempt(0), asked(1), attempt(1), lag=2)
     for record in (finished(1, 0.0), finished(0, 1.0)):

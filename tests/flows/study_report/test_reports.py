@@ -135,7 +135,7 @@ def test_what_is_shown_of_the_usual_study() -> None:
     ]
     page = html_report(report)
     assert [finding.check for finding in view.findings] == ["parameter_without_effect"]
-    assert "<strong>The parameter drop has no effect on the metric" in page
+    assert "<strong>The parameters booster and drop have no effect on the metric" in page
     assert "only with booster = dart" in page
     for alt in ("Best so far by trial", "Best so far by time", "Timeline of 120 trials in 2 slots"):
         assert f'aria-label="{alt}' in page

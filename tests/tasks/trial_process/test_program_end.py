@@ -200,6 +200,28 @@ def test_the_program_of_a_trial_that_failed_ends_likewise(tmp_path: Path) -> Non
             assert run.lines == ["handled"]
 
 
+def test_how_long_a_trial_takes_to_begin_and_to_end_is_told(tmp_path: Path) -> None:
+    module = write_module(
+        tmp_path,
+        """
+        import atexit, time
+        def train(params):
+            atexit.register(time.sleep, params["after"])
+            return 1.0
+        """,
+    )
+    with launched(module) as launcher:
+        quick, slow = (attempt(launcher, after=after).report for after in (0.0, 0.25))
+    for report in (quick, slow):
+        assert report.duration is not None
+        assert report.startup is not None
+        assert report.startup > 0.0
+        assert report.duration < 0.25
+    assert quick.teardown is not None
+    assert slow.teardown is not None
+    assert slow.teardown >= 0.25 > quick.teardown > 0.0
+
+
 def test_whoever_hears_of_uncaught_exceptions_hears_of_those_of_a_trial(tmp_path: Path) -> None:
     module = write_module(
         tmp_path,
