@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
@@ -20,7 +21,8 @@ _FEWEST_COLUMNS = 10
 def curve_plot(curves: Sequence[Curve], width: int = 80) -> str:
     """Curves by trials, each drawn by its letter; empty where none has a metric.
 
-    Where several curves share a place, their letters take turns.
+    Where several curves share a place, their letters take turns; a curve that is nowhere else, such
+    as one of a single trial, comes first.
 
     Args:
         curves: With one direction, and letters of one character.
@@ -110,17 +112,29 @@ class _Grid:
 
     def lines(self) -> Iterator[tuple[int, str]]:
         """Each row with its text, the highest first."""
+        shown = self._shown()
         for row in reversed(range(self.axis.rows)):
-            yield row, "".join(self._cell(row, column) for column in range(self.columns))
+            yield row, "".join(shown.get((row, column), " ") for column in range(self.columns))
 
     def _put(self, row: int, column: int, letter: str) -> None:
         letters = self.cells.setdefault((row, column), [])
         if letter not in letters:
             letters.append(letter)
 
-    def _cell(self, row: int, column: int) -> str:
-        letters = self.cells.get((row, column), [" "])
-        return letters[(row + column) % len(letters)]
+    def _shown(self) -> dict[tuple[int, int], str]:
+        """The letter at each row and column: that of a short curve where it would be nowhere."""
+        shown = {
+            (row, column): letters[(row + column) % len(letters)]
+            for (row, column), letters in self.cells.items()
+        }
+        times = Counter(shown.values())
+        for place, letters in self.cells.items():
+            for letter in letters:
+                if not times[letter] and times[shown[place]] > 1:
+                    times.subtract([shown[place]])
+                    times[letter] += 1
+                    shown[place] = letter
+        return shown
 
     def _column(self, count: float) -> int:
         if self.last <= 1:

@@ -49,6 +49,14 @@ def test_curves_that_are_alike_take_turns() -> None:
     assert "AA" not in lines[0]
 
 
+def test_a_study_of_one_trial_is_seen_beside_one_that_began_alike() -> None:
+    for short, long in (("A", "B"), ("B", "A")):
+        begun = {short: [0.5], long: [0.5001, *[0.9] * 20]}
+        plot = curve_plot(curves(begun["A"], begun["B"]), width=50)
+        assert short in plot
+        assert long in plot
+
+
 def test_what_stood_for_few_trials_lies_beyond_the_axis_and_ends_never_do() -> None:
     plot = curve_plot(curves([1e9, *[0.2] * 40], [0.3] * 40, direction="minimize"), width=60)
     assert plot.startswith("0.3 ┫▴")
