@@ -30,6 +30,7 @@ from prefect_tuner.flows.ledger.ledger_records import (
     AttemptRecord,
     FinishedRecord,
     Record,
+    StoppedRecord,
     StudyDefinition,
     StudyRecord,
 )
@@ -92,6 +93,17 @@ def store_ours(folder: Path, trials: list[tuple[dict[str, float], float]]) -> No
                 elapsed=1.0 * number,
             ),
         ]
+    count = len(trials)
+    records.append(
+        StoppedRecord(
+            at=utc_now(),
+            ending="completed",
+            reason="max_trials",
+            trials=count,
+            digest="",
+            elapsed=1.0 * count,
+        )
+    )
     with Ledger(LedgerFile(folder, "long"), Holder.of_this_process()) as ledger:
         ledger.append(*records)
 
