@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeAlias, get_args
 
-from prefect_tuner.errors import InvalidConfiguration, LedgerError
+from prefect_tuner.errors import InvalidConfiguration
 from prefect_tuner.flows.comparison.comparison_figure import comparison_picture
 from prefect_tuner.flows.comparison.curve import By
 from prefect_tuner.flows.pictures.contour_figure import contour_picture
@@ -34,7 +34,6 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from prefect_tuner.flows.ledger.stored_study import StoredStudy
-    from prefect_tuner.flows.ledger.study_state import StudyState
 
 AnyStudy: TypeAlias = TuningResult | Study | str | Any
 """A `TuningResult`, a `Study`, the name of a stored study, or a study of Optuna's."""
@@ -264,24 +263,21 @@ def _view(study: AnyStudy, storage: str) -> StudyView:
 def _bare(study: AnyStudy, storage: str) -> StudyView:
     """The same without what takes time to find out, where that is known."""
     if isinstance(study, str):
-        stored, state = _stored(study, storage)
-        return bare_view(state, stored.elapsed)
+        stored = _stored(study, storage)
+        return bare_view(stored.readable_state, stored.elapsed)
     return _view(study, storage)
 
 
 def _stored_view(name: str, storage: str) -> StudyView:
-    stored, state = _stored(name, storage)
-    return state_view(state, "", stored.elapsed)
+    stored = _stored(name, storage)
+    return state_view(stored.readable_state, "", stored.elapsed)
 
 
-def _stored(name: str, storage: str) -> tuple[StoredStudy, StudyState]:
+def _stored(name: str, storage: str) -> StoredStudy:
     from prefect_tuner.flows.ledger.stored_study import read_study
     from prefect_tuner.flows.run.default_storage import storage_or_default
 
-    stored = read_study(storage_or_default(storage), name)
-    if stored.state is None:
-        raise LedgerError(stored.error)
-    return stored, stored.state
+    return read_study(storage_or_default(storage), name)
 
 
 def _check_parameters(view: StudyView, **names: str) -> None:

@@ -68,10 +68,11 @@ def _sides_of_best(
         of_losses = case.additive_of_losses.chance(name)
         if effect is None or effect.chance > chance or (of_losses or 0.0) > _BY_CHANCE_OF_LOSSES:
             continue
+        if not (effect.is_least_at_low if side == "low" else effect.is_least_at_high):
+            continue
         if side == "low" and better_log_scale(case, name) is not None:
             continue  # What is near on this scale is decades away.
-        if effect.is_least_at_low if side == "low" else effect.is_least_at_high:
-            yield side, count
+        yield side, count
 
 
 def _sides(parameter: Float | Int) -> tuple[Side, ...]:

@@ -54,7 +54,7 @@ class Case:
     @cached_property
     def losses(self) -> FloatArray:
         """The same as numbers of which the least is best, shape (n,)."""
-        return np.asarray(-self.metrics if self.goal.direction == "maximize" else self.metrics)
+        return self.goal.loss(self.metrics)
 
     @cached_property
     def scaled_losses(self) -> FloatArray:

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from prefect_tuner.errors import InvalidConfiguration, LedgerError
+from prefect_tuner.errors import InvalidConfiguration
 from prefect_tuner.flows.commands.report_command import replace_file, require_matplotlib
 from prefect_tuner.flows.comparison.compared_study import ComparedStudy
 from prefect_tuner.flows.comparison.comparison_content import comparison_content
@@ -54,7 +54,4 @@ def compare_studies(
 
 
 def _read(name: str, storage: str) -> ComparedStudy:
-    study = read_study(storage_or_default(storage), name)
-    if study.state is None:
-        raise LedgerError(study.error)
-    return ComparedStudy.of(study, study.state)
+    return ComparedStudy.of(read_study(storage_or_default(storage), name))

@@ -8,7 +8,7 @@ import tempfile
 from contextlib import suppress
 from pathlib import Path
 
-from prefect_tuner.errors import InvalidConfiguration, LedgerError
+from prefect_tuner.errors import InvalidConfiguration
 from prefect_tuner.flows.ledger.stored_study import StoredStudy, StudyStatus, read_study
 from prefect_tuner.flows.run.default_storage import storage_or_default
 from prefect_tuner.flows.study_report.html_report import html_report
@@ -35,9 +35,7 @@ def write_report(name: str, storage: str, output: Path | None) -> int:
     """
     require_matplotlib("report")
     study = read_study(storage_or_default(storage), name)
-    if study.state is None:
-        raise LedgerError(study.error)
-    view = state_view(study.state, ending_sentence(study), study.elapsed)
+    view = state_view(study.readable_state, ending_sentence(study), study.elapsed)
     path = output or Path(f"{study.key}-report.html")
     replace_file(path, html_report(report_content(view)))
     sys.stderr.write(f"Wrote the report of study {printable_line(study.name)!r} to {path}\n")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from prefect_tuner.errors import LedgerError, StudyConflict
+from prefect_tuner.errors import StudyConflict
 from prefect_tuner.flows.commands.run_command import RunCommand
 from prefect_tuner.flows.commands.study_file import on_engine
 from prefect_tuner.flows.commands.study_resumption import resumption_parameters
@@ -68,13 +68,12 @@ def resume_study(
 
 def _free_state(study: StoredStudy) -> StudyState:
     """What the ledger says of a study that nobody holds."""
-    if study.state is None:
-        raise LedgerError(study.error)
+    state = study.readable_state
     if study.holder is not None:
         raise StudyConflict(
             f"study {study.name!r} is held by {study.holder}. Wait until that run has ended"
         )
-    return study.state
+    return state
 
 
 def _is_to_be_confirmed(state: StudyState) -> bool:

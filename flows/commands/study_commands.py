@@ -164,9 +164,7 @@ def delete_study(name: str, storage: str, *, yes: bool) -> int:
 
 def _read(name: str, storage: str) -> tuple[StoredStudy, StudyState]:
     study = read_study(storage_or_default(storage), name)
-    if study.state is None:
-        raise LedgerError(study.error)
-    return study, study.state
+    return study, study.readable_state
 
 
 def _described(storage: str, key: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from statistics import mean
@@ -37,8 +37,13 @@ class ComparedStudy:
     best_so_far: Sequence[float | None]
 
     @classmethod
-    def of(cls, study: StoredStudy, state: StudyState) -> ComparedStudy:
-        """A study of which the ledger can be read."""
+    def of(cls, study: StoredStudy) -> ComparedStudy:
+        """A study, as its ledger has it.
+
+        Raises:
+            LedgerError: The ledger cannot be read.
+        """
+        state = study.readable_state
         trials = [
             trial
             for trial in counted_trials(state)
@@ -95,11 +100,10 @@ def ahead_after(studies: Sequence[ComparedStudy], count: int) -> list[int]:
 
     None has where their directions differ, or where less than two of them have a metric by then.
     """
-    metrics = {i: m for i, s in enumerate(studies) if (m := s.best_after(count)) is not None}
+    metrics = _metrics_after(studies, count)
     if len(metrics) < 2 or len({s.goal for s in studies}) > 1:
         return []
-    best = min(metrics.values(), key=studies[0].goal.loss)
-    return [place for place, metric in metrics.items() if metric == best]
+    return _best_of(metrics, studies[0].goal)
 
 
 def leading_sentence(studies: Sequence[ComparedStudy]) -> str:
@@ -108,14 +112,25 @@ def leading_sentence(studies: Sequence[ComparedStudy]) -> str:
     after = f"After {count} trial{'' if count == 1 else 's'} each"
     if len({s.goal for s in studies}) > 1:
         return "Their directions differ: which of them is ahead cannot be said"
-    metrics = {i: m for i, s in enumerate(studies) if (m := s.best_after(count)) is not None}
+    metrics = _metrics_after(studies, count)
     if not metrics:
         return f"{after}, none of them has a metric" if count else "Not all of them have a trial"
-    best = min(metrics.values(), key=studies[0].goal.loss)
-    ahead = [studies[place].name for place, metric in metrics.items() if metric == best]
+    places = _best_of(metrics, studies[0].goal)
+    best, ahead = metrics[places[0]], [studies[place].name for place in places]
     others = len({s.state.definition.objective for s in studies}) > 1
     doubt = "; but their metrics are those of different objectives" if others else ""
     if len(ahead) == len(studies):
         return f"{after}, they are level, at {best:.6g}{doubt}"
     verb = "is" if len(ahead) == 1 else "are"
     return f"{after}, {' and '.join(ahead)} {verb} ahead, at {best:.6g}{doubt}"
+
+
+def _metrics_after(studies: Sequence[ComparedStudy], count: int) -> dict[int, float]:
+    """The best metric after so many trials of each study that has one, by the study's place."""
+    return {i: m for i, s in enumerate(studies) if (m := s.best_after(count)) is not None}
+
+
+def _best_of(metrics: Mapping[int, float], goal: Goal) -> list[int]:
+    """The places of the best, of which there may be several."""
+    best = min(metrics.values(), key=goal.loss)
+    return [place for place, metric in metrics.items() if metric == best]

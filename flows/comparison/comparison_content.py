@@ -12,7 +12,14 @@ from prefect_tuner.flows.comparison.compared_study import (
     leading_sentence,
 )
 from prefect_tuner.flows.comparison.comparison_figure import comparison_picture
-from prefect_tuner.flows.comparison.curve import MOST_CURVES, By, curves_of, letter_of, mark_of
+from prefect_tuner.flows.comparison.curve import (
+    MOST_CURVES,
+    MOST_NAMES,
+    By,
+    curves_of,
+    letter_of,
+    mark_of,
+)
 from prefect_tuner.flows.comparison.differences import differences_of
 from prefect_tuner.flows.comparison.strategy_text import strategy_text
 from prefect_tuner.flows.pictures.number_axis import number_text, number_texts
@@ -34,8 +41,6 @@ LONGEST_TEXT = 300
 """Characters in a cell."""
 
 _LONGEST_TITLE, _LONGEST_HEAD = 60, 26
-_MOST_NAMES = 4
-"""Studies whose names stand above columns; of more, their letters do."""
 
 _CAPTION = (
     "Each line is the best metric so far of one study; its letter stands at the right, and a dot "
@@ -55,7 +60,7 @@ def comparison_content(studies: Sequence[ComparedStudy]) -> Report:
         ImportError: matplotlib is not installed.
     """
     letters = tuple(letter_of(place) for place in range(len(studies)))
-    heads = letters if len(studies) > _MOST_NAMES else _named(studies)
+    heads = letters if len(studies) > MOST_NAMES else _named(studies)
     parts = (
         Section("", (Facts(tuple(_best_metrics(studies))),)),
         Section("In what they differ", tuple(_differences(studies, heads))),

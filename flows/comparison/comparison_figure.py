@@ -118,7 +118,7 @@ class _Panel:
     def up(self) -> NumberAxis:
         """The axis of metrics, with where each of the curves ends on it."""
         metrics = np.array([m for curve in self.curves for m in curve.sampled()])
-        axis = metric_axis(self._losses(metrics), metrics)
+        axis = metric_axis(self.curves[0].goal.loss(metrics), metrics)
         ends = [curve.metrics[-1] for curve in self.curves]
         low, high = min(axis.low, *ends), max(axis.high, *ends)
         return replace(axis, low=low, high=high, cut=self._cut(low, high))
@@ -204,9 +204,6 @@ class _Panel:
                 curve.letter, (edge, float(y)), (4, float(moved)), textcoords="offset points",
                 color=colour, fontsize=SMALL, fontfamily=FONT, fontweight="bold", va="center",
             ).set_in_layout(False)  # fmt: skip
-
-    def _losses(self, metrics: FloatArray) -> FloatArray:
-        return -metrics if self.curves[0].goal.direction == "maximize" else metrics
 
     def _cut(self, low: float, high: float) -> Any:
         """The end of an axis beyond which there are more metrics."""

@@ -16,6 +16,7 @@ from prefect_tuner.flows.comparison.compared_study import (
 )
 from prefect_tuner.flows.comparison.curve import (
     MOST_CURVES,
+    MOST_NAMES,
     Curve,
     by_direction,
     curves_of,
@@ -34,9 +35,6 @@ from prefect_tuner.flows.reports.time_text import duration_text
 from prefect_tuner.printable_text import printable_line, shortened
 
 _COLOURS = ("blue", "red", "green", "magenta", "cyan")
-_MOST_NAMES = 4
-"""Studies that have a column with their name above; of more, each has a row, by its letter."""
-
 _MOST_COLUMNS = 8
 _SHORT, _FOLDED, _BORDER = 10, 7, 3
 """The width of a text that stays in one piece, of a longer one in lines, and of what is between."""
@@ -112,7 +110,7 @@ def _table(
         width: Columns of characters that there are.
     """
     letters = [letter_of(place) for place in range(len(studies))]
-    if len(studies) > _MOST_NAMES and len(rows) <= max(_MOST_COLUMNS, len(studies)):
+    if len(studies) > MOST_NAMES and len(rows) <= max(_MOST_COLUMNS, len(studies)):
         columns = words(*map(printable_line, rows))
         longest = [max(text.cell_len for text in each) for each in rows.values()]
         least = [each if each <= _SHORT else _FOLDED for each in longest]
@@ -123,7 +121,7 @@ def _table(
         for letter, *cells in zip(letters, *rows.values(), strict=True):
             table.add_row(letter, *cells)
         return table
-    heads = letters if len(studies) > _MOST_NAMES else [study.name for study in studies]
+    heads = letters if len(studies) > MOST_NAMES else [study.name for study in studies]
     table = terminal_table(*terms(heading), *words(*heads), title=title)
     for name, each in rows.items():
         table.add_row(cell(name), *each)
@@ -150,7 +148,7 @@ def _facts(studies: Sequence[ComparedStudy], width: int) -> Table:
 def _best_so_far_table(
     studies: Sequence[ComparedStudy], counts: Sequence[int], width: int
 ) -> Table:
-    if len(studies) > _MOST_NAMES:  # They stand beside each other: the first ones tell least.
+    if len(studies) > MOST_NAMES:  # They stand beside each other: the first ones tell least.
         counts = counts[-max(1, (width - _WIDTH_OF_LETTER) // _WIDTH_OF_METRIC) :]
     rows = {}
     for count in counts:

@@ -17,6 +17,9 @@ from prefect_tuner.trial import Trial
 By: TypeAlias = Literal["trial", "time"]
 """Against what a curve runs: the number of trials that have ended, or the time of the study."""
 
+MOST_NAMES = 4
+"""Studies whose names stand above the columns of tables; of more, their letters do."""
+
 MOST_CURVES = 10
 """Curves in a picture; more could not be told apart."""
 

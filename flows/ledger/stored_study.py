@@ -73,6 +73,17 @@ class StoredStudy:
         return self.key if self.state is None else self.state.study
 
     @property
+    def readable_state(self) -> StudyState:
+        """What the ledger says.
+
+        Raises:
+            LedgerError: It cannot be read.
+        """
+        if self.state is None:
+            raise LedgerError(self.error)
+        return self.state
+
+    @property
     def status(self) -> StudyStatus:
         """In what state it is."""
         if self.state is None:

@@ -82,7 +82,7 @@ def _drawn(
     failed: Sequence[float],
 ) -> Picture:
     metrics = np.array([trial.metric for trial in trials], dtype=np.float64)
-    losses = view.losses_of(metrics)
+    losses = view.goal.loss(metrics)
     up = metric_axis(view.losses, view.metrics)
     records = np.flatnonzero(losses < np.minimum.accumulate(np.r_[np.inf, losses[:-1]]))
     x, y = axis.place(places), up.place(metrics)

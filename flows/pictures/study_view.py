@@ -92,11 +92,7 @@ class StudyView:
     @cached_property
     def losses(self) -> FloatArray:
         """The same as numbers to minimise."""
-        return self.losses_of(self.metrics)
-
-    def losses_of(self, metrics: FloatArray) -> FloatArray:
-        """Metrics as numbers to minimise."""
-        return -metrics if self.goal.direction == "maximize" else metrics
+        return self.goal.loss(self.metrics)
 
     @cached_property
     def failures(self) -> tuple[Trial, ...]:

@@ -4,11 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import get_args
+from typing import TYPE_CHECKING, TypeVar, get_args
 
 from prefect_tuner.errors import InvalidConfiguration
 from prefect_tuner.redaction import shown
 from prefect_tuner.trial import Direction, Trial
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+_Metric = TypeVar("_Metric", float, "npt.NDArray[np.float64]")
+"""A metric, or an array of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +77,10 @@ class Goal:
             found.append(best)
         return found
 
-    def loss(self, metric: float) -> float:
-        """The metric as a number to minimise: what sorts metrics from the best to the worst."""
+    def loss(self, metric: _Metric) -> _Metric:
+        """The metric as a number to minimise: what sorts metrics from the best to the worst.
+
+        Args:
+            metric: One, or an array of any shape.
+        """
         return -metric if self.direction == "maximize" else metric

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from prefect_tuner.flows.analysis.fanova.columns import count_columns
 from prefect_tuner.flows.analysis.fanova.fanova import fanova
-from prefect_tuner.search_space.categorical import Categorical
 from prefect_tuner.search_space.space import SearchSpace
 from prefect_tuner.trial import Trial
 
@@ -65,10 +65,7 @@ def brief_fanova(space: SearchSpace, trials: Sequence[Trial]) -> BriefFanova:
         ```
     """
     measured = sum(trial.metric is not None for trial in trials)
-    columns = sum(
-        parameter.cardinality if isinstance(parameter, Categorical) else 1
-        for parameter in space.values()
-    )
+    columns = count_columns(space)
     if columns > MOST_COLUMNS:
         return BriefFanova({}, 0, measured, is_too_large=True)
     most = min(MOST_TRIALS, max(FEWEST_TRIALS, MOST_CELLS // max(1, columns)))

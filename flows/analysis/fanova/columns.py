@@ -70,6 +70,11 @@ def columns_of(space: SearchSpace, trials: Sequence[Trial], seed: int) -> Column
     )
 
 
+def count_columns(space: SearchSpace) -> int:
+    """How many columns all parameters of a space have, those of one value included."""
+    return sum(each.cardinality if isinstance(each, Categorical) else 1 for each in space.values())
+
+
 def _block(
     name: str, parameter: Parameter, trials: Sequence[Trial], rng: np.random.Generator
 ) -> FloatArray:
