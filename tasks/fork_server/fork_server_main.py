@@ -36,6 +36,7 @@ from prefect_tuner.tasks.objectives.objective import ObjectiveSpec
 from prefect_tuner.tasks.objectives.objective_loading import LoadedObjective, load_objective
 from prefect_tuner.tasks.objectives.objective_traceback import format_traceback
 from prefect_tuner.tasks.process_table.process_tree import (
+    TRACKERS_SECONDS,
     children,
     is_tracker,
     kill_sparing_trackers,
@@ -46,7 +47,8 @@ from prefect_tuner.tasks.trial_process.log_records import watch_log_records
 from prefect_tuner.tasks.trial_process.program_end import end_program, flush_output
 from prefect_tuner.tasks.trial_process.user_globals import UserGlobals
 
-_EXIT_SECONDS = 1
+_EXIT_SECONDS = 5.0
+_EXIT_MARGIN = 1.0
 _SETTLING = 0.05  # Seconds.
 
 
@@ -121,7 +123,8 @@ def _end() -> NoReturn:
 
     with suppress(BaseException):
         # Native code that holds the interpreter does not hear the signal.
-        faulthandler.dump_traceback_later(3 * _EXIT_SECONDS, exit=True, file=_nowhere())
+        limit = _EXIT_SECONDS + TRACKERS_SECONDS + _EXIT_MARGIN
+        faulthandler.dump_traceback_later(limit, exit=True, file=_nowhere())
         signal.signal(signal.SIGALRM, give_up)
         signal.setitimer(signal.ITIMER_REAL, _EXIT_SECONDS)
         with suppress(Exception):
@@ -132,7 +135,7 @@ def _end() -> NoReturn:
             os.wait()
     _kill_started()
     with suppress(BaseException):  # Trackers end when all is closed that they have to do with.
-        signal.setitimer(signal.ITIMER_REAL, _EXIT_SECONDS)
+        signal.setitimer(signal.ITIMER_REAL, TRACKERS_SECONDS)
         os.closerange(3, os.sysconf("SC_OPEN_MAX"))
         while True:
             os.wait()

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from prefect_tuner.tasks.process_table.process_tree import (
+    TRACKERS_SECONDS,
     children,
     describe_process,
     is_marked,
@@ -25,9 +26,6 @@ from prefect_tuner.tasks.process_table.process_tree import (
     main_children,
     process_group,
 )
-
-_TRACKERS_TIME = 1.0
-"""Seconds for those that clean up behind processes that were killed."""
 
 _LOOK = 0.01
 """Seconds between two looks at processes that are to end."""
@@ -139,12 +137,11 @@ class TrialReaper:
         """Kill all that trials have started, and reap it."""
         for pid in self._running:
             kill_sparing_trackers(pid)
-        until = time.monotonic() + _TRACKERS_TIME
+        until = time.monotonic() + TRACKERS_SECONDS
+        self.reap()  # Before anything is taken for nobody's that one of them has left.
         with suppress(ChildProcessError):
             while self._running or self._lingering or self._unclaimed():
                 self.send_signal(None, signal.SIGKILL)
-                for orphan in self._unclaimed():
-                    kill_tree(orphan, signal.SIGKILL)
                 if time.monotonic() < until and self._only_trackers_left():
                     time.sleep(_LOOK)
                 else:
@@ -154,7 +151,7 @@ class TrialReaper:
     def _kill_strays(self, trial: _Trial) -> None:
         """Kill what a trial has left; what cleans up behind it after a while, if it has to be."""
         now = time.monotonic()
-        trial.spares_trackers_until = trial.spares_trackers_until or now + _TRACKERS_TIME
+        trial.spares_trackers_until = trial.spares_trackers_until or now + TRACKERS_SECONDS
         spared: set[int] = set()
         if now < trial.spares_trackers_until:
             spared = set(filter(is_tracker, trial.strays))

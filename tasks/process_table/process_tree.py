@@ -14,6 +14,9 @@ from prefect_tuner.redaction import redacted
 TRIAL_MARK = "PREFECT_TUNER_TRIAL"
 """Environment variable that tells which trial a program was started from."""
 
+TRACKERS_SECONDS = 10.0
+"""How long resource trackers may take to clean up: on a busy machine they need seconds to begin."""
+
 _READ_SIZE = 1 << 16
 _COMMAND_LENGTH = 100
 _TRACKER = b"resource_tracker import main"
@@ -71,16 +74,20 @@ def kill_sparing_trackers(pid: int) -> None:
         pid: The process. It must not have been reaped, lest its number be another's.
     """
     spared = set(filter(is_tracker, descendants(pid)))
+    if _has_ended(pid):
+        return  # Whoever reaps it finds what it has left; its group may hold a tracker.
     if not spared:
         kill_tree(pid, signal.SIGKILL)
         return
-    for _ in range(_KILLING_ROUNDS):  # What is left may start others meanwhile.
-        found = [each for each in descendants(pid) if each not in spared and not _is_zombie(each)]
+    killed: set[int] = set()
+    for _ in range(_KILLING_ROUNDS):  # Who was not killed yet may have started others meanwhile.
+        found = [each for each in descendants(pid) if each not in spared | killed]
         if not found:
             break
         for each in found:
             with suppress(ProcessLookupError, PermissionError):
                 os.kill(each, signal.SIGKILL)
+        killed.update(found)
     with suppress(ProcessLookupError):
         os.kill(pid, signal.SIGKILL)
 
@@ -92,9 +99,9 @@ def is_tracker(pid: int) -> bool:
     return False
 
 
-def _is_zombie(pid: int) -> bool:
-    with suppress(OSError, IndexError):
-        return stat_fields(pid)[0] == b"Z"
+def _has_ended(pid: int) -> bool:
+    with suppress(OSError):
+        return stat_fields(pid)[0] in {b"Z", b"X"}
     return True
 
 

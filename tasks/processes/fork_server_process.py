@@ -27,7 +27,7 @@ from prefect_tuner.tasks.objectives.objective import ObjectiveSpec
 from prefect_tuner.tasks.process_table.process_tree import describe_exit, kill_tree
 
 _PROGRAM = "prefect_tuner.tasks.fork_server.fork_server_main"
-_EXIT_TIMEOUT = 4.0
+_EXIT_TIMEOUT = 20.0
 _EXIT_POLL = 0.005
 _WAIT = 0.5  # Seconds.
 
