@@ -205,9 +205,9 @@ def test_modules_of_the_working_directory_can_be_named(tuner: Command, folder: P
     assert tuner("validate", "study.yaml").code == 0
 
 
-def test_a_study_with_mistakes_is_not_run(folder: Path) -> None:
+def test_a_study_with_mistakes_is_not_run(tuner: Command, folder: Path) -> None:
     write_study(folder, "train", study="never\nseed: -1")
-    told = call(folder, os.environ, "run", "study.yaml")
+    told = tuner("run", "study.yaml")
     assert (told.code, told.out) == (2, "")
     assert re.fullmatch(r"study\.yaml: seed: must .*\b0\b.*-1\n", told.err)
 
@@ -239,11 +239,14 @@ def test_a_study_is_run_on_a_terminal(folder: Path) -> None:
 
 
 @pytest.mark.usefixtures("prefect_server")
-def test_the_result_is_json_for_programs_and_the_rest_is_told_beside_it(folder: Path) -> None:
+def test_the_result_is_json_for_programs_and_the_rest_is_told_beside_it(
+    tuner: Command, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PREFECT_TUNER_STORAGE", str(folder / "ledgers"))
     write_study(folder, "train", study="as-json")
     told = call(folder, os.environ, "run", "study.yaml", "--json", "--log")
     assert told.code == 0
-    again = call(folder, os.environ, "run", "study.yaml", "--json")
+    again = tuner("run", "study.yaml", "--json")
     assert (again.code, again.out) == (0, told.out)
     assert re.search(r"'as-json'.*\bcomplete\b.*nothing was run", again.err)
     assert "prefect-tuner delete as-json" in again.err

@@ -26,7 +26,7 @@ from prefect_tuner.flows.run.default_storage import storage_or_default
 from prefect_tuner.flows.run.study_plan import plan_study
 from prefect_tuner.flows.storage.holder import Holder
 from prefect_tuner.flows.storage.storage_address import open_store
-from tests.flows.command_processes import Command, Told, call, hanging, write_study
+from tests.flows.command_processes import Command, call, hanging, write_study
 from tests.flows.processes import assert_gone
 from tests.flows.stored_studies import SPACE, store_study
 from tests.flows.studies import completed, failed
@@ -191,38 +191,30 @@ def test_a_budget_that_is_wrong_is_a_mistake_in_the_input(tuner: Command) -> Non
 
 @pytest.mark.usefixtures("prefect_server")
 def test_a_study_that_died_when_all_was_done_is_complete_and_can_be_extended(
-    tmp_path: Path, ledgers: Path
+    tuner: Command, tmp_path: Path
 ) -> None:
     store_study(
         "small", completed(0, 0.5), failed(1), ending=None, config=TunerConfig(max_trials=2)
     )
-    (ledgers / "small.jsonl").rename(_made(tmp_path / "ledgers") / "small.jsonl")
     (tmp_path / "objectives.py").write_text("def train(params): return params['x']")
-    told = call(tmp_path, os.environ, "resume", "small", "--json")
+    told = tuner("resume", "small", "--json")
     assert told.code == 0, told.err
     assert len(TuningResult.model_validate_json(told.out).trials) == 2
-    (listed,) = json.loads(call(tmp_path, os.environ, "list", "--json").out)
+    (listed,) = json.loads(tuner("list", "--json").out)
     assert (listed["state"], listed["max_trials"]) == ("complete", 2)
-    told = call(tmp_path, os.environ, "resume", "small", "--max-trials", "4", "--json")
+    told = tuner("resume", "small", "--max-trials", "4", "--json")
     assert told.code == 0, told.err
     result = TuningResult.model_validate_json(told.out)
     assert [t.number for t in result.trials] == [0, 1, 2, 3]
     assert result.trials[0].metric == 0.5
 
 
-def _made(folder: Path) -> Path:
-    folder.mkdir()
-    return folder
-
-
 @pytest.mark.slow
 @pytest.mark.usefixtures("prefect_server")
 def test_a_study_that_was_killed_is_listed_resumed_shown_exported_and_deleted(
-    tmp_path: Path,
+    tuner: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def tuner(*arguments: str) -> Told:
-        return call(tmp_path, os.environ, *arguments)
-
+    monkeypatch.setenv("PREFECT_TUNER_STORAGE", str(tmp_path / "ledgers"))
     with hanging(tmp_path, os.environ) as command:
         running = tuner("list", "--json")
         refused = tuner("delete", "small", "--yes")
@@ -276,17 +268,19 @@ class Told(TuningObserver):
 
 @pytest.mark.usefixtures("prefect_server")
 def test_observers_given_by_path_hear_of_a_study_that_is_run_and_of_one_that_goes_on(
-    tmp_path: Path,
+    tuner: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setenv("PREFECT_TUNER_STORAGE", str(tmp_path / "ledgers"))
     write_study(tmp_path, "train")
     (tmp_path / "watching.py").write_text(OBSERVER)
     with (tmp_path / "study.yaml").open("a") as file:
         file.write("observers: ['watching.py:Told']\n")
-    assert call(tmp_path, os.environ, "run", "study.yaml").code == 0
+    assert tuner("run", "study.yaml").code == 0
     log = tmp_path / "observer.log"
     # It is made once, since the study is planned once.
     assert sorted(log.read_text().split("\n")) == ["", "made", "trial 0", "trial 1", "trial 2"]
     log.unlink()
+    # Another process, which has not imported it and knows its path from the ledger alone.
     told = call(tmp_path, os.environ, "resume", "small", "--max-trials", "4")
     assert told.code == 0, told.err
     assert log.read_text() == "made\ntrial 3\n"
