@@ -22,6 +22,17 @@ OF_WORKERS = {
 }
 """Settings of workers for tests."""
 
+_COMMAND_LINES = """
+import runpy, shlex, sys
+for line in sys.argv[1:]:
+    sys.argv = ["prefect", "--no-prompt", *shlex.split(line)]
+    try:
+        runpy.run_module("prefect", run_name="__main__")
+    except SystemExit as end:
+        if end.code:
+            raise
+"""
+
 _MARK = "PREFECT_TUNER_TEST_PROGRAM"
 
 
@@ -122,3 +133,16 @@ def running(command: list[str], folder: Path) -> Iterator[Program]:
         yield program
     finally:
         program.remove()
+
+
+def run_prefect(*lines: str) -> None:
+    """Run command lines of `prefect`, in one process since each start imports all of Prefect."""
+    done = subprocess.run(
+        [sys.executable, "-c", _COMMAND_LINES, *lines],
+        cwd=Path(__file__).parents[2],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr

@@ -56,6 +56,10 @@ class RestClient:
         found: dict[str, Any] = self.get(f"/deployments/name/{name}")
         return found
 
+    def delete_automations_of(self, deployment: str) -> None:
+        """Delete what a deployment has as triggers, so that nothing starts it any more."""
+        self.delete(f"/automations/owned-by/prefect.deployment.{self.deployment(deployment)['id']}")
+
     def start_run(self, deployment: str, **parameters: Any) -> str:
         """Start a run of a deployment, and return its id."""
         answer = self.try_to_start_run(deployment, **parameters)

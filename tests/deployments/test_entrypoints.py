@@ -22,15 +22,17 @@ import sys
 from prefect.flows import load_flow_from_entrypoint
 from prefect.utilities.callables import parameter_schema
 
-flow = load_flow_from_entrypoint(sys.argv[1], use_placeholder_flow=False)
-schema = parameter_schema(flow).model_dump_for_openapi()
-print(json.dumps({"name": flow.name, "schema": schema}))
+for entrypoint in sys.argv[1:]:
+    flow = load_flow_from_entrypoint(entrypoint, use_placeholder_flow=False)
+    schema = parameter_schema(flow).model_dump_for_openapi()
+    print(json.dumps({"name": flow.name, "schema": schema}))
 """
 
 
-def _load(entrypoint: str) -> dict[str, Any]:
+def _load(*entrypoints: str) -> list[dict[str, Any]]:
+    """The names and the schemas of flows, loaded in a process that loads no others."""
     done = subprocess.run(
-        [sys.executable, "-c", LOAD, entrypoint],
+        [sys.executable, "-c", LOAD, *entrypoints],
         cwd=ROOT,
         capture_output=True,
         text=True,
@@ -38,22 +40,27 @@ def _load(entrypoint: str) -> dict[str, Any]:
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    loaded: dict[str, Any] = json.loads(done.stdout)
-    return loaded
+    return list(map(json.loads, done.stdout.splitlines()))
 
 
 @pytest.fixture(scope="module")
-def schema() -> dict[str, Any]:
-    form: dict[str, Any] = _load(ENTRYPOINTS[0])["schema"]
+def by_module() -> list[dict[str, Any]]:
+    """The flow `tune` and the flow `trial`."""
+    return _load(ENTRYPOINTS[0], "prefect_tuner.flows.trial.trial")
+
+
+@pytest.fixture(scope="module")
+def schema(by_module: list[dict[str, Any]]) -> dict[str, Any]:
+    form: dict[str, Any] = by_module[0]["schema"]
     return form
 
 
 def test_the_flow_is_loaded_alike_by_module_and_by_path(schema: dict[str, Any]) -> None:
-    assert _load(ENTRYPOINTS[1]) == {"name": "tune", "schema": schema}
+    assert _load(ENTRYPOINTS[1]) == [{"name": "tune", "schema": schema}]
 
 
-def test_the_flow_of_a_trial_is_found_by_its_module() -> None:
-    loaded = _load("prefect_tuner.flows.trial.trial")
+def test_the_flow_of_a_trial_is_found_by_its_module(by_module: list[dict[str, Any]]) -> None:
+    _, loaded = by_module
     assert loaded["name"] == "trial"
     assert list(loaded["schema"]["properties"]) == ["request"]
 
@@ -78,9 +85,10 @@ for name in sys.argv[2:]:
     subprocess.run([sys.executable, "-c", program, str(ROOT), *names], cwd=tmp_path, check=True)
 
 
-@pytest.mark.parametrize("flow", ["pipeline", "promote"])
-def test_the_flows_in_files_are_loaded_by_path(flow: str) -> None:
-    assert _load(f"deployments/{flow}.py:{flow}")["name"] == flow
+def test_the_flows_in_files_are_loaded_by_path() -> None:
+    flows = ["pipeline", "promote"]
+    loaded = _load(*(f"deployments/{flow}.py:{flow}" for flow in flows))
+    assert [each["name"] for each in loaded] == flows
 
 
 def test_no_description_has_markup(schema: dict[str, Any]) -> None:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +17,7 @@ from prefect_tuner.flows.ledger.counted_trials import counted_trials
 from prefect_tuner.flows.ledger.ledger import read_state
 from prefect_tuner.flows.ledger.study_state import StudyState
 from prefect_tuner.flows.storage.ledger_file import LedgerFile
-from tests.deployments.programs import Program
+from tests.deployments.programs import Program, run_prefect
 from tests.deployments.rest_client import RestClient
 from tests.deployments.serving import serving
 from tests.flows import counted_study
@@ -95,12 +93,6 @@ class ServedStudy:
 
         eventually(it_is, timeout=60.0)
 
-    def retry(self) -> None:
-        """What `prefect flow-run retry` does, which a user would type."""
-        command = [sys.executable, "-m", "prefect", "flow-run", "retry", self.id]
-        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
-        assert done.returncode == 0, done.stdout + done.stderr
-
     def assert_it_went_on(self, before: StudyState, runs: int = 2) -> None:
         """All trials have finished, and only those that were in flight were run again."""
         state = self.state
@@ -140,7 +132,7 @@ def test_runs_that_were_killed_go_on_when_they_are_retried(
         study.wait_until_it_is("Crashed")
         before[study.id] = study.state
         assert study.state.stopped is None
-        study.retry()
+    run_prefect(*(f"flow-run retry {study.id}" for study in studies))
     for study in studies:
         rest.wait_for_success(study.id)
         study.assert_it_went_on(before[study.id])

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
@@ -14,10 +12,9 @@ import pytest
 from prefect_tuner import __version__, tune
 from tests.deployments.dockerfile import read_dockerfile
 from tests.deployments.prefect_yaml import deployment_in_prefect_yaml
-from tests.deployments.programs import Program, running
+from tests.deployments.programs import Program, run_prefect, running
 from tests.deployments.rest_client import RestClient
 from tests.deployments.studies import (
-    ROOT,
     assert_cancelling_stops_all_and_keeps_what_had_finished,
     exactly,
     typed_study,
@@ -44,42 +41,17 @@ POOLS = {
 }
 
 
-COMMAND_LINES = """
-import runpy, shlex, sys
-for line in sys.argv[1:]:
-    sys.argv = ["prefect", "--no-prompt", *shlex.split(line)]
-    try:
-        runpy.run_module("prefect", run_name="__main__")
-    except SystemExit as end:
-        if end.code:
-            raise
-"""
-"""In one process, since each start imports all of Prefect."""
-
-
-def _prefect(*lines: str) -> None:
-    done = subprocess.run(
-        [sys.executable, "-c", COMMAND_LINES, *lines],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-
-
 @pytest.fixture(scope="module")
 def deployed(rest: RestClient) -> Iterator[None]:
     """What the comment at the top of prefect.yaml says, typed in."""
-    _prefect(
+    run_prefect(
         *(f"work-pool create {pool} {options}" for pool, options in POOLS.items()),
         "deploy --prefect-file deployments/prefect.yaml --all",
     )
-    deployments = [rest.deployment(name)["id"] for name in DEPLOYMENTS]
+    deployments = {name: rest.deployment(name)["id"] for name in DEPLOYMENTS}
     yield
-    for deployment in deployments:
-        rest.delete(f"/automations/owned-by/prefect.deployment.{deployment}")
+    for name, deployment in deployments.items():
+        rest.delete_automations_of(name)
         rest.delete(f"/deployments/{deployment}")
     for pool in POOLS:
         rest.delete(f"/work_pools/{pool}")
@@ -117,6 +89,26 @@ def test_the_nightly_study_has_its_schedule(deployed: None, rest: RestClient) ->
     assert schedule["schedule"]["cron"] == "0 2 * * *"
     assert schedule["schedule"]["timezone"] == "Europe/Berlin"
     assert deployment["global_concurrency_limit"]["limit"] == 1
+
+
+def test_a_study_that_completes_starts_the_downstream_flow_with_typed_parameters(
+    worker: Program, rest: RestClient
+) -> None:
+    tune(**typed_study("typed study"))
+
+    def variable() -> dict[str, Any]:
+        worker.assert_it_runs()
+        found: dict[str, Any] = rest.get("/variables/name/promoted_typed_study")["value"]
+        return found
+
+    promoted = eventually(variable, timeout=60.0)
+    # Each study that completes would start the flow, those of the tests that follow as well.
+    rest.delete_automations_of("promote/promote")
+    assert promoted["study"] == "typed study"
+    assert exactly(promoted["best_params"]) == exactly(
+        {"mixed": "1", "flag": True, "count": 1, "scale": 1.0, "label": "1"}
+    )
+    assert exactly({"metric": promoted["best_metric"]}) == exactly({"metric": 3.0})
 
 
 @pytest.mark.timeout(300)
@@ -180,24 +172,6 @@ def test_studies_and_trials_have_pools_of_their_own(deployed: None, rest: RestCl
     assert of_trials.isdisjoint(
         pool for name, pool in pools.items() if not name.startswith("trial/")
     )
-
-
-def test_a_study_that_completes_starts_the_downstream_flow_with_typed_parameters(
-    worker: Program, rest: RestClient
-) -> None:
-    tune(**typed_study("typed study"))
-
-    def variable() -> dict[str, Any]:
-        worker.assert_it_runs()
-        found: dict[str, Any] = rest.get("/variables/name/promoted_typed_study")["value"]
-        return found
-
-    promoted = eventually(variable, timeout=60.0)
-    assert promoted["study"] == "typed study"
-    assert exactly(promoted["best_params"]) == exactly(
-        {"mixed": "1", "flag": True, "count": 1, "scale": 1.0, "label": "1"}
-    )
-    assert exactly({"metric": promoted["best_metric"]}) == exactly({"metric": 3.0})
 
 
 def test_a_cancelled_run_stops_its_trials_and_keeps_what_had_finished(
