@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import Any
 
@@ -47,4 +48,26 @@ def fails_once(params: Params, trial: TrialContext, calls: Path) -> float:
         file.write(f"{trial.number}\n")
     if trial.number == 1 and len(calls.read_text().splitlines()) == 2:
         raise RuntimeError("the first time")
+    return float(params["x"])
+
+
+def broken(_: Params) -> float:
+    """Always, for the same reason."""
+    raise KeyError("lr")
+
+
+def broken_where_large(params: Params) -> float:
+    """Above 0.9; takes memory below."""
+    if float(params["x"]) > 0.9:
+        raise ValueError("too large")
+    held = bytearray(30_000_000)
+    return float(params["x"]) + 0.0 * len(held)
+
+
+def quick_or_broken(params: Params) -> float:
+    """Fails above a half, and takes two seconds below."""
+    print("epoch 1: loss 0.3")  # noqa: T201 - what a trial prints is in its log
+    if float(params["x"]) > 0.5:
+        raise ValueError("singular matrix")
+    time.sleep(2.1)
     return float(params["x"])

@@ -145,3 +145,19 @@ FAULTS: dict[str, Callable[[TrialContext], Any]] = {
     "sleep": faults.sleeps,
     "catches everything": faults.never_gives_up,
 }
+
+
+CHEAP: dict[str, Callable[[TrialContext], Any]] = {
+    "completed": lambda trial: float(trial.number),
+    "failed": FAULTS["exception"],
+    "crashed": FAULTS["os._exit"],
+    "crashed by a signal": FAULTS["segmentation fault"],
+    "crashed by sys.exit": FAULTS["sys.exit"],
+    "invalid_metric": FAULTS["nan"],
+}
+"""What trials do in turn, by what comes of it."""
+
+
+def end_in_each_way(params: Params, trial: TrialContext) -> Any:
+    """Each of the ends in turn, beginning with one that gives the study a metric."""
+    return list(CHEAP.values())[trial.number % len(CHEAP)](trial)

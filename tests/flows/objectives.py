@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from random import gauss
 from typing import Any
 
 from prefect_tuner import Params, TrialContext
@@ -103,3 +104,20 @@ def end_by(kind: str) -> float:
             raise AssertionError(kind)
     time.sleep(60)
     return 0.0
+
+
+def noisy(params: Params) -> float:
+    """The parameter `x`, seen through noise."""
+    return float(params["x"]) + gauss(0.0, 0.3)
+
+
+def by_name(max_depth: int | None, layers: list[int], lr: float = 0.1) -> dict[str, Any]:
+    """Takes its parameters by name, and returns a text."""
+    kept = max_depth is None or type(max_depth) is int
+    return {"metric": float(kept and isinstance(layers, list)), "model": f"/models/{layers}.pkl"}
+
+
+def hangs(params: dict[str, Any]) -> float:
+    """Longer than any test waits."""
+    time.sleep(1000)
+    return 1.0

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import replace
 from uuid import uuid4
 
 import pytest
 from prefect.client.schemas.actions import ArtifactCreate
 
-from prefect_tuner import Params, Trial, TrialCompleted, TrialFailed
+from prefect_tuner import Trial, TrialCompleted, TrialFailed
 from prefect_tuner.ending import TrialRun
 from prefect_tuner.flows.observers.trial_artifact_observer import (
     AFTER_TROUBLE,
@@ -18,6 +17,7 @@ from prefect_tuner.flows.observers.trial_artifact_observer import (
 )
 from prefect_tuner.flows.reports.leaderboard import LONGEST_TAIL, trial_markdown
 from prefect_tuner.flows.study.tuning_events import Progress
+from tests.flows.failing_objectives import quick_or_broken
 from tests.flows.flow_runs import ask_server, run_tune
 from tests.flows.studies import completed, failed, study_started
 from tests.polling import eventually
@@ -144,14 +144,6 @@ def test_parameters_have_names_of_their_own() -> None:
         True
     ] * 3
     assert "| seconds | 12 |" in text
-
-
-def quick_or_broken(params: Params) -> float:
-    print("epoch 1: loss 0.3")  # noqa: T201 - what a trial prints is in its log
-    if float(params["x"]) > 0.5:
-        raise ValueError("singular matrix")
-    time.sleep(2.1)
-    return float(params["x"])
 
 
 @pytest.mark.usefixtures("prefect_server")

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from prefect_tuner import Params, TrainingError, TunerConfig, TuningObserver
+from prefect_tuner import TrainingError, TunerConfig, TuningObserver
 from prefect_tuner.flows.study.tuning_events import PreflightEnded, TrialStarted, TuningEvent
 from tests.flows.command_processes import Command, write_study
+from tests.flows.failing_objectives import broken, broken_where_large
 from tests.flows.flow_runs import run_tune
 from tests.flows.objectives import value
 
@@ -27,17 +28,6 @@ class Listener(TuningObserver):
 
     def notify(self, event: TuningEvent) -> None:
         self.heard.append(event)
-
-
-def broken(_: Params) -> float:
-    raise KeyError("lr")
-
-
-def broken_where_large(params: Params) -> float:
-    if float(params["x"]) > 0.9:
-        raise ValueError("too large")
-    held = bytearray(30_000_000)
-    return float(params["x"]) + 0.0 * len(held)
 
 
 def test_its_trials_are_the_first_ones_of_the_study_and_the_rest_follows(

@@ -8,14 +8,12 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
-from random import gauss
 from typing import Any
 
 import pytest
 
 from prefect_tuner import (
     ConfirmationCompleted,
-    Params,
     StudyCompleted,
     TrialReevaluated,
     TunerConfig,
@@ -30,13 +28,10 @@ from prefect_tuner.flows.storage.ledger_file import LedgerFile
 from tests.flows import counted_study
 from tests.flows.counted_study import calls, calls_by_number
 from tests.flows.flow_runs import X, artifacts, events, log_lines, run_tune, task_runs
+from tests.flows.objectives import noisy
 from tests.polling import eventually
 
 pytestmark = pytest.mark.usefixtures("prefect_server")
-
-
-def noisy(params: Params) -> float:
-    return float(params["x"]) + gauss(0.0, 0.3)
 
 
 class Heard(TuningObserver):

@@ -3,35 +3,16 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Callable
-from typing import Any
 
 import pytest
 
-from prefect_tuner import Params, TrialContext
-from tests.flows.fault_objectives import FAULTS
+from tests.flows.fault_objectives import CHEAP, end_in_each_way
 from tests.flows.flow_runs import run_tune
 from tests.flows.held import Held, Looking
 from tests.flows.objectives import value
 from tests.polling import eventually
 
 pytestmark = pytest.mark.usefixtures("prefect_server")
-
-
-CHEAP: dict[str, Callable[[TrialContext], Any]] = {
-    "completed": lambda trial: float(trial.number),
-    "failed": FAULTS["exception"],
-    "crashed": FAULTS["os._exit"],
-    "crashed by a signal": FAULTS["segmentation fault"],
-    "crashed by sys.exit": FAULTS["sys.exit"],
-    "invalid_metric": FAULTS["nan"],
-}
-"""What trials do in turn, by what comes of it."""
-
-
-def end_in_each_way(params: Params, trial: TrialContext) -> Any:
-    """Each of the ends in turn, beginning with one that gives the study a metric."""
-    return list(CHEAP.values())[trial.number % len(CHEAP)](trial)
 
 
 @pytest.mark.slow

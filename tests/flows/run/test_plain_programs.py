@@ -9,7 +9,6 @@ import sys
 import textwrap
 import time
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -24,14 +23,10 @@ from prefect.settings import (
 from prefect_tuner import Float, LedgerError, TunerConfig, tune
 from tests.flows.failing_objectives import fails_at_first
 from tests.flows.flow_runs import X, ask_server, run_tune, task_runs
+from tests.flows.objectives import by_name, hangs
 from tests.polling import eventually
 
 pytestmark = pytest.mark.usefixtures("prefect_server")
-
-
-def by_name(max_depth: int | None, layers: list[int], lr: float = 0.1) -> dict[str, Any]:
-    kept = max_depth is None or type(max_depth) is int
-    return {"metric": float(kept and isinstance(layers, list)), "model": f"/models/{layers}.pkl"}
 
 
 def test_parameters_by_name_choices_of_any_kind_and_texts_come_through() -> None:
@@ -49,11 +44,6 @@ def test_an_objective_that_does_not_take_the_parameters_is_told_before_a_trial()
     assert run.state.is_failed()
     assert re.search(r"\bno argument.* 'width'", str(run.state.message))
     assert task_runs(run.id) == []
-
-
-def hangs(params: dict[str, Any]) -> float:
-    time.sleep(1000)
-    return 1.0
 
 
 def test_a_time_limit_of_the_flow_holds_in_a_task_that_was_submitted() -> None:
@@ -114,13 +104,14 @@ def test_a_home_that_cannot_be_written_to_names_storage(
 
 TWO_AT_A_TIME = """
 import os, sys
-from prefect_tuner import Float, TunerConfig, tune
 
 def train(params, trial):
     names = ("OMP_NUM_THREADS", "POLARS_MAX_THREADS")
     return {"metric": float(trial.slot), **{name: os.environ[name] for name in names}}
 
 if __name__ == "__main__":
+    from prefect_tuner import Float, TunerConfig, tune
+
     result = tune(
         train, {"x": Float(0.0, 1.0)}, config=TunerConfig(max_trials=4, max_concurrency=64)
     )

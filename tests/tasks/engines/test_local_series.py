@@ -27,6 +27,7 @@ from prefect_tuner.tasks.task_runs.local_series import SeriesLength
 from prefect_tuner.testing import EngineConformance
 from tests.flows.flow_runs import FlowRun, SuspendAtFirst, log_lines, run_tune, task_runs
 from tests.polling import eventually
+from tests.tasks.engines.objectives import squared
 
 pytestmark = pytest.mark.usefixtures("prefect_server")
 
@@ -49,10 +50,6 @@ def recorded(run: FlowRun, count: int) -> Sequence[dict[str, Any]]:
         return found
 
     return eventually(all_ended, timeout=60)
-
-
-def squared(params: Params) -> float:
-    return -(float(params["x"]) ** 2)
 
 
 def test_so_many_trials_are_a_task_run_which_tells_how_they_ended(tmp_path: Path) -> None:
