@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.deployments.pods import TrialPods
 from tests.deployments.rest_client import RestClient
 from tests.prefect_server import PrefectServer
-
-if TYPE_CHECKING:
-    from tests.deployments.pods import TrialPods
 
 
 @pytest.fixture(scope="session")
@@ -24,9 +21,6 @@ def rest(prefect_server: PrefectServer) -> Iterator[RestClient]:
 @pytest.fixture(scope="module")
 def pods(rest: RestClient) -> Iterator[TrialPods]:
     """The deployment `trial/pods`, and the jobs that it makes."""
-    # What it imports of Kubernetes takes a second, which other tests do not wait for.
-    from tests.deployments.pods import TrialPods
-
     made = TrialPods(rest)
     yield made
     made.remove()

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from kubernetes_asyncio.client import Configuration, models
-
 PREFECT_INSISTS = {"job.spec.template.spec.parallelism", "job.spec.template.spec.completions"}
 """Where Prefect's worker wants them, and where the API knows no such fields and passes them over.
 Both are 1, which they are where they belong as well."""
@@ -41,6 +39,9 @@ def _mistakes(data: Any, kind: str, place: str, number_is_text: bool = False) ->
         if type(data) is not _PRIMITIVE[kind] and not is_number:
             yield place
     else:
+        # Here: it takes a second, which tests of other files do not wait for.
+        from kubernetes_asyncio.client import models
+
         yield from _mistakes_in_model(data, getattr(models, kind), place)
 
 
@@ -59,6 +60,8 @@ def _mistakes_in_model(data: Any, model: Any, place: str) -> Iterator[str]:
 
 def _required(model: Any) -> Iterator[str]:
     """The fields that a model does not do without: it refuses None for them."""
+    from kubernetes_asyncio.client import Configuration
+
     configuration = Configuration()
     configuration.client_side_validation = False
     instance = model(local_vars_configuration=configuration)

@@ -10,7 +10,6 @@ from uuid import UUID
 
 import httpx
 from prefect.client.orchestration import get_client
-from prefect_kubernetes.worker import KubernetesWorkerJobConfiguration
 
 from prefect_tuner.tasks.flow_runs.job_variables import filled, template_values
 from prefect_tuner.trial import TrialLimits
@@ -123,6 +122,9 @@ class TrialPods:
 
 async def _manifest(flow_run: str) -> Manifest:
     """What a worker does with a flow run before it asks Kubernetes for a job."""
+    # Here: it takes two seconds, which tests of other files do not wait for.
+    from prefect_kubernetes.worker import KubernetesWorkerJobConfiguration
+
     async with get_client() as client:
         configuration = await KubernetesWorkerJobConfiguration.resolve_for_flow_run(
             await client.read_flow_run(UUID(flow_run)),

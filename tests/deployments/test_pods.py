@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
-from prefect_kubernetes.worker import KubernetesWorker
 
 from prefect_tuner import __version__
 from prefect_tuner.trial import TrialLimits
@@ -154,6 +153,8 @@ def test_a_job_variable_of_another_kind_is_refused_before_there_is_a_run(
 
 
 def test_the_template_is_prefects_own_but_for_what_pods_of_trials_need() -> None:
+    from prefect_kubernetes.worker import KubernetesWorker
+
     ours, prefects = (
         read_template(),
         copy.deepcopy(KubernetesWorker.get_default_base_job_template()),
