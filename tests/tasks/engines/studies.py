@@ -28,22 +28,30 @@ from prefect_tuner import (
 )
 from prefect_tuner.ending import Ending
 from prefect_tuner.flows.ledger.ledger import read_state
+from prefect_tuner.flows.ledger.study_state import StudyState
 from prefect_tuner.flows.storage.ledger_file import LedgerFile
 from prefect_tuner.tasks.engine import Engine
 from prefect_tuner.testing import EngineConformance
-from prefect_tuner.testing.engine_conformance import (
+from prefect_tuner.testing.engine_steps import (
+    Told,
+    arrived,
     assert_gone,
+    end_in_all_ways,
     noted_by,
     request_to,
     run_trials_on,
+    stop_all,
+    stop_one,
 )
 from prefect_tuner.trial import TrialLimits
 from tests.polling import eventually
-from tests.tasks.engines.study_program import OBJECTIVE, tune_on
+from tests.tasks.engines.objectives import ends_or_logs, quadratic
+from tests.tasks.engines.study_program import tune_on
 
 ROOT = Path(__file__).parents[3]
 
-KINDS = ["completes", "raises first", "exits"]
+KINDS = ["completes", "raises first", "exits", "logs"]
+LOGS = KINDS.index("logs")
 
 
 @contextmanager
@@ -71,18 +79,6 @@ def study_running(
             program.kill()
 
 
-def quadratic(params: dict[str, Any]) -> float:
-    return float(-((params["x"] - 2.0) ** 2) - abs(params["y"]))
-
-
-def logs_its_runs(params: dict[str, Any]) -> dict[str, Any]:
-    from prefect import get_run_logger
-    from prefect.runtime import flow_run, task_run
-
-    get_run_logger().info("said inside")
-    return {"metric": 1.0, "flow_run": str(flow_run.id), "task_run": str(task_run.id)}
-
-
 class StudiesOnEngine:
     """Attributes:
     name: The engine's.
@@ -94,8 +90,26 @@ class StudiesOnEngine:
     address: ClassVar[str] = ""
     trials: ClassVar[int] = 6
 
-    def run(self, objective: Any, space: Any, **options: Any) -> TuningResult:
-        return tune_on(self.name, self.address, objective, space, **options)
+    @classmethod
+    def run(cls, objective: Any, space: Any, **options: Any) -> TuningResult:
+        return tune_on(cls.name, cls.address, objective, space, **options)
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def retried(cls, tmp_path_factory: pytest.TempPathFactory) -> tuple[TuningResult, StudyState]:
+        """A study of trials that are tried again, and one that logs: its result and its ledger."""
+        folder = tmp_path_factory.mktemp("retried")
+        result = cls.run(
+            ends_or_logs,
+            {"kind": KINDS},
+            strategy="grid",
+            study="retried",
+            storage=str(folder),
+            config=TunerConfig(max_trials=len(KINDS), max_concurrency=2, retries=1),
+        )
+        state = read_state(LedgerFile(folder, "retried"))
+        assert state is not None
+        return result, state
 
     def test_the_same_study_comes_of_it_as_without(self, tmp_path: Path) -> None:
         given: dict[str, Any] = {
@@ -117,11 +131,9 @@ class StudiesOnEngine:
         assert there.winning_metric == here.winning_metric == here.best_metric
 
     def test_prefect_works_in_a_trial_and_its_log_is_that_of_its_task_run(
-        self, tmp_path: Path
+        self, retried: tuple[TuningResult, StudyState]
     ) -> None:
-        config = TunerConfig(max_trials=1)
-        result = self.run(logs_its_runs, {"x": [1]}, storage=str(tmp_path), config=config)
-        said = result.trials[0].extra
+        said = retried[0].trials[LOGS].extra
         task_run = UUID(str(said["task_run"]))
 
         def logged() -> TaskRun:
@@ -132,26 +144,20 @@ class StudiesOnEngine:
 
         run = eventually(logged)
         assert str(run.flow_run_id) == said["flow_run"]
-        assert run.name.endswith("-0")
+        assert run.name.endswith(f"-{LOGS}")
 
-    def test_retries_are_counted_in_the_ledger(self, tmp_path: Path) -> None:
-        result = self.run(
-            OBJECTIVE,
-            {"kind": KINDS},
-            strategy="grid",
-            study="retried",
-            storage=str(tmp_path),
-            config=TunerConfig(max_trials=3, max_concurrency=2, retries=1),
-        )
-        state = read_state(LedgerFile(tmp_path, "retried"))
-        assert state is not None
+    def test_retries_are_counted_in_the_ledger(
+        self, retried: tuple[TuningResult, StudyState]
+    ) -> None:
+        result, state = retried
         assert [trial.outcome for trial in result.trials] == [
             Outcome.COMPLETED,
             Outcome.COMPLETED,
             Outcome.CRASHED,
+            Outcome.COMPLETED,
         ]
-        assert [trial.attempts for trial in result.trials] == [1, 2, 2]
-        assert [trial.attempts for trial in state.trials] == [1, 2, 2]
+        assert [trial.attempts for trial in result.trials] == [1, 2, 2, 1]
+        assert [trial.attempts for trial in state.trials] == [1, 2, 2, 1]
 
     def test_an_objective_that_workers_do_not_find_ends_the_study_at_once(
         self, tmp_path: Path
@@ -179,31 +185,33 @@ class StudiesOnEngine:
             program.wait(90)
 
 
+def lose_a_worker(engine: Engine, folder: Path) -> tuple[Ending, Ending, int, Path]:
+    """How a trial ends whose worker is killed, and one after it; with the worker and the note."""
+    note, other = folder / "lost", folder / "other"
+    for number, its_note in ((400, note), (401, other)):
+        params = {"kind": "hangs", "note": str(its_note)}
+        engine.start(request_to(engine, number, params, TrialLimits()))
+    (pid,) = noted_by(note, 1)
+    noted_by(other, 1)
+    worker = worker_of(pid)
+    os.kill(worker, signal.SIGKILL)
+    arrival = engine.next_arrival(60.0)
+    assert arrival is not None
+    assert (arrival.number, arrival.attempt) == (400, 1)
+    assert arrival.answer.ending is not None
+    (after,) = run_trials_on(engine, [{"kind": "completes"}], first=402)
+    engine.stop_trial(401, "it has seen enough")
+    assert arrived(engine).outcome is Outcome.CANCELLED
+    return arrival.answer.ending, after, worker, note
+
+
 class WorkersAreLost(EngineConformance):
     """What an engine keeps whose workers are processes that can be killed."""
 
-    def test_a_trial_whose_worker_is_lost_has_crashed_and_others_go_on(
-        self, tmp_path: Path
-    ) -> None:
-        note, other = tmp_path / "lost", tmp_path / "other"
+    steps = (end_in_all_ways, stop_one, lose_a_worker, stop_all)
 
-        def run(engine: Engine) -> tuple[Ending, Ending, int]:
-            engine.start(request_to(engine, 0, {"kind": "hangs", "note": str(note)}, TrialLimits()))
-            engine.start(
-                request_to(engine, 1, {"kind": "hangs", "note": str(other)}, TrialLimits())
-            )
-            (pid,) = noted_by(note, 1)
-            noted_by(other, 1)
-            worker = worker_of(pid)
-            os.kill(worker, signal.SIGKILL)
-            arrival = engine.next_arrival(60.0)
-            assert arrival is not None
-            assert (arrival.number, arrival.attempt) == (0, 1)
-            assert arrival.answer.ending is not None
-            (after,) = run_trials_on(engine, [{"kind": "completes"}], first=2)
-            return arrival.answer.ending, after, worker
-
-        lost, after, worker = self.in_a_flow(run)
+    def test_a_trial_whose_worker_is_lost_has_crashed_and_others_go_on(self, told: Told) -> None:
+        lost, after, worker, note = told[lose_a_worker]
         assert lost.outcome is Outcome.CRASHED
         assert lost.message.startswith("its worker was lost: ")
         assert f"process {worker} on " in lost.message

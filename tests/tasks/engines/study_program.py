@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, cast
 
 from prefect.task_runners import ProcessPoolTaskRunner, ThreadPoolTaskRunner
 
-from prefect_tuner import Float, TrialContext, TunerConfig, TuningResult, tune
+from prefect_tuner import Float, TunerConfig, TuningResult, tune
+from tests.tasks.engines.objectives import waits
 
 OBJECTIVE = "prefect_tuner.testing.trial_kinds:by_kind"
 
@@ -55,16 +54,6 @@ def hanging_study(engine: str, address: str, folder: Path) -> TuningResult:
         storage=str(folder),
         config=TunerConfig(max_trials=2, max_concurrency=2),
     )
-
-
-def waits(params: dict[str, Any], trial: TrialContext) -> float:
-    """Note it, and wait until there is a file with the trial's number."""
-    folder = Path(str(params["folder"]))
-    with (folder / "notes").open("a") as notes:
-        notes.write(f"{trial.number} {trial.attempt} {os.getpid()}\n")
-    while not (folder / f"go-{trial.number}").exists():
-        time.sleep(0.05)
-    return float(params["x"])
 
 
 def noted_numbers(notes: Path) -> list[int]:

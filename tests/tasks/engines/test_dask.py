@@ -12,10 +12,9 @@ import pytest
 from prefect_tuner.ending import Ending
 from prefect_tuner.errors import EngineError
 from prefect_tuner.tasks.engine import Engine, EngineStudy
-from prefect_tuner.tasks.engines.dask import DaskEngine, DaskOptions
 from prefect_tuner.tasks.engines.network_address import check_answers
 from prefect_tuner.testing import EngineConformance
-from prefect_tuner.testing.engine_conformance import (
+from prefect_tuner.testing.engine_steps import (
     assert_gone,
     noted_by,
     request_to,
@@ -38,6 +37,9 @@ class OnDask(EngineConformance):
 
     @classmethod
     def engine(cls, study: EngineStudy) -> AbstractContextManager[Engine]:
+        # Here: it takes a second, which tests of other files do not wait for.
+        from prefect_tuner.tasks.engines.dask import DaskEngine, DaskOptions
+
         return DaskEngine.opened(study, DaskOptions(address=cls.address))
 
 
@@ -93,11 +95,11 @@ class TestDask(OnDask, WorkersAreLost, StudiesOnEngine):
             eventually(lambda: assert_gone(note), timeout=30)
 
     def test_an_address_that_nobody_answers_at_is_told(self) -> None:
-        options = DaskOptions(address=f"tcp://127.0.0.1:{free_port()}")
+        address = f"tcp://127.0.0.1:{free_port()}"
         with pytest.raises(
             EngineError, match=r"a Dask scheduler should be at tcp://127\.0\.0\.1:\d+"
         ):
-            check_answers("a Dask scheduler", options.address)
+            check_answers("a Dask scheduler", address)
 
 
 def on_cluster(cluster: DaskCluster) -> type[OnDask]:

@@ -9,7 +9,7 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -29,16 +29,18 @@ from prefect_tuner import (
     InvalidConfiguration,
     Outcome,
     TunerConfig,
+    TuningResult,
     tune,
 )
 from prefect_tuner.ending import Ending
 from prefect_tuner.flows.ledger.ledger import read_state
+from prefect_tuner.flows.ledger.study_state import StudyState
 from prefect_tuner.flows.storage.ledger_file import LedgerFile
 from prefect_tuner.tasks.engine import Engine, EngineStudy
 from prefect_tuner.tasks.engines.deployment import DeploymentEngine
 from prefect_tuner.tasks.flow_runs import signs_of_life, trial_desk
 from prefect_tuner.tasks.flow_runs.deployment_options import DeploymentOptions
-from prefect_tuner.testing.engine_conformance import (
+from prefect_tuner.testing.engine_steps import (
     assert_gone,
     noted_by,
     request_to,
@@ -47,10 +49,10 @@ from prefect_tuner.trial import TrialLimits
 from tests.polling import eventually
 from tests.tasks.engines import study_program
 from tests.tasks.engines.studies import (
+    LOGS,
     StudiesOnEngine,
     WorkersAreLost,
     assert_gone_one_of,
-    logs_its_runs,
     study_running,
     worker_of,
 )
@@ -74,43 +76,11 @@ def pool(prefect_server: object, tmp_path_factory: pytest.TempPathFactory) -> It
         yield made
 
 
-class TestDeploymentEngine(WorkersAreLost):
-    concurrency = 4
-    stop_timeout = 30.0
-    deployment: ClassVar[str]
+class TestDeployment(WorkersAreLost, StudiesOnEngine):
+    """All in one class, for one pool with its workers."""
 
-    @pytest.fixture(scope="class", autouse=True)
-    @classmethod
-    def _on_the_pool(cls, pool: TrialPool) -> None:
-        cls.deployment = pool.deployment
-
-    @classmethod
-    def engine(cls, study: EngineStudy) -> AbstractContextManager[Engine]:
-        return DeploymentEngine.opened(study, DeploymentOptions(deployment=cls.deployment))
-
-    def test_a_trial_whose_machine_is_lost_has_crashed_within_a_minute(
-        self, pool: TrialPool, tmp_path: Path
-    ) -> None:
-        def run(engine: Engine) -> Ending:
-            note = tmp_path / "lost"
-            engine.start(request_to(engine, 0, {"kind": "hangs", "note": str(note)}, TrialLimits()))
-            (pid,) = noted_by(note, 1)
-            process = worker_of(pid)
-            for worker in pool.workers:  # Whichever has it.
-                worker.kill()
-            os.kill(process, signal.SIGKILL)
-            arrival = engine.next_arrival(60.0)
-            assert arrival is not None
-            assert arrival.answer.ending is not None
-            return arrival.answer.ending
-
-        ending = self.in_a_flow(run)
-        assert (ending.outcome, ending.attempts) == (Outcome.CRASHED, 1)
-        assert ending.message.startswith("its worker was lost: process ")
-
-
-class TestStudiesOnADeployment(StudiesOnEngine):
     name = "deployment"
+    stop_timeout = 30.0
     trials = 2  # Each of them, and each evaluation, is a process that imports all of Prefect.
 
     @pytest.fixture(scope="class", autouse=True)
@@ -118,13 +88,15 @@ class TestStudiesOnADeployment(StudiesOnEngine):
     def _on_the_pool(cls, pool: TrialPool) -> None:
         cls.address = pool.deployment
 
+    @classmethod
+    def engine(cls, study: EngineStudy) -> AbstractContextManager[Engine]:
+        return DeploymentEngine.opened(study, DeploymentOptions(deployment=cls.address))
+
     def test_prefect_works_in_a_trial_and_its_log_is_that_of_its_task_run(
-        self, tmp_path: Path
+        self, retried: tuple[TuningResult, StudyState]
     ) -> None:
         """Of its flow run here, which is shown under the study's."""
-        config = TunerConfig(max_trials=1)
-        result = self.run(logs_its_runs, {"x": [1]}, storage=str(tmp_path), config=config)
-        own = UUID(str(result.trials[0].extra["flow_run"]))
+        own = UUID(str(retried[0].trials[LOGS].extra["flow_run"]))
 
         def logged() -> FlowRun:
             with get_client(sync_client=True) as client:
@@ -133,7 +105,7 @@ class TestStudiesOnADeployment(StudiesOnEngine):
                 return client.read_flow_run(own)
 
         run = eventually(logged)
-        assert run.name.endswith("-0")
+        assert run.name.endswith(f"-{LOGS}")
         assert run.state is not None
         assert run.state.is_completed()
         with get_client(sync_client=True) as client:
@@ -144,7 +116,9 @@ class TestStudiesOnADeployment(StudiesOnEngine):
             below = FlowRunFilter(
                 parent_flow_run_id=FlowRunFilterParentFlowRunId(any_=[task_run.flow_run_id])
             )
-            assert [each.id for each in client.read_flow_runs(flow_run_filter=below)] == [own]
+            found = [each.id for each in client.read_flow_runs(flow_run_filter=below)]
+            assert own in found
+            assert len(found) == sum(trial.attempts for trial in retried[0].trials)
 
     @pytest.mark.parametrize(("number", "seconds"), [(signal.SIGINT, 30)])
     def test_trials_end_with_the_program_that_tunes(
@@ -223,6 +197,28 @@ class TestStudiesOnADeployment(StudiesOnEngine):
     ) -> AbstractContextManager[subprocess.Popen[bytes]]:
         pipe = subprocess.PIPE
         return study_running(self.name, self.address, folder, study, stdout=pipe)
+
+    def test_a_trial_whose_machine_is_lost_has_crashed_within_a_minute(
+        self, pool: TrialPool, tmp_path: Path
+    ) -> None:
+        """The last one that needs workers: it kills them."""
+
+        def run(engine: Engine) -> Ending:
+            note = tmp_path / "lost"
+            engine.start(request_to(engine, 0, {"kind": "hangs", "note": str(note)}, TrialLimits()))
+            (pid,) = noted_by(note, 1)
+            process = worker_of(pid)
+            for worker in pool.workers:  # Whichever has it.
+                worker.kill()
+            os.kill(process, signal.SIGKILL)
+            arrival = engine.next_arrival(60.0)
+            assert arrival is not None
+            assert arrival.answer.ending is not None
+            return arrival.answer.ending
+
+        ending = self.in_a_flow(run)
+        assert (ending.outcome, ending.attempts) == (Outcome.CRASHED, 1)
+        assert ending.message.startswith("its worker was lost: process ")
 
 
 @flow(name="another flow")

@@ -9,14 +9,12 @@ from pathlib import Path
 from typing import ClassVar
 
 import pytest
-import ray
 
 from prefect_tuner.flows.ledger.ledger import read_state
 from prefect_tuner.flows.storage.ledger_file import LedgerFile
 from prefect_tuner.tasks.engine import Engine, EngineStudy
-from prefect_tuner.tasks.engines.ray import RayEngine, RayOptions
 from prefect_tuner.testing import EngineConformance
-from prefect_tuner.testing.engine_conformance import assert_gone, noted_by
+from prefect_tuner.testing.engine_steps import assert_gone, noted_by
 from tests.polling import eventually
 from tests.tasks.engines import study_program
 from tests.tasks.engines.ray_cluster import RayCluster
@@ -35,11 +33,15 @@ class OnRay(EngineConformance):
 
     @classmethod
     def engine(cls, study: EngineStudy) -> AbstractContextManager[Engine]:
+        from prefect_tuner.tasks.engines.ray import RayEngine, RayOptions
+
         return RayEngine.opened(study, RayOptions(address=cls.address))
 
 
 @pytest.fixture(scope="module", autouse=True)
 def cluster() -> Iterator[RayCluster]:
+    import ray  # Here: it takes a second, which tests of other files do not wait for.
+
     with RayCluster() as started:
         # Engines find this process connected, and share its workers.
         ray.init(started.address, namespace="prefect", log_to_driver=False)

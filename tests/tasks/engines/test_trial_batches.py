@@ -34,7 +34,7 @@ from prefect_tuner.tasks.process_table.process_tree import children
 from prefect_tuner.tasks.task_runs.trials_underway import Batch, TrialsUnderway
 from prefect_tuner.tasks.workers.trial_request import RetryPolicy, TrialRequest
 from prefect_tuner.testing import EngineConformance
-from prefect_tuner.testing.engine_conformance import noted_by, request_to
+from prefect_tuner.testing.engine_steps import Told, noted_by, request_to, stop_all, stop_one
 from prefect_tuner.trial import TrialLimits
 from tests.flows.flow_runs import SuspendAtFirst, run_tune, task_runs
 from tests.polling import eventually
@@ -66,11 +66,16 @@ class OnePlace(InBatches):
 class TestBatchesOnProcesses:
     """Of the contract, what a batch could break."""
 
-    def test_all_are_stopped_in_time_with_the_reason(self, tmp_path: Path) -> None:
-        InBatches().test_all_trials_are_stopped_in_time_with_the_reason(tmp_path)
+    @pytest.fixture(scope="class")
+    @classmethod
+    def told(cls, tmp_path_factory: pytest.TempPathFactory) -> Told:
+        return InBatches.ask((stop_one, stop_all), tmp_path_factory.mktemp("conformance"))
 
-    def test_one_is_stopped_and_others_go_on(self, tmp_path: Path) -> None:
-        InBatches().test_one_trial_is_stopped_and_others_go_on(tmp_path)
+    def test_one_is_stopped_and_others_go_on(self, told: Told) -> None:
+        InBatches().test_one_trial_is_stopped_and_others_go_on(told)
+
+    def test_all_are_stopped_in_time_with_the_reason(self, told: Told) -> None:
+        InBatches().test_all_trials_are_stopped_in_time_with_the_reason(told)
 
     def test_of_a_batch_whose_worker_is_lost_the_rest_is_run_by_another(
         self, tmp_path: Path

@@ -23,7 +23,8 @@ from prefect_tuner.tasks.flow_runs.trial_flow_runs import TrialFlowRun, TrialFlo
 from prefect_tuner.tasks.objectives.objective import describe_objective
 from prefect_tuner.tasks.processes.isolation import LaunchSettings
 from prefect_tuner.tasks.workers.trial_request import RetryPolicy, TrialRequest
-from prefect_tuner.testing.engine_conformance import OBJECTIVE, assert_gone, noted_by, request_to
+from prefect_tuner.testing.engine_conformance import OBJECTIVE
+from prefect_tuner.testing.engine_steps import assert_gone, noted_by, request_to
 from prefect_tuner.trial import TrialLimits
 from tests.polling import eventually
 from tests.tasks.engines.trial_pool import TrialPool, trial_pool
