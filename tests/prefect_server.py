@@ -32,8 +32,13 @@ _UNTIL_INPUT_CLOSES = '("$@"; kill -KILL 0) & cat; kill -KILL 0'
 _START_SECONDS = 120.0
 
 _MIGRATED = "TESTS_OF_TUNER_MIGRATED_DATABASE"
-# How the database says of itself that its blocks are registered.
-_MEMORY = "memo_store.toml"
+_AS_IT_IS = {
+    # A look at all of Prefect's migrations, to find that none is left to be made.
+    "PREFECT_SERVER_DATABASE_MIGRATE_ON_START": "false",
+    # The same for blocks.
+    "PREFECT_SERVER_REGISTER_BLOCKS_ON_START": "false",
+}
+"""For a server that begins with a database that another one has begun with."""
 
 
 class PrefectServer:
@@ -87,10 +92,10 @@ class PrefectServer:
     def start(self) -> None:
         """Start it, once more after `kill`: same port, same database. It is healthy on return."""
         self._taken.close()
-        with self._migrated_database():
-            self._start()
+        with self._migrated_database() as is_migrated:
+            self._start(_AS_IT_IS if is_migrated else {})
 
-    def _start(self) -> None:
+    def _start(self, settings: dict[str, str]) -> None:
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
                 ["sh", "-c", _UNTIL_INPUT_CLOSES, "server", *self._command],
@@ -99,10 +104,14 @@ class PrefectServer:
                     **os.environ,
                     **self.environment,
                     **self._database,
+                    **settings,
                     "PREFECT_SERVER_UI_API_URL": self.api_url,
                     # By default the UI's files are written into the installed Prefect, which
                     # another session may be using.
                     "PREFECT_SERVER_UI_STATIC_DIRECTORY": str(self.home / "ui"),
+                    # To remember whether it has registered its blocks, it would import Prefect's
+                    # packages for Kubernetes, Dask and Ray, which take three seconds.
+                    "PREFECT_SERVER_MEMOIZE_BLOCK_AUTO_REGISTRATION": "false",
                     # They look at the database every five seconds, for what is in no test.
                     "PREFECT_SERVER_SERVICES_LATE_RUNS_ENABLED": "false",
                     "PREFECT_SERVER_SERVICES_PAUSE_EXPIRATIONS_ENABLED": "false",
@@ -119,33 +128,37 @@ class PrefectServer:
             raise
 
     @contextmanager
-    def _migrated_database(self) -> Iterator[None]:
+    def _migrated_database(self) -> Iterator[bool]:
         """Begin with the database that another server of the session has begun with.
 
         All of Prefect's migrations, on an empty one, take half of what a start does. The first
         server makes them while others wait, and leaves a copy of what they have come to.
+
+        Yields:
+            Whether the database is as one that a server has begun with.
         """
         database = self.home / "prefect.db"
         if _MIGRATED not in os.environ or self._database or database.exists():
-            yield
+            yield database.exists()
             return
         migrated = Path(os.environ[_MIGRATED])
         migrated.mkdir(parents=True, exist_ok=True)
+        whole = migrated / database.name
         with (migrated / "lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
-            is_there = (migrated / _MEMORY).exists()
+            is_there = whole.exists()
             if not is_there:
-                yield
+                yield False
+                part = whole.with_suffix(".part")
                 with (
                     closing(sqlite3.connect(database)) as made,
-                    closing(sqlite3.connect(migrated / database.name)) as copy,
+                    closing(sqlite3.connect(part)) as to,
                 ):
-                    made.backup(copy)
-                shutil.copy(self.home / _MEMORY, migrated)
+                    made.backup(to)
+                part.rename(whole)
         if is_there:
-            shutil.copy(migrated / database.name, database)
-            shutil.copy(migrated / _MEMORY, self.home)
-            yield
+            shutil.copy(whole, database)
+            yield True
 
     def kill(self) -> None:
         """Have it vanish, as in a loss of power."""
