@@ -23,6 +23,7 @@ from prefect_tuner.strategies.encoding.array_types import FloatArray
 from prefect_tuner.strategies.encoding.encoding import Encoding
 from prefect_tuner.strategies.encoding.observations import HistoryEncoder, Observations
 from prefect_tuner.strategies.encoding.user_prior import UserPrior
+from prefect_tuner.strategies.feasibility.sampler import FeasibleSampler
 from prefect_tuner.strategies.gaussian_process.belief import Belief
 from prefect_tuner.strategies.gaussian_process.candidates import random_candidates
 from prefect_tuner.strategies.gaussian_process.hyperparameters import FitSchedule
@@ -120,9 +121,10 @@ class GaussianProcessSearch(SearchStrategy):
         self._initial = options.initial or min(max(len(self._encoding.axes) + 1, 4), 10)
         self._encoder = HistoryEncoder(self._encoding, self.goal)
         self._schedule = FitSchedule(self._encoding, noisy=options.noisy)
-        self._untried = UntriedCandidates(space, seed)
+        self._sampler = FeasibleSampler(space, seed, self._encoding)
+        self._untried = UntriedCandidates(space, seed, self._sampler)
         self._prior = UserPrior(space, self._encoding, options.prior) if options.prior else None
-        self._design = InitialDesign(space, seed, self._prior)
+        self._design = InitialDesign(space, seed, self._prior, self._sampler)
         self._has_warned = False
 
     def next_candidate(self, history: History) -> Params | None:
@@ -185,13 +187,15 @@ class GaussianProcessSearch(SearchStrategy):
             posterior = self._posterior(observations, model, pending)
             n = len(observations.metrics)
             belief = Belief.after(n, self._encoding, self._prior)
+            if self._sampler.is_rare:
+                belief = belief.without_middle()
             ranked = ranked_candidates(
-                self._encoding, rng, posterior, model, pending, codes, belief, sharpness
+                self._sampler, rng, posterior, model, pending, codes, belief, sharpness
             )
         except (ArithmeticError, np.linalg.LinAlgError) as error:
             self._warn_once(error)
             ranked = self._by_density(rng, model, pending)
-        rest = random_candidates(self._encoding, rng, _TRIES)
+        rest = random_candidates(self._sampler, rng, _TRIES)
         return np.concatenate([*preferred, ranked, rest])
 
     def _posterior(
@@ -211,7 +215,7 @@ class GaussianProcessSearch(SearchStrategy):
     ) -> FloatArray:
         y, _ = model.targets
         return density_ratio_candidates(
-            self._encoding, rng, model.codes, y, _DENSITY_CANDIDATES, pending
+            self._encoding, rng, model.codes, y, _DENSITY_CANDIDATES, pending, self._sampler
         )
 
     def _warn_once(self, error: Exception) -> None:

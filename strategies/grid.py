@@ -23,12 +23,16 @@ from prefect_tuner.search_space.space import SearchSpace
 from prefect_tuner.strategies.candidates.feasible_cells import infeasible
 from prefect_tuner.strategies.candidates.grid_points import spread
 from prefect_tuner.strategies.candidates.permutation import Permutation
+from prefect_tuner.strategies.feasibility.narrowing import Narrowing
+from prefect_tuner.strategies.feasibility.ranges import Infeasible
 from prefect_tuner.strategies.strategy import SearchStrategy, StrategyOptions
 from prefect_tuner.trial import Direction
 from prefect_tuner.validation import unknown_name
 
 # The cells of the fastest axes are built once and used again, as far as this many of them go.
 _LARGEST_BLOCK = 4096
+# Cells in a row that violate constraints, after which it is looked whether more of them must.
+_LOOK_AHEAD_AFTER = 32
 # Cells in a row that may violate constraints, before the search for the next one is given up.
 _MOST_INFEASIBLE = 200_000
 
@@ -85,6 +89,7 @@ class GridSearch(SearchStrategy):
         super().__init__(space, direction, seed, options)
         self._axes = _axes(space, options.points)
         self._cells = space.cells(self._axes)
+        self._narrowing = Narrowing(space, self._axes)
         self._order = Permutation(self.cardinality, seed) if options.shuffle else None
         # A history only grows: what it held of the order's beginning, it still holds.
         self._visited: tuple[History, int] = (History(), 0)
@@ -135,12 +140,29 @@ class GridSearch(SearchStrategy):
             infeasible_ones += 1
             if infeasible_ones == _MOST_INFEASIBLE:
                 raise infeasible(self.space, f"{infeasible_ones:,} cells in a row")
+            if self._order is not None:
+                place += 1
+                continue
             # Until a value changes that the constraint mentions, no cell meets it.
-            place += (
-                max(min(map(reach.__getitem__, each.names)) for each in violated)
-                if self._order is None
-                else 1
-            )
+            far = max(min(map(reach.__getitem__, each.names)) for each in violated)
+            if infeasible_ones % _LOOK_AHEAD_AFTER == 0:
+                far = max(far, self._contradicted_for(cell, reach))
+            place += far
+
+    def _contradicted_for(self, cell: Params, reach: Mapping[str, int]) -> int:
+        """For how many places the slow values of a cell contradict the constraints, whatever else.
+
+        Args:
+            cell: The cell.
+            reach: For each of its parameters, for how many places it has its value.
+        """
+        box = self._narrowing.everything()
+        for name in sorted(reach, key=reach.__getitem__, reverse=True):
+            try:
+                box = self._narrowing.narrowed(self._narrowing.fixed(box, name, cell[name]))
+            except Infeasible:
+                return reach[name]
+        return 1
 
 
 def _axes(space: SearchSpace, points: int | dict[str, int] | None) -> dict[str, Parameter]:

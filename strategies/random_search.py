@@ -14,6 +14,7 @@ from prefect_tuner.hyper_value import Params
 from prefect_tuner.search_space.space import SearchSpace
 from prefect_tuner.strategies.candidates.feasible_cells import FeasibleCells
 from prefect_tuner.strategies.candidates.trial_rng import trial_rng
+from prefect_tuner.strategies.feasibility.sampler import FeasibleSampler
 from prefect_tuner.strategies.strategy import SearchStrategy, StrategyOptions
 from prefect_tuner.trial import Direction
 
@@ -66,6 +67,7 @@ class RandomSearch(SearchStrategy):
         super().__init__(space, direction, seed, options)
         self._max_iters = options.max_iters
         self._cells = FeasibleCells(space)
+        self._sampler = FeasibleSampler(space, seed)
         if space.constraints:
             self._draw(History())
 
@@ -77,6 +79,8 @@ class RandomSearch(SearchStrategy):
 
     def _draw(self, history: History) -> Params | None:
         rng = trial_rng(self.seed, len(history))
+        if self._sampler.is_rare:
+            return self._sampler.untried(rng, history)
         repeated = 0
         for _ in range(_DRAWS_OF_SMALL_SPACE if self._cells.are_known else _DRAWS):
             candidate = self.space.from_units(rng.random(len(self.space)).tolist())

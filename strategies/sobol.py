@@ -12,7 +12,9 @@ from prefect_tuner.hyper_value import Params
 from prefect_tuner.search_space.space import SearchSpace
 from prefect_tuner.strategies.candidates.feasible_cells import FeasibleCells
 from prefect_tuner.strategies.candidates.sobol_design import MOST_DIMENSIONS, SobolDesign
+from prefect_tuner.strategies.candidates.spread_design import SpreadDesign
 from prefect_tuner.strategies.candidates.trial_rng import trial_rng
+from prefect_tuner.strategies.feasibility.sampler import FeasibleSampler
 from prefect_tuner.strategies.strategy import SearchStrategy, StrategyOptions
 from prefect_tuner.trial import Direction
 
@@ -60,11 +62,15 @@ class SobolSearch(SearchStrategy):
         self._cells = FeasibleCells(space)
         points = _POINTS_OF_SMALL_SPACE if self._cells.are_known else _POINTS
         self._design = SobolDesign(space, seed, points)
+        self._sampler = FeasibleSampler(space, seed)
+        self._spread = SpreadDesign(self._sampler, seed)
         if space.constraints and self.next_candidate(History()) is None:
             raise self._cells.infeasible(f"the first {_POINTS:,} points")
 
     def next_candidate(self, history: History) -> Params | None:
         """The first point that no trial has; the search for it goes on where it was."""
+        if self._sampler.is_rare:
+            return self._spread.next_candidate(history)
         candidate = self._design.next_candidate(history)
         rng = trial_rng(self.seed, len(history))
         return candidate or self._cells.draw_untried(history, rng)

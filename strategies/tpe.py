@@ -22,6 +22,7 @@ from prefect_tuner.strategies.candidates.untried_candidates import UntriedCandid
 from prefect_tuner.strategies.encoding.array_types import FloatArray, IntArray
 from prefect_tuner.strategies.encoding.encoding import Encoding
 from prefect_tuner.strategies.encoding.observations import HistoryEncoder, Observations
+from prefect_tuner.strategies.feasibility.sampler import FeasibleSampler
 from prefect_tuner.strategies.parzen.density_ratio import DensityRatio, good_count
 from prefect_tuner.strategies.strategy import SearchStrategy, StrategyOptions
 from prefect_tuner.trial import Direction
@@ -89,8 +90,9 @@ class TreeParzenSearch(SearchStrategy):
         self._candidates = options.candidates * (_MORE_WITH_CONSTRAINTS if space.constraints else 1)
         self._encoding = Encoding(space)
         self._encoder = HistoryEncoder(self._encoding, self.goal)
-        self._untried = UntriedCandidates(space, seed)
-        self._design = InitialDesign(space, seed)
+        self._sampler = FeasibleSampler(space, seed, self._encoding)
+        self._untried = UntriedCandidates(space, seed, self._sampler)
+        self._design = InitialDesign(space, seed, sampler=self._sampler)
 
     def next_candidate(self, history: History) -> Params | None:
         """What is most likely good; a point of the initial design before there are results."""
@@ -113,7 +115,7 @@ class TreeParzenSearch(SearchStrategy):
         ranked = observations.codes[_ranking(observations)]
         # Failed and pruned trials are never good, however few completed.
         good = min(good_count(len(ranked)), int(observations.is_complete.sum()))
-        ratio = DensityRatio(self._encoding, ranked, good, pending)
+        ratio = DensityRatio(self._encoding, ranked, good, pending, self._sampler)
         scale = 1.0
         for _ in range(_ROUNDS):
             rows = ratio.candidates(rng, self._candidates, scale)

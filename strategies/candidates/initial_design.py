@@ -17,7 +17,9 @@ from prefect_tuner.hyper_value import Params
 from prefect_tuner.search_space.parameters import Categorical
 from prefect_tuner.search_space.space import SearchSpace
 from prefect_tuner.strategies.candidates.sobol_design import SobolDesign
+from prefect_tuner.strategies.candidates.spread_design import SpreadDesign
 from prefect_tuner.strategies.encoding.user_prior import UserPrior
+from prefect_tuner.strategies.feasibility.sampler import FeasibleSampler
 
 # Where numbers begin and how far they reach, on the scale of their parameter.
 _FIRST, _SPAN = 0.2, 0.6
@@ -33,6 +35,8 @@ class InitialDesign:
         space: The search space.
         seed: At least 0; another seed gives other points.
         prior: What the user believes of some parameters, which are drawn from it instead.
+        sampler: Draws the candidates where few meet the constraints, from all that do; should
+            there be one already.
 
     Example:
         ```python
@@ -44,7 +48,15 @@ class InitialDesign:
         ```
     """
 
-    def __init__(self, space: SearchSpace, seed: int, prior: UserPrior | None = None) -> None:
+    def __init__(
+        self,
+        space: SearchSpace,
+        seed: int,
+        prior: UserPrior | None = None,
+        sampler: FeasibleSampler | None = None,
+    ) -> None:
+        self._sampler = FeasibleSampler(space, seed) if sampler is None else sampler
+        self._spread = SpreadDesign(self._sampler, seed)
         self._candidate_at = space.from_units if prior is None else prior.candidate_at
         believed = frozenset() if prior is None else prior.names
         self._is_drawn_in = [
@@ -61,6 +73,8 @@ class InitialDesign:
         Where no point in the middle does, as with constraints that leave but an edge of the space,
         it comes from anywhere.
         """
+        if self._sampler.is_rare:
+            return self._spread.next_candidate(history)
         middle = self._middle.next_candidate(history)
         return middle or self._anywhere.next_candidate(history)
 

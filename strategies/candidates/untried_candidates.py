@@ -11,6 +11,7 @@ from prefect_tuner.search_space.space import SearchSpace
 from prefect_tuner.strategies.candidates.feasible_cells import FeasibleCells
 from prefect_tuner.strategies.candidates.permutation import Permutation
 from prefect_tuner.strategies.candidates.trial_rng import trial_rng
+from prefect_tuner.strategies.feasibility.sampler import FeasibleSampler
 
 # Looked at for one that is new and meets the constraints.
 _DRAWS = 100_000
@@ -23,6 +24,7 @@ class UntriedCandidates:
     Args:
         space: Any search space.
         seed: At least 0; another seed gives another choice among them.
+        sampler: Draws them where few meet the constraints, should there be one already.
 
     Raises:
         InvalidConfiguration: No candidate was found that meets the constraints.
@@ -39,8 +41,11 @@ class UntriedCandidates:
         ```
     """
 
-    def __init__(self, space: SearchSpace, seed: int) -> None:
+    def __init__(
+        self, space: SearchSpace, seed: int, sampler: FeasibleSampler | None = None
+    ) -> None:
         self._space = space
+        self._sampler = FeasibleSampler(space, seed) if sampler is None else sampler
         self._seed = seed
         self._cells = FeasibleCells(space)
         if space.constraints and self.any(History()) is None:
@@ -56,6 +61,8 @@ class UntriedCandidates:
     def any(self, history: History) -> Params | None:
         """One drawn at random; None if a finite space has none left, or none was found."""
         rng = trial_rng(self._seed, len(history)).spawn(1)[0]
+        if self._sampler.is_rare:
+            return self._sampler.untried(rng, history)
         if self._space.constraints and self._cells.are_known:
             return self._cells.draw_untried(history, rng)
         cells = self._space.cells()

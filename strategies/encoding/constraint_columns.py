@@ -5,8 +5,8 @@ Notation:
     column: the value of a term for every candidate, shape (m,).
 
 Columns are floats, constraints are exact. A comparison whose sides differ by less than what floats
-may be wrong by is close, unless both are whole numbers that floats hold exactly. Candidates with a
-close comparison are judged once more, one by one.
+may be wrong by is close, unless both are whole numbers that floats hold exactly, or floats as they
+are. Candidates with a close comparison are judged once more, one by one.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from prefect_tuner.search_space.constraint_terms import (
     equal,
     exact,
 )
-from prefect_tuner.search_space.parameters import Categorical
+from prefect_tuner.search_space.parameters import Categorical, Float
 from prefect_tuner.search_space.space import SearchSpace
 from prefect_tuner.strategies.encoding.array_types import BoolArray, FloatArray
 from prefect_tuner.strategies.encoding.axis import Axis
@@ -56,12 +56,14 @@ _ARITHMETIC: dict[str, Callable[[FloatArray, FloatArray], FloatArray]] = {
 }
 
 
-class _NoColumn(Exception):
+class NoColumn(Exception):
     """A term that has no column of numbers or truths."""
 
 
 @dataclass(frozen=True)
-class _Numbers:
+class Numbers:
+    """A column of numbers, and whether all of them are whole."""
+
     column: FloatArray
     are_whole: bool
 
@@ -74,6 +76,9 @@ class ConstraintColumns:
         space: The search space.
         axes: The axes of its encoding.
         decode: From a row of codes to the candidate.
+
+    Attributes:
+        constraints: The constraints.
     """
 
     def __init__(
@@ -82,19 +87,19 @@ class ConstraintColumns:
         self._space = space
         self._axes = {axis.name: (j, axis) for j, axis in enumerate(axes)}
         self._decode = decode
-        self._constraints = [parse_constraint(text, space) for text in space.constraints]
+        self.constraints = [parse_constraint(text, space) for text in space.constraints]
 
     def are_met(self, codes: FloatArray) -> BoolArray:
         """Which candidates meet all constraints, shape (m,)."""
         met = np.ones(len(codes), dtype=bool)
         is_open = np.zeros(len(codes), dtype=bool)
-        for constraint in self._constraints:
+        for constraint in self.constraints:
             try:
-                off = self._is_off(constraint, codes)
-                evaluation = _Evaluation(self._space, self._axes, codes)
+                off = self.is_off(constraint, codes)
+                evaluation = self.evaluation(codes)
                 with np.errstate(over="ignore", invalid="ignore"):
                     holds = evaluation.truth(constraint.term)
-            except _NoColumn:
+            except NoColumn:
                 is_open[:] = True
             else:
                 is_close = evaluation.is_close & ~off
@@ -104,18 +109,26 @@ class ConstraintColumns:
             met[row] = self._space.meets_constraints(self._decode(codes[row]))
         return met
 
-    def _is_off(self, constraint: Constraint, codes: FloatArray) -> BoolArray:
-        """Where a parameter that it mentions is not active, shape (m,)."""
+    def evaluation(self, codes: FloatArray) -> Evaluation:
+        """What terms come to in some rows of codes."""
+        return Evaluation(self._space, self._axes, codes)
+
+    def is_off(self, constraint: Constraint, codes: FloatArray) -> BoolArray:
+        """Where a parameter that a constraint mentions is not active, shape (m,).
+
+        Raises:
+            NoColumn: Codes do not tell.
+        """
         off = np.zeros(len(codes), dtype=bool)
         for name in constraint.names:
             if name in self._axes:
                 off |= np.isnan(codes[:, self._axes[name][0]])
             elif self._space[name].when:
-                raise _NoColumn
+                raise NoColumn
         return off
 
 
-class _Evaluation:
+class Evaluation:
     """The columns of terms for some rows of codes."""
 
     def __init__(
@@ -127,7 +140,11 @@ class _Evaluation:
         self.is_close: BoolArray = np.zeros(len(codes), dtype=bool)
 
     def truth(self, term: Term) -> BoolArray:
-        """The column of a term that is true or false."""
+        """The column of a term that is true or false.
+
+        Raises:
+            NoColumn: Floats cannot hold what it says.
+        """
         match term:
             case Literal(content=bool(content)):
                 return np.full(len(self._codes), content)
@@ -145,12 +162,12 @@ class _Evaluation:
                     holds &= self._compared(sign, left, right)
                     left = right
                 return holds
-        raise _NoColumn
+        raise NoColumn
 
     def _compared(self, sign: str, left: Term, right: Term) -> BoolArray:
         if sign in ("in", "not in"):
             if not isinstance(right, Literal) or not isinstance(right.content, tuple):
-                raise _NoColumn
+                raise NoColumn
             among = [self._compared("==", left, Literal(each)) for each in right.content]
             is_in = np.asarray(np.stack(among).any(axis=0))
             return is_in if sign == "in" else ~is_in
@@ -161,35 +178,42 @@ class _Evaluation:
                     if isinstance(self._space[one.name], Categorical):
                         is_equal = self._looked_up(one.name, lambda v: equal(exact(v), content))  # noqa: B023
                         return is_equal if sign == "==" else ~is_equal
-            if not (self._is_number(left) and self._is_number(right)):
-                raise _NoColumn
-        a, b = self._numbers(left), self._numbers(right)
+            if not (self.is_number(left) and self.is_number(right)):
+                raise NoColumn
+        a, b = self.numbers(left), self.numbers(right)
         sizes = np.abs(a.column) + np.abs(b.column)
         close = ~(np.abs(a.column - b.column) > _CLOSE * sizes)
         if a.are_whole and b.are_whole:
             close &= sizes > _LARGEST_WHOLE
+        elif self._is_plain(left) and self._is_plain(right):
+            close[:] = False
         self.is_close |= close
         return np.asarray(_COMPARE[sign](a.column, b.column))
 
-    def _numbers(self, term: Term) -> _Numbers:
+    def numbers(self, term: Term) -> Numbers:
+        """The column of a term that is a number.
+
+        Raises:
+            NoColumn: Floats cannot hold it, or it is no number.
+        """
         match term:
             case Literal(content=content):
-                return _Numbers(np.full(len(self._codes), _float(content)), _is_whole(content))
+                return Numbers(np.full(len(self._codes), _float(content)), _is_whole(content))
             case Negation(operand=operand):
-                inner = self._numbers(operand)
-                return _Numbers(-inner.column, inner.are_whole)
+                inner = self.numbers(operand)
+                return Numbers(-inner.column, inner.are_whole)
             case Arithmetic(sign=sign, left=left, right=right):
-                a, b = self._numbers(left), self._numbers(right)
+                a, b = self.numbers(left), self.numbers(right)
                 column = _ARITHMETIC[sign](a.column, b.column)
                 are_whole = a.are_whole and b.are_whole
                 lost = _is_lost(sign, a.column, b.column, column)
                 self.is_close |= lost & (np.abs(column) > _LARGEST_WHOLE) if are_whole else lost
-                return _Numbers(column, are_whole)
+                return Numbers(column, are_whole)
             case Reference(name=name):
                 return self._referred(name)
-        raise _NoColumn
+        raise NoColumn
 
-    def _referred(self, name: str) -> _Numbers:
+    def _referred(self, name: str) -> Numbers:
         parameter = self._space[name]
         if isinstance(parameter, Categorical) or name not in self._axes:
             count = parameter.cardinality or 1
@@ -197,24 +221,36 @@ class _Evaluation:
             # The parser lets no number be asked of a choice that is none, in a part that decides.
             values = [value if _is_number(value) else 0 for value in values]
             numbers = np.array([_float(value) for value in values])
-            return _Numbers(numbers[self._indices(name)], all(map(_is_whole, values)))
+            return Numbers(numbers[self._indices(name)], all(map(_is_whole, values)))
         j, axis = self._axes[name]
         if axis.named or (parameter.type == "float" and (axis.count or 0) > _MOST_STEPS):
-            raise _NoColumn
-        return _Numbers(axis.numbers(self._codes[:, j]), parameter.type == "int")
+            raise NoColumn
+        return Numbers(axis.numbers(self._codes[:, j]), parameter.type == "int")
 
-    def _is_number(self, term: Term) -> bool:
+    def is_number(self, term: Term) -> bool:
         """Whether a term is a number in every candidate."""
         if not isinstance(term, Reference):
             return True
         parameter = self._space[term.name]
         return not isinstance(parameter, Categorical) or all(map(_is_number, parameter.choices))
 
+    def _is_plain(self, term: Term) -> bool:
+        """Whether the column of a term has its floats themselves, in the order of their decimals.
+
+        Those of a continuous axis are computed as the values of its parameter are.
+        """
+        if isinstance(term, Literal):
+            return True
+        if not isinstance(term, Reference) or term.name not in self._axes:
+            return False
+        parameter = self._space[term.name]
+        return isinstance(parameter, Float) and parameter.step is None and not parameter.log
+
     def _looked_up(self, name: str, says: Callable[[HyperValue], bool]) -> BoolArray:
         """What is said of a choice, for each row; of one that is not active, anything."""
         parameter = self._space[name]
         if not isinstance(parameter, Categorical):
-            raise _NoColumn
+            raise NoColumn
         return np.array([says(choice) for choice in parameter.choices])[self._indices(name)]
 
     def _indices(self, name: str) -> np.ndarray[tuple[int], np.dtype[np.intp]]:
@@ -230,11 +266,11 @@ def _is_number(value: Value | HyperValue) -> bool:
 
 def _float(value: Value) -> float:
     if not isinstance(value, int | Fraction) or isinstance(value, bool):
-        raise _NoColumn
+        raise NoColumn
     try:
         return float(value)
     except OverflowError:
-        raise _NoColumn from None
+        raise NoColumn from None
 
 
 def _is_whole(value: Value) -> bool:

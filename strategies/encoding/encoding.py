@@ -59,6 +59,7 @@ class Encoding:
         is_conditional: Which axes are not always active, shape (A,).
         is_parent: Which axes decide whether others are active, shape (A,).
         has_constraints: Whether candidates have to meet any.
+        constraint_columns: The constraints on many candidates at once.
 
     Example:
         ```python
@@ -125,7 +126,7 @@ class Encoding:
             if not is_number[j]
         ]
         self.has_constraints = bool(space.constraints)
-        self._constraints = ConstraintColumns(space, self.axes, self.decode)
+        self.constraint_columns = ConstraintColumns(space, self.axes, self.decode)
         self._discrete = [(j, axis) for j, axis in enumerate(self.axes) if axis.count is not None]
         self.has_order: BoolArray = np.array([axis.has_order for axis in self.axes], dtype=bool)
         self._middle = self.all_from_unit_cube(np.full((1, len(self.axes)), 0.5))[0]
@@ -185,7 +186,7 @@ class Encoding:
         """Which rows stand for candidates that meet the constraints of the space, shape (m,)."""
         if not self.has_constraints:
             return np.ones(len(codes), dtype=bool)
-        return self._constraints.are_met(codes)
+        return self.constraint_columns.are_met(codes)
 
     def embed(self, codes: FloatArray) -> FloatArray:
         """Z of some rows of codes, shape (m, E)."""

@@ -14,7 +14,7 @@ beta / n (C. Hvarfner et al., piBO, ICLR 2022, equation 6), so that an optimum a
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -46,6 +46,10 @@ class Belief:
         if prior is not None:
             has_middle = has_middle & [axis.name not in prior.names for axis in encoding.axes]
         return cls(prior, has_middle, BETA / observations)
+
+    def without_middle(self) -> Belief:
+        """What the user said alone: where little is feasible, the middle says nothing."""
+        return replace(self, has_middle=np.zeros_like(self.has_middle))
 
     def weighted(self, codes: FloatArray) -> tuple[FloatArray, FloatArray]:
         """The weighted log pi, shape (m,), and its gradient by the codes, shape (m, A)."""

@@ -21,6 +21,7 @@ from scipy.optimize import minimize
 from prefect_tuner.strategies.encoding.array_types import BoolArray, FloatArray, IntArray
 from prefect_tuner.strategies.encoding.axis import Axis
 from prefect_tuner.strategies.encoding.encoding import Encoding
+from prefect_tuner.strategies.feasibility.sampler import FeasibleSampler
 
 Score: TypeAlias = Callable[[FloatArray], FloatArray]
 """Codes of shape (m, A) to their scores, shape (m,)."""
@@ -38,11 +39,14 @@ _PARTS = (0.5, 0.25, 0.1)
 _GRADIENT_ITERATIONS = 12
 
 
-def random_candidates(encoding: Encoding, rng: np.random.Generator, count: int) -> FloatArray:
+def random_candidates(sampler: FeasibleSampler, rng: np.random.Generator, count: int) -> FloatArray:
     """Candidates all over the space that meet its constraints, shape (count, A).
 
-    Where draws that meet them are rare there may be fewer candidates, or none.
+    Where they are few, of a small space all of them.
     """
+    if sampler.is_rare:
+        return sampler.anywhere(rng, count)
+    encoding = sampler.encoding
     drawn = _feasible(
         encoding, count, lambda: encoding.from_unit_cube(rng.random((count, len(encoding.axes))))
     )
@@ -52,14 +56,14 @@ def random_candidates(encoding: Encoding, rng: np.random.Generator, count: int) 
 
 
 def perturbed_candidates(
-    encoding: Encoding, rng: np.random.Generator, incumbents: FloatArray, count: int
+    sampler: FeasibleSampler, rng: np.random.Generator, incumbents: FloatArray, count: int
 ) -> FloatArray:
     """Candidates around some incumbents that meet the constraints: few axes changed, far or near.
 
     What the change of a parent activates has the value of another incumbent, or a random one.
 
     Args:
-        encoding: The encoding of the space.
+        sampler: Draws them where few meet the constraints; knows the encoding of the space.
         rng: Where the random numbers come from.
         incumbents: Their codes, shape (i, A), each of which gets its share.
         count: How many candidates.
@@ -67,6 +71,9 @@ def perturbed_candidates(
     Returns:
         Codes, shape (count, A); fewer rows where candidates that meet the constraints are rare.
     """
+    if sampler.is_rare:
+        return sampler.nearby(rng, incumbents, count)
+    encoding = sampler.encoding
     return _feasible(encoding, count, lambda: _perturbed(encoding, rng, incumbents, count))
 
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 import numpy as np
 
 from prefect_tuner.strategies.encoding.array_types import FloatArray
-from prefect_tuner.strategies.encoding.encoding import Encoding
 from prefect_tuner.strategies.encoding.observations import Observations
+from prefect_tuner.strategies.feasibility.sampler import FeasibleSampler
 from prefect_tuner.strategies.gaussian_process.belief import Belief
 from prefect_tuner.strategies.gaussian_process.candidates import (
     improved,
@@ -23,12 +23,13 @@ from prefect_tuner.strategies.gaussian_process.regression import Posterior
 
 _MOST_ENUMERATED = 1000
 _LEADERS, _STARTS = 5, 5
+_ROUNDS_WHERE_RARE, _NEARBY = 3, 100
 # Candidates of each kind, and their product with the observations: it bounds the time.
 _FEWEST, _MOST, _MOST_COVARIANCES = 150, 400, 60_000
 
 
 def ranked_candidates(
-    encoding: Encoding,
+    sampler: FeasibleSampler,
     rng: np.random.Generator,
     posterior: Posterior,
     model: Observations,
@@ -40,7 +41,7 @@ def ranked_candidates(
     """Codes of candidates that were not tried, those with the largest log EI first, shape (m, A).
 
     Args:
-        encoding: The encoding of the space.
+        sampler: Draws candidates where few meet the constraints; knows the encoding of the space.
         rng: Where the random numbers come from.
         posterior: What the model says, given `model`.
         model: The observations it was made from, one of them complete at least.
@@ -50,6 +51,7 @@ def ranked_candidates(
         sharpness: Whether candidates with choices that are drawn come before all others, and how
             much more often those with a larger EI are; see `choice_sampling`.
     """
+    encoding = sampler.encoding
     y, _ = model.targets
     preference = Preference(encoding, posterior, model, pending, belief)
     seen = set(_keys(tried))
@@ -65,8 +67,8 @@ def ranked_candidates(
     else:
         leaders = model.codes[np.argsort(y, kind="stable")[:_LEADERS]]
         count = min(max(_MOST_COVARIANCES // len(y), _FEWEST), _MOST)
-        anywhere = random_candidates(encoding, rng, count)
-        around = perturbed_candidates(encoding, rng, leaders, count)
+        anywhere = random_candidates(sampler, rng, count)
+        around = perturbed_candidates(sampler, rng, leaders, count)
         candidates = np.concatenate([anywhere, around])
         if belief.prior is not None:
             believed = belief.prior.codes_at(rng.random((count, len(encoding.axes))))
@@ -79,6 +81,12 @@ def ranked_candidates(
         )
         candidates = np.concatenate([better, candidates])
         scores = np.concatenate([better_scores, scores])
+        for _ in range(_ROUNDS_WHERE_RARE if sampler.is_rare else 0):
+            # Along what is feasible, where changes of one axis at a time are mostly not.
+            starts = np.argsort(-scores, kind="stable")[:_STARTS]
+            nearby = sampler.nearby(rng, candidates[starts], _NEARBY)
+            candidates = np.concatenate([candidates, nearby])
+            scores = np.concatenate([scores, score(nearby)])
     is_first = np.ones(len(scores), dtype=bool)
     if sharpness is not None:
         is_first = with_drawn_choices(encoding, rng, candidates, scores, sharpness)

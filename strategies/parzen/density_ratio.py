@@ -18,6 +18,7 @@ import numpy as np
 
 from prefect_tuner.strategies.encoding.array_types import FloatArray
 from prefect_tuner.strategies.encoding.encoding import Encoding
+from prefect_tuner.strategies.feasibility.sampler import FeasibleSampler
 from prefect_tuner.strategies.parzen.parzen_density import ParzenDensity
 
 _SHARE, _MOST_GOOD = 0.15, 25
@@ -43,12 +44,20 @@ class DensityRatio:
         good: How many of them count as good.
         pending: Codes of running trials, shape (p, A), which count among the others: so that what
             is being tried is not asked for again.
+        sampler: Where few candidates meet the constraints, it finds more near the good ones.
     """
 
     def __init__(
-        self, encoding: Encoding, ranked: FloatArray, good: int, pending: FloatArray
+        self,
+        encoding: Encoding,
+        ranked: FloatArray,
+        good: int,
+        pending: FloatArray,
+        sampler: FeasibleSampler | None = None,
     ) -> None:
         self._encoding = encoding
+        self._sampler = sampler
+        self._leaders = ranked[:good]
         self._good = ParzenDensity(encoding.axes, ranked[:good])
         others = np.concatenate([pending, ranked[good:]])
         weights = np.ones(len(others))
@@ -69,10 +78,14 @@ class DensityRatio:
             scale: A factor of the widths of the kernels that are drawn from.
 
         Returns:
-            Those that meet the constraints of the space, shape (at most count, A).
+            Those that meet the constraints of the space, shape (at most count, A); twice as many
+            where few do.
         """
         codes = self._encoding.snap(self._good.draw(rng, count, scale))
         codes = codes[self._encoding.meets_constraints(codes)]
+        if self._sampler is not None and self._sampler.is_rare:
+            near = self._sampler.nearby(rng, self._leaders, count)
+            codes = np.concatenate([codes, near])
         return codes[np.argsort(-self.log_ratio(codes), kind="stable")]
 
     def log_ratio(self, codes: FloatArray) -> FloatArray:
@@ -87,6 +100,7 @@ def density_ratio_candidates(
     y: FloatArray,
     count: int,
     pending: FloatArray | None = None,
+    sampler: FeasibleSampler | None = None,
 ) -> FloatArray:
     """Candidates drawn from the density of the good observations, the most promising first.
 
@@ -97,10 +111,13 @@ def density_ratio_candidates(
         y: Their metrics, smaller is better, shape (n,).
         count: How many candidates to draw.
         pending: Codes of running trials, shape (p, A), which count among the others.
+        sampler: Finds more where few meet the constraints.
 
     Returns:
-        Codes of candidates that meet the constraints of the space, shape (at most count, A).
+        Codes of candidates that meet the constraints of the space, shape (at most count, A), or
+        twice as many.
     """
     ranked = codes[np.argsort(y, kind="stable")]
     running = codes[:0] if pending is None else pending
-    return DensityRatio(encoding, ranked, good_count(len(y)), running).candidates(rng, count)
+    ratio = DensityRatio(encoding, ranked, good_count(len(y)), running, sampler)
+    return ratio.candidates(rng, count)

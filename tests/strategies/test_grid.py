@@ -276,5 +276,16 @@ def test_blocks_of_cells_that_violate_a_constraint_are_jumped_over() -> None:
 def test_a_grid_without_a_feasible_cell_is_refused_before_a_trial() -> None:
     with pytest.raises(InvalidConfiguration, match=r"none of.* 100 cells\b"):
         grid(SearchSpace({"a": Int(0, 9), "b": Int(0, 9)}, constraints=["a + b > 18"]))
-    with pytest.raises(InvalidConfiguration, match=r"none of.* 200,000 cells\b"):
+    with pytest.raises(InvalidConfiguration, match=r"none of.* 1,000,000,000,000 cells\b"):
         grid(SearchSpace(HUGE, constraints=["a + b + c + d > 9999"]))
+
+
+def test_few_feasible_cells_among_very_many_are_found_in_their_order() -> None:
+    whole = {f"x{i}": Int(0, 9) for i in range(8)}
+    constraints = [f"{' + '.join(whole)} == 71", "x0 == 9 or x1 < 9"]
+    cells = grid(SearchSpace(whole, constraints=constraints)).cells()
+    assert [list(cell.values()).index(8) for cell in cells] == [1, 2, 3, 4, 5, 6, 7]
+    points = {f"x{i}": Float(0.0, 1.0) for i in range(6)}
+    space = SearchSpace(points, constraints=[" < ".join(points), "x0 >= 0.4"])
+    (first, *_) = grid(space, points=11).cells()
+    assert list(first.values()) == [0.4, 0.5, 0.6, 0.7, 0.8, 0.9]
