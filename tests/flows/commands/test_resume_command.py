@@ -232,7 +232,8 @@ def test_a_study_that_was_killed_is_listed_resumed_shown_exported_and_deleted(
 
     # The bug in the objective is found, and the study goes on.
     (tmp_path / "objectives.py").write_text("def hang(params): return params['x']")
-    resumed = tuner("resume", "small")
+    # In a process of its own, whose log is its own as well.
+    resumed = call(tmp_path, os.environ, "resume", "small")
     assert resumed.code == 0, resumed.err
     assert re.search(r"\bTook .*over from\b", resumed.err)
     assert "3/3 trials" in resumed.err
