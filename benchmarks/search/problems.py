@@ -72,6 +72,8 @@ MODULES: Final = {
     "tables": "benchmarks.search.tables",
     "tasks": "benchmarks.search.tasks",
     "coco": "benchmarks.search.coco",
+    "yahpo": "benchmarks.search.yahpo",
+    "synthetic": "benchmarks.search.synthetic",
 }
 """The modules of the sets. Each has `FAMILIES`, `TUNED_ON`, `SATURATED` and `load`."""
 
