@@ -28,7 +28,7 @@ from prefect_tuner.search_space.constraint_terms import (
 from prefect_tuner.search_space.parameters import Categorical, Parameter
 from prefect_tuner.strategies.encoding.array_types import FloatArray
 from prefect_tuner.strategies.feasibility.intervals import Interval
-from prefect_tuner.strategies.feasibility.narrowing import OPPOSITE, Narrowing
+from prefect_tuner.strategies.feasibility.narrowing import Narrowing
 from prefect_tuner.strategies.feasibility.ranges import Box, index_range
 
 _Sum: TypeAlias = dict[str, Fraction]
@@ -204,12 +204,8 @@ def _rows(term: Term, holds: bool) -> list[LinearRow | None]:
             return _rows(part, not holds)
         case Both(all_of_them=all_of_them, parts=parts) if all_of_them == holds:
             return [row for part in parts for row in _rows(part, holds)]
-        case Comparison(first=first, rest=rest) if holds or len(rest) == 1:
-            lefts = [first, *(right for _, right in rest)]
-            return [
-                _row(sign if holds else OPPOSITE[sign], left, right)
-                for left, (sign, right) in zip(lefts, rest, strict=False)
-            ]
+        case Comparison() if holds or len(term.rest) == 1:
+            return [_row(*pair) for pair in term.pairs(holds)]
     return [None]
 
 

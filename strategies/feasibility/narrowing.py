@@ -39,16 +39,6 @@ from prefect_tuner.search_space.space import SearchSpace
 from prefect_tuner.strategies.feasibility.intervals import Interval
 from prefect_tuner.strategies.feasibility.ranges import Box, Infeasible, NotNumeric, Ranges
 
-OPPOSITE = {
-    "<": ">=",
-    "<=": ">",
-    ">": "<=",
-    ">=": "<",
-    "==": "!=",
-    "!=": "==",
-    "in": "not in",
-    "not in": "in",
-}
 # Times that all constraints are asked, and how much of a range must go for it to go on.
 _ROUNDS, _PROGRESS = 30, 0.02
 # Pairs of choices that are compared.
@@ -166,17 +156,13 @@ class Narrowing:
                         self._require(part, holds, box)
                 else:
                     self._any([partial(self._require, part, holds) for part in parts], box)
-            case Comparison(first=first, rest=rest):
-                lefts = [first, *(right for _, right in rest)]
-                pairs = [
-                    (sign, left, right) for left, (sign, right) in zip(lefts, rest, strict=False)
-                ]
+            case Comparison():
+                pairs = term.pairs(holds)
                 if holds:
                     for pair in pairs:
                         self._compare(*pair, box)
                 else:
-                    opposite = [(OPPOSITE[sign], left, right) for sign, left, right in pairs]
-                    self._any([partial(self._compare, *pair) for pair in opposite], box)
+                    self._any([partial(self._compare, *pair) for pair in pairs], box)
 
     def _any(self, alternatives: list[Callable[[Box], None]], box: Box) -> None:
         """Keep what at least one alternative leaves."""

@@ -17,7 +17,7 @@ from prefect_tuner.search_space.constraint_terms import Both, Comparison, Invers
 from prefect_tuner.strategies.encoding.array_types import FloatArray
 from prefect_tuner.strategies.encoding.constraint_columns import Evaluation, NoColumn
 from prefect_tuner.strategies.encoding.encoding import Encoding
-from prefect_tuner.strategies.feasibility.narrowing import OPPOSITE, Narrowing
+from prefect_tuner.strategies.feasibility.narrowing import Narrowing
 from prefect_tuner.strategies.feasibility.ranges import Box
 
 _LEAST = 1e-300
@@ -65,14 +65,8 @@ class Violation:
             case Both(all_of_them=all_of_them, parts=parts):
                 each = np.stack([self._of(part, holds, evaluation) for part in parts])
                 return np.asarray(each.sum(axis=0) if all_of_them == holds else each.min(axis=0))
-            case Comparison(first=first, rest=rest):
-                lefts = [first, *(right for _, right in rest)]
-                each = np.stack(
-                    [
-                        self._of_pair(sign if holds else OPPOSITE[sign], left, right, evaluation)
-                        for left, (sign, right) in zip(lefts, rest, strict=False)
-                    ]
-                )
+            case Comparison():
+                each = np.stack([self._of_pair(*pair, evaluation) for pair in term.pairs(holds)])
                 return np.asarray(each.sum(axis=0) if holds else each.min(axis=0))
         return np.asarray(evaluation.truth(term) != holds, dtype=float)
 

@@ -30,6 +30,16 @@ _ORDER: dict[str, Callable[[int | Fraction, int | Fraction], bool]] = {
     ">": operator.gt,
     ">=": operator.ge,
 }
+_OPPOSITE = {
+    "<": ">=",
+    "<=": ">",
+    ">": "<=",
+    ">=": "<",
+    "==": "!=",
+    "!=": "==",
+    "in": "not in",
+    "not in": "in",
+}
 _ARITHMETIC: dict[str, Callable[[int | Fraction, int | Fraction], int | Fraction]] = {
     "+": operator.add,
     "-": operator.sub,
@@ -110,6 +120,27 @@ class Comparison:
 
     first: Term
     rest: tuple[tuple[str, Term], ...]
+
+    def pairs(self, holds: bool) -> list[tuple[str, Term, Term]]:
+        """The sign and the two sides of each comparison: all hold where the whole does.
+
+        Where the whole is not to hold, the opposite comparisons, of which at least one holds then.
+
+        Example:
+            ```python
+            from prefect_tuner.search_space.constraint_terms import Comparison, Reference
+
+            a, b, c = map(Reference, "abc")
+            chain = Comparison(a, (("<", b), ("==", c)))
+            assert chain.pairs(True) == [("<", a, b), ("==", b, c)]
+            assert chain.pairs(False) == [(">=", a, b), ("!=", b, c)]
+            ```
+        """
+        lefts = [self.first, *(right for _, right in self.rest)]
+        return [
+            (sign if holds else _OPPOSITE[sign], left, right)
+            for left, (sign, right) in zip(lefts, self.rest, strict=False)
+        ]
 
     def value(self, params: Mapping[str, HyperValue]) -> Value:
         """Whether all of the comparisons hold."""

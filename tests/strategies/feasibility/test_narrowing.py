@@ -10,36 +10,19 @@ from prefect_tuner import Categorical, Float, Int, Params, SearchSpace
 from prefect_tuner.strategies.feasibility.intervals import Interval
 from prefect_tuner.strategies.feasibility.narrowing import Narrowing
 from prefect_tuner.strategies.feasibility.ranges import Box, Infeasible
+from tests.constraint_expressions import SIGNS, SUMS, expressions
 from tests.search_spaces import UNHURRIED
 
 WHOLE = {"a": Int(-4, 4), "b": Int(0, 6, step=2), "c": Categorical([None, 1, 3, 8])}
 
-_NUMBERS = st.one_of(st.sampled_from(["a", "b"]), st.integers(-9, 9).map(str))
-_SUMS = st.recursive(
-    _NUMBERS,
-    lambda part: st.one_of(
-        st.tuples(part, st.sampled_from("+-*"), part).map(lambda t: f"({t[0]} {t[1]} {t[2]})"),
-        part.map(lambda p: f"-{p}"),
-    ),
-    max_leaves=5,
-)
 _COMPARISONS = st.one_of(
-    st.tuples(_SUMS, st.sampled_from(["<", "<=", ">", ">=", "==", "!="]), _SUMS).map(" ".join),
-    st.tuples(_SUMS, st.sampled_from(["<", "=="]), _SUMS).map(
+    st.tuples(SUMS, SIGNS, SUMS).map(" ".join),
+    st.tuples(SUMS, st.sampled_from(["<", "=="]), SUMS).map(
         lambda t: " <= ".join(t[::2]) + " <= a"
     ),
     st.sampled_from(["c == None", "c in [1, 8]", "c != None and c + a <= 4", "b not in [0, 6]"]),
 )
-_EXPRESSIONS = st.recursive(
-    _COMPARISONS,
-    lambda part: st.one_of(
-        part.map(lambda p: f"not ({p})"),
-        st.tuples(part, st.sampled_from(["and", "or"]), part).map(
-            lambda t: f"({t[0]}) {t[1]} ({t[2]})"
-        ),
-    ),
-    max_leaves=4,
-)
+_EXPRESSIONS = expressions(_COMPARISONS)
 
 
 def narrowed(space: SearchSpace) -> Box:

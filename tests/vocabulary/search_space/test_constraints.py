@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from prefect_tuner import Categorical, Float, HyperValue, Int, InvalidConfiguration, SearchSpace
 from prefect_tuner.search_space.constraint import parse_constraint
+from tests.constraint_expressions import SIGNS, SUMS, expressions
 from tests.search_spaces import UNHURRIED
 
 PARAMETERS: dict[str, Any] = {
@@ -29,28 +30,10 @@ def holds(text: str, **values: HyperValue) -> bool:
     return parse_constraint(text, PARAMETERS).holds(values)
 
 
-_NUMBERS = st.one_of(st.sampled_from(["a", "b"]), st.integers(-9, 9).map(str))
-_SUMS = st.recursive(
-    _NUMBERS,
-    lambda part: st.one_of(
-        st.tuples(part, st.sampled_from("+-*"), part).map(lambda t: f"({t[0]} {t[1]} {t[2]})"),
-        part.map(lambda p: f"-{p}"),
-    ),
-    max_leaves=6,
+_COMPARISONS = st.tuples(SUMS, SIGNS, SUMS, st.sampled_from(["<", "=="])).map(
+    lambda t: f"{t[0]} {t[1]} {t[2]}" if t[3] == "<" else f"{t[0]} {t[1]} {t[2]} <= {t[0]}"
 )
-_COMPARISONS = st.tuples(
-    _SUMS, st.sampled_from(["<", "<=", ">", ">=", "==", "!="]), _SUMS, st.sampled_from(["<", "=="])
-).map(lambda t: f"{t[0]} {t[1]} {t[2]}" if t[3] == "<" else f"{t[0]} {t[1]} {t[2]} <= {t[0]}")
-_EXPRESSIONS = st.recursive(
-    _COMPARISONS,
-    lambda part: st.one_of(
-        part.map(lambda p: f"not ({p})"),
-        st.tuples(part, st.sampled_from(["and", "or"]), part).map(
-            lambda t: f"({t[0]}) {t[1]} ({t[2]})"
-        ),
-    ),
-    max_leaves=4,
-)
+_EXPRESSIONS = expressions(_COMPARISONS)
 
 
 @UNHURRIED
