@@ -18,8 +18,8 @@ from prefect_tuner.trial import Direction, Trial
 MOST_GP_TRIALS = 1_000
 """From this trial on, a Gaussian process takes longer than it is worth."""
 
-MOST_GP_PARAMETERS = 50
-"""With more parameters, distances between candidates tell a Gaussian process little."""
+MOST_GP_PARAMETERS = 200
+"""With more parameters, nobody has measured what a Gaussian process is worth."""
 
 MOST_GP_CONCURRENCY = 64
 """With more trials at a time, workers would wait for the suggestions of a Gaussian process."""
@@ -115,7 +115,7 @@ def choose_strategy(
 class AutoSearch(SearchStrategy):
     """Chooses the strategy by the search space, the budget, and how many trials run at a time.
 
-    That is `gp`, which needs the fewest trials, for the first 1,000 trials of spaces of up to 50
+    That is `gp`, which needs the fewest trials, for the first 1,000 trials of spaces of up to 200
     parameters, with up to 64 trials at a time; and `tpe` otherwise. A space smaller than the budget
     is searched to its last candidate, the most promising ones first. The study's log says what was
     chosen and why, and every trial's `proposer` which strategy gave it.

@@ -26,10 +26,15 @@ from prefect_tuner.strategies.encoding.user_prior import UserPrior
 from prefect_tuner.strategies.feasibility.sampler import FeasibleSampler
 from prefect_tuner.strategies.gaussian_process.belief import Belief
 from prefect_tuner.strategies.gaussian_process.candidates import random_candidates
+from prefect_tuner.strategies.gaussian_process.choice_sampling import (
+    PROPORTIONAL,
+    are_choices_settled,
+)
 from prefect_tuner.strategies.gaussian_process.hyperparameters import FitSchedule
 from prefect_tuner.strategies.gaussian_process.ranking import ranked_candidates
 from prefect_tuner.strategies.gaussian_process.regression import Posterior
 from prefect_tuner.strategies.gaussian_process.single_thread import single_threaded
+from prefect_tuner.strategies.gaussian_process.views import EXPECTING, View, view_of
 from prefect_tuner.strategies.parzen.density_ratio import density_ratio_candidates
 from prefect_tuner.strategies.strategy import SearchStrategy, StrategyOptions
 from prefect_tuner.trial import Direction, Trial
@@ -54,7 +59,7 @@ class GpOptions(StrategyOptions):
         ge=1,
         description=(
             "How many trials come before the model is asked, initial trials of yours included; "
-            "when left out, one more than there are parameters, at least 4 and at most 10."
+            "when left out, one more than there are parameters, at least 4 and at most 6."
         ),
     )
     noisy: bool = Field(
@@ -80,8 +85,10 @@ class GpOptions(StrategyOptions):
 class GaussianProcessSearch(SearchStrategy):
     """Models the metric over the whole space, and asks where most improvement is to be expected.
 
-    The first candidates have their numbers in the middle of the ranges. Running trials are taken
-    into account: what they will teach is not asked for again. A failed trial counts as bad as the
+    The first candidate is the centre of the space, a few more are spread over all of it. Then
+    several models take turns, which differ in what they make of the metrics and in how smooth they
+    take the function to be. Running trials are taken into account: what they will teach is not
+    asked for again. A failed trial counts as bad as the
     worst that completed, though not as surely. No candidate comes twice; a finite space is
     exhausted when all of it was tried. When twice as many trials as a candidate has parameters
     brought no progress, every third candidate comes from another method, a ratio of densities, and
@@ -103,8 +110,8 @@ class GaussianProcessSearch(SearchStrategy):
         study = Study({"x": Float(-1.0, 1.0), "n": Int(0, 3)}, "gp", "minimize", seed=3)
         for _ in range(20):
             trial = study.ask()
-            study.tell(trial, trial.params["x"] ** 2 + trial.params["n"])
-        assert study.best_params["n"] == 0 and abs(study.best_params["x"]) < 0.05
+            study.tell(trial, (trial.params["x"] - 0.3) ** 2 + trial.params["n"])
+        assert study.best_params["n"] == 0 and abs(study.best_params["x"] - 0.3) < 0.05
         ```
     """
 
@@ -118,7 +125,7 @@ class GaussianProcessSearch(SearchStrategy):
         super().__init__(space, direction, seed, options)
         self._encoding = Encoding(space)
         self._is_noisy = options.noisy
-        self._initial = options.initial or min(max(len(self._encoding.axes) + 1, 4), 10)
+        self._initial = options.initial or min(max(len(self._encoding.axes) + 1, 4), 6)
         self._encoder = HistoryEncoder(self._encoding, self.goal)
         self._schedule = FitSchedule(self._encoding, noisy=options.noisy)
         self._sampler = FeasibleSampler(space, seed, self._encoding)
@@ -156,10 +163,10 @@ class GaussianProcessSearch(SearchStrategy):
         observations = self._encoder.observations(history, codes)
         if observations.is_complete.sum() < max(self._initial, 2):
             return None
-        model = observations.subset(_MOST_OBSERVATIONS)
+        model = observations.warped_by(EXPECTING.warp).subset(_MOST_OBSERVATIONS)
         try:
             with single_threaded():
-                posterior = self._posterior(observations, model, codes[:0])
+                posterior = self._posterior(observations, model, codes[:0], EXPECTING)
                 means, _ = posterior.at(self._encoding.embed(model.codes))
         except (ArithmeticError, np.linalg.LinAlgError) as error:
             self._warn_once(error)
@@ -174,7 +181,8 @@ class GaussianProcessSearch(SearchStrategy):
     ) -> FloatArray:
         """Codes of candidates, the most promising first, then some at random."""
         rng = trial_rng(self.seed, len(history))
-        model = observations.subset(_MOST_OBSERVATIONS)
+        view = view_of(len(history))
+        model = observations.warped_by(view.warp).subset(_MOST_OBSERVATIONS)
         pending = codes[[trial.number for trial in history.running]]
         preferred: list[FloatArray] = []
         sharpness: float | None = None
@@ -183,12 +191,11 @@ class GaussianProcessSearch(SearchStrategy):
             preferred = [self._by_density(rng, model, pending)]
         elif stagnation > _PATIENCE:
             sharpness = _PATIENCE / stagnation
+        elif are_choices_settled(self._encoding, codes):
+            sharpness = PROPORTIONAL
         try:
-            posterior = self._posterior(observations, model, pending)
-            n = len(observations.metrics)
-            belief = Belief.after(n, self._encoding, self._prior)
-            if self._sampler.is_rare:
-                belief = belief.without_middle()
+            posterior = self._posterior(observations, model, pending, view)
+            belief = Belief.after(len(observations.metrics), self._prior)
             ranked = ranked_candidates(
                 self._sampler, rng, posterior, model, pending, codes, belief, sharpness
             )
@@ -199,7 +206,7 @@ class GaussianProcessSearch(SearchStrategy):
         return np.concatenate([*preferred, ranked, rest])
 
     def _posterior(
-        self, observations: Observations, model: Observations, pending: FloatArray
+        self, observations: Observations, model: Observations, pending: FloatArray, view: View
     ) -> Posterior:
         """What a part of the observations tells, with hyperparameters by all of them."""
         return Posterior(
@@ -207,7 +214,7 @@ class GaussianProcessSearch(SearchStrategy):
             *model.targets,
             self._encoding.embed(pending),
             self._encoding.owners,
-            self._schedule.hyperparameters(observations),
+            self._schedule.hyperparameters(observations, view),
         )
 
     def _by_density(

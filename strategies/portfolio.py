@@ -65,7 +65,7 @@ class PortfolioSearch(SearchStrategy):
         study = Study({"x": Float(-1.0, 1.0)}, strategy=portfolio)
         for _ in range(20):
             trial = study.ask()
-            study.tell(trial, trial.params["x"] ** 2)
+            study.tell(trial, (trial.params["x"] - 0.3) ** 2)
         proposers = [trial.proposer for trial in study.history]
         assert proposers[:2] == ["gp", "sobol"]
         assert proposers.count("gp") > proposers.count("sobol")

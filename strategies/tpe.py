@@ -37,14 +37,14 @@ class TpeOptions(StrategyOptions):
     """Options of the strategy `tpe`."""
 
     initial: int = Field(
-        default=10,
+        default=6,
         ge=1,
         description=(
             "How many trials come before the densities are asked, initial trials of yours included."
         ),
     )
     candidates: int = Field(
-        default=48,
+        default=96,
         ge=1,
         description=(
             "How many candidates are drawn for each trial; more of them exploit, fewer explore."
@@ -59,9 +59,9 @@ class TreeParzenSearch(SearchStrategy):
     For long studies: a suggestion takes a few milliseconds, after ten thousand trials too. All
     parameters are modelled together, conditional ones with those they depend on. Running trials
     count among the others, so that what is being tried is not asked for again; failed trials
-    count as the worst, pruned ones as worse than those that completed. The first candidates have
-    their numbers in the middle of the ranges. No candidate comes twice; a finite space is exhausted
-    when all of it was tried.
+    count as the worst, pruned ones as worse than those that completed. The first candidate is the
+    centre of the space, a few more are spread over all of it. No candidate comes twice; a finite
+    space is exhausted when all of it was tried.
 
     Raises:
         InvalidConfiguration: No candidate was found that meets the constraints.
@@ -73,8 +73,8 @@ class TreeParzenSearch(SearchStrategy):
         study = Study({"x": Float(-1.0, 1.0), "n": Int(0, 3)}, "tpe", "minimize", seed=3)
         for _ in range(50):
             trial = study.ask()
-            study.tell(trial, trial.params["x"] ** 2 + trial.params["n"])
-        assert study.best_params["n"] == 0 and abs(study.best_params["x"]) < 0.1
+            study.tell(trial, (trial.params["x"] - 0.3) ** 2 + trial.params["n"])
+        assert study.best_params["n"] == 0 and abs(study.best_params["x"] - 0.3) < 0.1
         ```
     """
 

@@ -1,15 +1,13 @@
-"""The first candidates of a model: few that cover the middle of a space evenly.
+"""The first candidates of a model: the centre of a space, then few that cover all of it evenly.
 
-Whoever declares a range takes it wide, so that the best value lies within; its ends are rarely
-any good, and of few candidates hardly one would have all of its numbers away from them. So the
-first candidates have their numbers in the middle three fifths of the ranges, each on its own
-scale. Choices without order have no middle: all of them take part. The model that follows searches
-everywhere.
+Where a metric is the same over most of a space, as it is of models that cannot learn with most
+settings, the centre is the likeliest place to be elsewhere; and whoever declares a range takes it
+wide around what is expected. One candidate is enough for that: the others are spread over the
+whole ranges, so that an optimum at an end is seen as early as one in the middle.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import final
 
 from prefect_tuner.history import History
@@ -18,23 +16,23 @@ from prefect_tuner.search_space.parameters import Categorical
 from prefect_tuner.search_space.space import SearchSpace
 from prefect_tuner.strategies.candidates.sobol_design import SobolDesign
 from prefect_tuner.strategies.candidates.spread_design import SpreadDesign
+from prefect_tuner.strategies.candidates.trial_rng import trial_rng
 from prefect_tuner.strategies.encoding.user_prior import UserPrior
 from prefect_tuner.strategies.feasibility.sampler import FeasibleSampler
 
-# Where numbers begin and how far they reach, on the scale of their parameter.
-_FIRST, _SPAN = 0.2, 0.6
-# Points of each sequence that are looked at for each trial; few of them may be feasible.
+# Points of the sequence that are looked at for each trial; few of them may be feasible.
 _POINTS = 1000
 
 
 @final
 class InitialDesign:
-    """Points of a Sobol sequence, drawn together towards the middle of all that has an order.
+    """The centre of all that has an order, with random choices, and points of a Sobol sequence.
 
     Args:
         space: The search space.
-        seed: At least 0; another seed gives other points.
-        prior: What the user believes of some parameters, which are drawn from it instead.
+        seed: At least 0; another seed gives other points, and other choices at the centre.
+        prior: What the user believes of some parameters, which are drawn from it instead; at the
+            centre they have its median.
         sampler: Draws the candidates where few meet the constraints, from all that do; should
             there be one already.
 
@@ -44,7 +42,7 @@ class InitialDesign:
         from prefect_tuner.strategies.candidates.initial_design import InitialDesign
 
         design = InitialDesign(SearchSpace({"x": Float(0.0, 1.0)}), seed=0)
-        assert 0.2 <= design.next_candidate(History())["x"] <= 0.8
+        assert design.next_candidate(History()) == {"x": 0.5}
         ```
     """
 
@@ -57,31 +55,23 @@ class InitialDesign:
     ) -> None:
         self._sampler = FeasibleSampler(space, seed) if sampler is None else sampler
         self._spread = SpreadDesign(self._sampler, seed)
-        self._candidate_at = space.from_units if prior is None else prior.candidate_at
-        believed = frozenset() if prior is None else prior.names
-        self._is_drawn_in = [
-            name not in believed
-            and not (isinstance(parameter, Categorical) and not parameter.ordered)
-            for name, parameter in space.items()
-        ]
-        self._middle = SobolDesign(space, seed, _POINTS, self._in_the_middle)
-        self._anywhere = SobolDesign(space, seed, _POINTS, self._candidate_at)
-
-    def next_candidate(self, history: History) -> Params | None:
-        """A candidate that no trial has and that meets the constraints, None if none was found.
-
-        Where no point in the middle does, as with constraints that leave but an edge of the space,
-        it comes from anywhere.
-        """
-        if self._sampler.is_rare:
-            return self._spread.next_candidate(history)
-        middle = self._middle.next_candidate(history)
-        return middle or self._anywhere.next_candidate(history)
-
-    def _in_the_middle(self, units: Sequence[float]) -> Params:
-        return self._candidate_at(
+        candidate_at = space.from_units if prior is None else prior.candidate_at
+        rng = trial_rng(seed, 0)
+        self._centre = candidate_at(
             [
-                _FIRST + _SPAN * unit if is_drawn_in else unit
-                for unit, is_drawn_in in zip(units, self._is_drawn_in, strict=True)
+                float(rng.random())
+                if isinstance(parameter, Categorical) and not parameter.ordered
+                else 0.5
+                for parameter in space.values()
             ]
         )
+        self._is_feasible_at_centre = space.meets_constraints(self._centre)
+        self._anywhere = SobolDesign(space, seed, _POINTS, candidate_at)
+
+    def next_candidate(self, history: History) -> Params | None:
+        """A candidate that no trial has and that meets the constraints, None if none was found."""
+        if self._sampler.is_rare:
+            return self._spread.next_candidate(history)
+        if self._is_feasible_at_centre and not history.has_candidate(self._centre):
+            return self._centre
+        return self._anywhere.next_candidate(history)

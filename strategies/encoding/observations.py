@@ -13,7 +13,7 @@ around it, and several do. A cancelled trial says nothing.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from operator import is_not
 
@@ -23,7 +23,7 @@ from prefect_tuner.goal import Goal
 from prefect_tuner.history import History
 from prefect_tuner.strategies.encoding.array_types import BoolArray, FloatArray, IntArray
 from prefect_tuner.strategies.encoding.encoding import Encoding
-from prefect_tuner.strategies.encoding.output_warp import warped
+from prefect_tuner.strategies.encoding.output_warp import Warp, half_ranked
 from prefect_tuner.trial import Outcome, Trial
 
 _PENALTY_VARIANCE = 0.1
@@ -40,12 +40,14 @@ class Observations:
         metrics: Their metrics, smaller is better, NaN where there is none, shape (n,).
         is_failure: Whether something went wrong, shape (n,).
         numbers: The numbers of their trials, shape (n,).
+        warp: From metrics to what is modelled.
     """
 
     codes: FloatArray
     metrics: FloatArray
     is_failure: BoolArray
     numbers: IntArray
+    warp: Warp = half_ranked
 
     @property
     def is_complete(self) -> BoolArray:
@@ -55,8 +57,16 @@ class Observations:
     def take(self, rows: IntArray | slice) -> Observations:
         """Some of them, in the order given."""
         return Observations(
-            self.codes[rows], self.metrics[rows], self.is_failure[rows], self.numbers[rows]
+            self.codes[rows],
+            self.metrics[rows],
+            self.is_failure[rows],
+            self.numbers[rows],
+            self.warp,
         )
+
+    def warped_by(self, warp: Warp) -> Observations:
+        """The same, with other targets."""
+        return replace(self, warp=warp)
 
     @cached_property
     def targets(self) -> tuple[FloatArray, FloatArray]:
@@ -66,7 +76,7 @@ class Observations:
         """
         complete = self.is_complete
         y = np.empty(len(self.metrics))
-        y[complete] = warped(self.metrics[complete])
+        y[complete] = self.warp(self.metrics[complete])
         y[~complete] = np.quantile(y[complete], 0.75)
         y[self.is_failure] = np.max(y[complete])
         y.flags.writeable = False

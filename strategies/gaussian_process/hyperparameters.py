@@ -19,12 +19,13 @@ from prefect_tuner.strategies.encoding.array_types import FloatArray
 from prefect_tuner.strategies.encoding.encoding import Encoding
 from prefect_tuner.strategies.encoding.observations import Observations
 from prefect_tuner.strategies.gaussian_process.regression import Hyperparameters, Prior, fitted
+from prefect_tuner.strategies.gaussian_process.views import View
 
 _ANCHORS = (5, 8, 12, 18, 27, 40, 60, 90, 135, 200, 300, 450)
 _LAST_FROM_PRIOR = 90
 _MOST_OBSERVATIONS = 200
 _COLD_ITERATIONS, _WARM_ITERATIONS = 40, 12
-_KEPT = 8
+_KEPT = 32
 
 
 @final
@@ -38,22 +39,28 @@ class FitSchedule:
 
     def __init__(self, encoding: Encoding, *, noisy: bool) -> None:
         self._encoding = encoding
-        self._prior = Prior.for_axes(encoding.has_order, noisy=noisy)
+        self._noisy = noisy
         self._fits: dict[bytes, FloatArray] = {}
 
-    def hyperparameters(self, observations: Observations) -> Hyperparameters:
+    def hyperparameters(self, observations: Observations, view: View) -> Hyperparameters:
         """Those of the newest fit that is due, of which at least one observation is complete."""
+        observations = observations.warped_by(view.warp)
+        prior = Prior.for_axes(self._encoding.has_order, view.length, view.width, noisy=self._noisy)
         n = len(observations.metrics)
         extra = n % _interval(n)
         due = observations.take(slice(n - extra)) if extra else observations
-        starts, iterations = self._prior.starts(), _COLD_ITERATIONS
+        starts, iterations = prior.starts(), _COLD_ITERATIONS
         for first in _anchored(due):
-            starts, iterations = [self._fit(first, starts, iterations)], _WARM_ITERATIONS
+            starts, iterations = [self._fit(first, prior, starts, iterations)], _WARM_ITERATIONS
         known = due if due.is_complete.any() else observations
-        return Hyperparameters.from_theta(self._fit(known, starts, iterations))
+        return Hyperparameters.from_theta(self._fit(known, prior, starts, iterations))
 
     def _fit(
-        self, observations: Observations, starts: list[FloatArray], iterations: int
+        self,
+        observations: Observations,
+        prior: Prior,
+        starts: list[FloatArray],
+        iterations: int,
     ) -> FloatArray:
         """Theta for some observations, from memory if it was the same a while ago."""
         rows = observations.subset(_MOST_OBSERVATIONS)
@@ -61,13 +68,13 @@ class FitSchedule:
         if np.ptp(y) == 0.0:  # Equal metrics fit best where there is nothing left to explore.
             return starts[0]
         key = blake2b(digest_size=16)
-        for part in (rows.codes, y, extra, *starts):
+        for part in (rows.codes, y, extra, prior.centre, prior.width, *starts):
             key.update(part.tobytes())
         theta = self._fits.pop(key.digest(), None)
         if theta is None:
             z = self._encoding.embed(rows.codes)
             owners = self._encoding.owners
-            theta = fitted(z, y, extra, owners, self._prior, starts, iterations)
+            theta = fitted(z, y, extra, owners, prior, starts, iterations)
         self._fits[key.digest()] = theta
         if len(self._fits) > _KEPT:
             del self._fits[next(iter(self._fits))]

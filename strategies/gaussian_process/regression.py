@@ -54,7 +54,7 @@ JITTER = 1e-8
 
 # Centres and standard deviations of the logarithms. A change of choice moves a candidate by the
 # whole length of its axis, so that a short length scale would make every choice a world of its own.
-_ORDERED_LENGTH, _CHOICE_LENGTH, _LENGTH_WIDTH = 0.5, 4.0, 0.8
+_LENGTH, _CHOICE_LENGTH, _LENGTH_WIDTH = 0.5, 4.0, 0.8
 _AMPLITUDE, _AMPLITUDE_WIDTH = 1.0, 0.7
 _NOISE, _HIGH_NOISE, _NOISE_WIDTH = 1e-3, 0.05, 1.5
 _UNUSABLE = 1e25
@@ -140,20 +140,28 @@ class Prior:
     high: FloatArray
 
     @classmethod
-    def for_axes(cls, has_order: BoolArray, *, noisy: bool) -> Prior:
+    def for_axes(
+        cls,
+        has_order: BoolArray,
+        length: float = _LENGTH,
+        width: float = _LENGTH_WIDTH,
+        *,
+        noisy: bool,
+    ) -> Prior:
         """The prior for axes with and without an order, shape (A,), with much or little noise.
 
-        Beyond 20 axes the length scales grow with the root of their number, as distances in the
-        cube do (C. Hvarfner et al., Vanilla Bayesian Optimization Performs Great in High
-        Dimensions, 2024).
+        The length scale of an axis with an order has the median `length` and the logarithmic
+        standard deviation `width`. Beyond 20 axes the length scales grow with the root of their
+        number, as distances in the cube do (C. Hvarfner et al., Vanilla Bayesian Optimization
+        Performs Great in High Dimensions, 2024).
         """
         axes = len(has_order)
-        lengths = np.where(has_order, _ORDERED_LENGTH, _CHOICE_LENGTH) * max(1.0, axes / 20) ** 0.5
+        longer = max(1.0, axes / 3) ** 0.5
+        lengths = np.where(has_order, length * longer, _CHOICE_LENGTH * max(1.0, axes / 20) ** 0.5)
         noise = _HIGH_NOISE if noisy else _NOISE
-        width = np.repeat([_LENGTH_WIDTH, _AMPLITUDE_WIDTH, _NOISE_WIDTH], [axes, 1, 1])
         return cls(
             centre=np.log(np.concatenate([lengths, [_AMPLITUDE, noise]])),
-            width=width,
+            width=np.repeat([width, _AMPLITUDE_WIDTH, _NOISE_WIDTH], [axes, 1, 1]),
             low=np.log(np.repeat([0.02, 0.05, 1e-6], [axes, 1, 1])),
             high=np.log(np.repeat([30.0, 20.0, 1.0], [axes, 1, 1])),
         )
@@ -292,7 +300,9 @@ class Posterior:
         self._scales = hyperparameters.length_scales[owners]
         self._rows = np.concatenate([observed, pending]) / self._scales
         self._n = len(y)
-        diagonal = np.concatenate([extra, np.zeros(len(pending))]) + self.noise
+        # What a trial will teach is taken to be exact: were it as noisy as the others, the next
+        # candidate might be its neighbour.
+        diagonal = np.concatenate([extra + self.noise, np.zeros(len(pending))])
         self._factor = self._factorised(diagonal)
         block = np.asfortranarray(self._factor[: self._n, : self._n])
         self._alpha: FloatArray = lapack.dpotrs(block, y, lower=1)[0]

@@ -28,8 +28,8 @@ def space_of(dimensions: int) -> SearchSpace:
         (SPACE, 20, 1, {0: "gp", 1_000: "tpe"}),
         (SPACE, 5_000, 64, {0: "gp", 1_000: "tpe"}),
         (SPACE, 20, 65, {0: "tpe"}),
-        (space_of(50), 200, 1, {0: "gp", 1_000: "tpe"}),
-        (space_of(51), 200, 1, {0: "tpe"}),
+        (space_of(200), 300, 1, {0: "gp", 1_000: "tpe"}),
+        (space_of(201), 300, 1, {0: "tpe"}),
         (SMALL, 50, 4, {0: "gp", 1_000: "tpe"}),
     ],
 )
@@ -47,7 +47,7 @@ def test_the_choice_goes_by_what_is_declared(
             20,
             1,
             (
-                "auto chose gp, which needs the fewest trials where there are up to 50 parameters "
+                "auto chose gp, which needs the fewest trials where there are up to 200 parameters "
                 "(here 2)"
             ),
         ),
@@ -56,7 +56,7 @@ def test_the_choice_goes_by_what_is_declared(
             5_000,
             1,
             (
-                "auto chose gp, which needs the fewest trials where there are up to 50 parameters "
+                "auto chose gp, which needs the fewest trials where there are up to 200 parameters "
                 "(here 2); from trial 1,000 on tpe, which takes no longer with a longer history"
             ),
         ),
@@ -70,10 +70,10 @@ def test_the_choice_goes_by_what_is_declared(
             ),
         ),
         (
-            space_of(60),
+            space_of(260),
             50,
             1,
-            "auto chose tpe, since the space has 60 parameters, and gp is good for up to 50",
+            "auto chose tpe, since the space has 260 parameters, and gp is good for up to 200",
         ),
         (
             SPACE,

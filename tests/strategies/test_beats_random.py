@@ -35,7 +35,7 @@ from tests.objective_functions import (
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
-LEARNING = {"gp": 8, "tpe": 16}
+LEARNING = {"gp": 16, "tpe": 16}
 """How many studies by which strategy."""
 
 TRIALS = 30

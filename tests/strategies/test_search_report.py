@@ -19,6 +19,7 @@ from benchmarks.search.comparison import (
     paired_difference,
     paired_ratio,
 )
+from benchmarks.search.family_table import family_tables
 from benchmarks.search.problems import ProblemSet, problem_set
 from benchmarks.search.report import PAGE, report_tables, with_tables
 from benchmarks.search.report_tables import groups, regret_table
@@ -88,6 +89,23 @@ def test_a_difference_is_bold_when_its_interval_excludes_zero() -> None:
     assert lines[2] == "| `gp` | 1.4444 | 9 |"
     assert "**-2.5556 [" in lines[5]
     assert "**" not in lines[6]
+
+
+def test_families_stand_side_by_side_and_weigh_the_same() -> None:
+    few = ProblemSet("few", {"x": "f", "y": "f", "z": "g"}, (), (), tables.load)
+    ours: Runs = {(name, seed): trajectory(1.0) for name in "xyz" for seed in range(5)}
+    theirs: Runs = {(name, seed): trajectory(2.0) for name in "xy" for seed in range(5)}
+    theirs |= {("z", seed): trajectory(4.0) for seed in range(4)}
+    runs = {"gp": ours, "tpe": ours, "optuna-5.0.0-tpe": theirs}
+    lines = family_tables({"few": runs}, {"few": few}, (1,)).splitlines()
+    assert lines[0] == "**After 1 trials**"
+    assert lines[4].startswith(
+        "| f (2) | 1.000 | 1.000 | - | 2.000 | - | **-1.000 [-1.000, -1.000]**"
+    )
+    assert lines[4].endswith("| 0.50 |")
+    # Four seeds are too few for an interval.
+    assert lines[5] == "| g (1) | 1.000 | 1.000 | - | 4.000 | - | - | - | - |"
+    assert lines[6].startswith("| mean of the families | 1.000 | 1.000 | - | 3.000 | - |")
 
 
 def test_a_page_gets_the_tables_it_has_places_for() -> None:

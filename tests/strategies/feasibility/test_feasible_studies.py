@@ -90,10 +90,10 @@ def test_a_study_goes_on_as_it_would_have_without_a_break(strategy: str) -> None
 
 def test_models_lead_to_the_best_feasible_candidates() -> None:
     for name in ("sum", "product"):
-        by_chance = asked(RARE[name], "random", 20).best_metric
+        by_chance = asked(RARE[name], "random", 25).best_metric
         assert by_chance is not None
         for strategy in ["gp"] if name == "sum" else ["gp", "tpe"]:
-            best = asked(RARE[name], strategy, 20).best_metric
+            best = asked(RARE[name], strategy, 25).best_metric
             assert best is not None
             assert best < by_chance
 
