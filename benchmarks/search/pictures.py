@@ -86,12 +86,12 @@ def regrets(store: Path, problems: str) -> Figure:
     }
     rows = math.ceil(len(panels) / 2)
     figure = Figure(figsize=(9.0, 0.6 + 3.0 * rows), layout="constrained")
-    axes = figure.subplots(rows, 2, squeeze=False).flat
+    axes = list(figure.subplots(rows, 2, squeeze=False).flat)
     for axis, (title, names) in zip(axes, panels.items(), strict=False):
         for method, done in runs.items():
             _regret_line(axis, done, names, label=_plain(method), color=COLOURS.get(method))
         _finish(axis, f"{title.replace('`', '')} ({len(names)} {problems})", "trials", TICKS)
-    for axis in list(axes)[len(panels) :]:
+    for axis in axes[len(panels) :]:
         axis.set_axis_off()
     _legend(figure, 3)
     return figure

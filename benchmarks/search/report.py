@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from benchmarks.search.ask_times import ask_times_table, read_ask_times
+from benchmarks.search.family_table import family_tables
 from benchmarks.search.optimizers import OURS
 from benchmarks.search.peers import PEERS
 from benchmarks.search.problems import problem_set
@@ -34,6 +35,8 @@ from benchmarks.search.trajectories import STORE, Runs, Trajectory, read
 
 PAGE: Final = Path(__file__).parents[2] / "docs" / "search_benchmark.md"
 FIRST_PEER: Final = "optuna-5.0.0-tpe"
+FAMILY_SETS: Final = ("yahpo", "synthetic", "tables", "tasks", "coco")
+"""The sets whose families are shown side by side."""
 
 
 def main() -> None:
@@ -74,8 +77,11 @@ def report_tables(store: Path) -> dict[str, Callable[[], str]]:
     tasks = problem_set("tasks")
     on_tasks = stored_runs(store, "tasks", "sequential")
     on_coco = stored_runs(store, "coco", "sequential")
+    sets = {name: problem_set(name) for name in FAMILY_SETS}
+    everywhere_once = {name: stored_runs(store, name, "sequential") for name in sets}
     return {
         "targets": partial(targets_table, everywhere, tables, telling, times, on_tasks),
+        "families": partial(family_tables, everywhere_once, sets),
         "regret": partial(grouped_regret_tables, sequential, tables, ours),
         "wins": partial(wins_table, sequential, telling, "gp"),
         "by table": partial(

@@ -1,0 +1,86 @@
+"""Regrets by family of problems, families of all sets side by side and each of the same weight.
+
+Problems of one kind are alike in what they reward: a mean over all of them says what there are most
+of. So each family stands for itself, and the mean over families is shown beside them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+import numpy as np
+
+from benchmarks.search.comparison import Estimate, mean_regret, paired_difference, paired_ratio
+from benchmarks.search.problems import ProblemSet
+from benchmarks.search.report_tables import FEWEST_SEEDS, RunsByMethod, label, markdown
+
+SHORT: Final = (10, 25, 50)
+"""Numbers of trials of short studies."""
+
+_TPE, _GPSAMPLER = "optuna-5.0.0-tpe", "optuna-5.0.0-gp"
+_METHODS: Final = ("gp", "tpe", "random", _TPE, _GPSAMPLER)
+
+
+def family_tables(
+    runs: Mapping[str, RunsByMethod],
+    problems: Mapping[str, ProblemSet],
+    budgets: Sequence[int] = SHORT,
+) -> str:
+    """For each budget a table: mean regrets of each family, and how ours differ from the peers'.
+
+    Args:
+        runs: For each set of problems the runs of the methods.
+        problems: The sets.
+        budgets: Numbers of finished trials.
+    """
+    return "\n\n".join(
+        f"**After {budget} trials**\n\n{_table(runs, problems, budget)}" for budget in budgets
+    )
+
+
+def _table(
+    runs: Mapping[str, RunsByMethod], problems: Mapping[str, ProblemSet], budget: int
+) -> str:
+    head = ["family", *map(label, _METHODS)]
+    head += [f"{label('gp')} minus {label(peer)}" for peer in (_TPE, _GPSAMPLER)]
+    rows = [[*head, f"{label('tpe')} as a part of {label(_TPE)}"]]
+    means: list[list[float | None]] = []
+    for name, problem_set in problems.items():
+        for family in dict.fromkeys(problem_set.families.values()):
+            members = [n for n, of in problem_set.families.items() if of == family]
+            found = [_mean(runs[name], method, members, budget) for method in _METHODS]
+            means.append(found)
+            part = _part(runs[name], members, budget)
+            gaps = [_gap(runs[name], peer, members, budget) for peer in (_TPE, _GPSAMPLER)]
+            rows.append([f"{family} ({len(members)})", *map(_shown, found), *gaps, part])
+    columns = list(zip(*means, strict=True))
+    whole = [
+        _shown(float(np.mean([m for m in column if m is not None])) if all_there else None)
+        for column in columns
+        for all_there in [None not in column]
+    ]
+    rows.append(["mean of the families", *whole, "", "", ""])
+    return markdown(rows)
+
+
+def _mean(runs: RunsByMethod, method: str, names: Sequence[str], budget: int) -> float | None:
+    found = mean_regret(runs.get(method, {}), names, budget)
+    return None if found is None else found.mean
+
+
+def _gap(runs: RunsByMethod, peer: str, names: Sequence[str], budget: int) -> str:
+    found = paired_difference(runs.get("gp", {}), runs.get(peer, {}), names, budget)
+    if found is None or found.seeds < FEWEST_SEEDS:
+        return "-"
+    shown = f"{found.mean:+.3f} [{found.low:+.3f}, {found.high:+.3f}]"
+    return f"**{shown}**" if found.high < 0.0 or found.low > 0.0 else shown
+
+
+def _part(runs: RunsByMethod, names: Sequence[str], budget: int) -> str:
+    found: Estimate | None = paired_ratio(runs.get("tpe", {}), runs.get(_TPE, {}), names, budget)
+    return "-" if found is None or found.seeds < FEWEST_SEEDS else f"{found.mean:.2f}"
+
+
+def _shown(mean: float | None) -> str:
+    return "-" if mean is None else f"{mean:.3f}"
