@@ -53,7 +53,7 @@ def test_the_log_says_what_auto_chose_and_why() -> None:
     assert state_of("by-default").definition.strategy == {"name": "auto"}
     in_log(
         run,
-        "Strategy: auto chose gp, which needs the fewest trials where there are up to 50 "
+        "Strategy: auto chose gp, which needs the fewest trials where there are up to 200 "
         "parameters (here 1)",
     )
 
