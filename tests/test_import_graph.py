@@ -40,7 +40,7 @@ MAY_IMPORT = {
     "strategies.optuna_bridge": "search_space strategies.candidates",
     "strategies": "search_space strategies.candidates strategies.cma strategies.encoding "
     "strategies.feasibility strategies.gaussian_process strategies.optuna_bridge strategies.parzen",
-    "tasks.source_code": "",
+    "tasks.source_code": "search_space",
     "tasks.messages": "",
     "tasks.process_table": "",
     "tasks.objectives": "search_space tasks.source_code tasks.process_table",

@@ -14,6 +14,8 @@ from contextlib import suppress
 from pathlib import Path
 from types import CodeType, ModuleType
 
+from prefect_tuner.search_space.syntax_tree import parsed
+
 MAIN = "__main__"
 
 _ELSEWHERE = "__mp_main__"
@@ -28,7 +30,8 @@ def is_rerunnable(module: ModuleType) -> bool:
     if module.__name__ != MAIN:
         return Path(file).suffix == ".py"
     with suppress(OSError, SyntaxError, ValueError):
-        return any(_main_guards(ast.parse(Path(file).read_bytes())))
+        source = Path(file).read_bytes()
+        return any(_main_guards(parsed(lambda: ast.parse(source))))
     return False
 
 
@@ -52,7 +55,8 @@ def run_again(module: ModuleType, file: str) -> None:
 
 
 def _guarded_code(file: str) -> CodeType:
-    tree = ast.parse(Path(file).read_bytes(), file)
+    source = Path(file).read_bytes()
+    tree = parsed(lambda: ast.parse(source, file))
     for guard in _main_guards(tree):
         guard.test = _Renamed().visit(guard.test)
     return compile(tree, file, "exec", dont_inherit=True)

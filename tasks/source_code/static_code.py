@@ -10,6 +10,7 @@ from importlib.machinery import PathFinder
 from pathlib import Path
 from typing import TypeAlias, final
 
+from prefect_tuner.search_space.syntax_tree import parsed
 from prefect_tuner.tasks.source_code.code_origin import Origin, origin_of_file
 
 Code: TypeAlias = dict[str, str]
@@ -64,7 +65,8 @@ class StaticCode:
         if file not in self._files:
             definitions: dict[str, list[ast.stmt]] = {}
             with suppress(OSError, SyntaxError, ValueError):
-                tree = ast.parse(file.read_bytes())
+                source = file.read_bytes()
+                tree = parsed(lambda: ast.parse(source))
                 for statement in _statements(tree.body):
                     for name in _names_bound(statement):
                         definitions.setdefault(name, []).append(statement)

@@ -20,6 +20,7 @@ from prefect_tuner.redaction import shown
 from prefect_tuner.search_space.constraint_parser import ALLOWED, ConstraintParser
 from prefect_tuner.search_space.constraint_terms import Term
 from prefect_tuner.search_space.parameters import Parameter
+from prefect_tuner.search_space.syntax_tree import parsed
 
 LONGEST_CONSTRAINT = 1000
 """Characters of a constraint."""
@@ -85,7 +86,7 @@ def parse_constraint(text: object, parameters: Mapping[str, Parameter]) -> Const
             f"constraint {text!r}: must stand on one line, of printable characters"
         )
     try:
-        tree = ast.parse(text, mode="eval").body
+        tree = parsed(lambda: ast.parse(text, mode="eval")).body
     except SyntaxError as error:
         where = f" at character {error.offset}" if error.offset else ""
         raise InvalidConfiguration(
