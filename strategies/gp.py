@@ -88,12 +88,11 @@ class GaussianProcessSearch(SearchStrategy):
     The first candidate is the centre of the space, a few more are spread over all of it. Then
     several models take turns, which differ in what they make of the metrics and in how smooth they
     take the function to be. Running trials are taken into account: what they will teach is not
-    asked for again. A failed trial counts as bad as the
-    worst that completed, though not as surely. No candidate comes twice; a finite space is
-    exhausted when all of it was tried. When twice as many trials as a candidate has parameters
-    brought no progress, every third candidate comes from another method, a ratio of densities, and
-    the choices of the others are drawn, the more often the more is expected of them, and the more
-    evenly the longer it lasts.
+    asked for again. A failed trial counts as bad as the worst that completed, though not as surely.
+    No candidate comes twice; a finite space is exhausted when all of it was tried. When twice as
+    many trials as a candidate has parameters brought no progress, every third candidate comes from
+    another method, a ratio of densities, and the choices of the others are drawn, the more often
+    the more is expected of them, and the more evenly the longer it lasts.
 
     A conditional parameter takes part where it is active: what was learned of it is kept for when
     it is active again. Each candidate meets the constraints. The option `prior` tells the search
@@ -163,7 +162,8 @@ class GaussianProcessSearch(SearchStrategy):
         observations = self._encoder.observations(history, codes)
         if observations.is_complete.sum() < max(self._initial, 2):
             return None
-        model = observations.warped_by(EXPECTING.warp).subset(_MOST_OBSERVATIONS)
+        observations = observations.warped_by(EXPECTING.warp)
+        model = observations.subset(_MOST_OBSERVATIONS)
         try:
             with single_threaded():
                 posterior = self._posterior(observations, model, codes[:0], EXPECTING)
@@ -181,12 +181,13 @@ class GaussianProcessSearch(SearchStrategy):
     ) -> FloatArray:
         """Codes of candidates, the most promising first, then some at random."""
         rng = trial_rng(self.seed, len(history))
+        stagnation = _stagnation(observations)
         view = view_of(len(history))
-        model = observations.warped_by(view.warp).subset(_MOST_OBSERVATIONS)
+        observations = observations.warped_by(view.warp)
+        model = observations.subset(_MOST_OBSERVATIONS)
         pending = codes[[trial.number for trial in history.running]]
         preferred: list[FloatArray] = []
         sharpness: float | None = None
-        stagnation = _stagnation(observations)
         if stagnation > _PATIENCE and len(history) % _DENSITY_EVERY == 0:
             preferred = [self._by_density(rng, model, pending)]
         elif stagnation > _PATIENCE:

@@ -13,7 +13,7 @@ import numpy as np
 
 from benchmarks.search.comparison import Estimate, mean_regret, paired_difference, paired_ratio
 from benchmarks.search.problems import ProblemSet
-from benchmarks.search.report_tables import FEWEST_SEEDS, RunsByMethod, label, markdown
+from benchmarks.search.report_tables import FEWEST_SEEDS, RunsByMethod, label, markdown, signed
 
 SHORT: Final = (10, 25, 50)
 """Numbers of trials of short studies."""
@@ -54,12 +54,7 @@ def _table(
             part = _part(runs[name], members, budget)
             gaps = [_gap(runs[name], peer, members, budget) for peer in (_TPE, _GPSAMPLER)]
             rows.append([f"{family} ({len(members)})", *map(_shown, found), *gaps, part])
-    columns = list(zip(*means, strict=True))
-    whole = [
-        _shown(float(np.mean([m for m in column if m is not None])) if all_there else None)
-        for column in columns
-        for all_there in [None not in column]
-    ]
+    whole = [_shown(_mean_of_all(column)) for column in zip(*means, strict=True)]
     rows.append(["mean of the families", *whole, "", "", ""])
     return markdown(rows)
 
@@ -69,12 +64,15 @@ def _mean(runs: RunsByMethod, method: str, names: Sequence[str], budget: int) ->
     return None if found is None else found.mean
 
 
+def _mean_of_all(means: Sequence[float | None]) -> float | None:
+    """None where one of them is not known."""
+    known = [mean for mean in means if mean is not None]
+    return float(np.mean(known)) if len(known) == len(means) else None
+
+
 def _gap(runs: RunsByMethod, peer: str, names: Sequence[str], budget: int) -> str:
     found = paired_difference(runs.get("gp", {}), runs.get(peer, {}), names, budget)
-    if found is None or found.seeds < FEWEST_SEEDS:
-        return "-"
-    shown = f"{found.mean:+.3f} [{found.low:+.3f}, {found.high:+.3f}]"
-    return f"**{shown}**" if found.high < 0.0 or found.low > 0.0 else shown
+    return "-" if found is None or found.seeds < FEWEST_SEEDS else signed(found, 3)
 
 
 def _part(runs: RunsByMethod, names: Sequence[str], budget: int) -> str:

@@ -86,7 +86,7 @@ def regret_table(
                 rows.append(
                     [
                         f"{label(ours)} minus {label(peer)}",
-                        *(_signed(gap) for gap in gaps),
+                        *(signed(gap) for gap in gaps),
                         _seeds(gaps),
                     ]
                 )
@@ -222,7 +222,7 @@ def workers_table(
                     label(method),
                     *(_mean(mean) for mean in means),
                     f"{part.mean:.2f} [{part.low:.2f}, {part.high:.2f}]" if part else "-",
-                    _signed(gap),
+                    signed(gap),
                     _seeds(means),
                 ]
             )
@@ -247,13 +247,14 @@ def _mean(mean: Estimate | None) -> str:
     return f"{mean.mean:.4f}" if mean else "-"
 
 
-def _signed(gap: Estimate | None) -> str:
+def signed(gap: Estimate | None, digits: int = 4) -> str:
     """A difference with its interval, bold when the interval does not hold zero."""
     if gap is None:
         return "-"
+    mean, low, high = (f"{number:+.{digits}f}" for number in (gap.mean, gap.low, gap.high))
     if gap.seeds < FEWEST_SEEDS:
-        return f"{gap.mean:+.4f}"
-    text = f"{gap.mean:+.4f} [{gap.low:+.4f}, {gap.high:+.4f}]"
+        return mean
+    text = f"{mean} [{low}, {high}]"
     return f"**{text}**" if gap.low > 0.0 or gap.high < 0.0 else text
 
 

@@ -65,8 +65,8 @@ class Observations:
         )
 
     def warped_by(self, warp: Warp) -> Observations:
-        """The same, with other targets."""
-        return replace(self, warp=warp)
+        """The same, with the targets of this warp."""
+        return self if warp is self.warp else replace(self, warp=warp)
 
     @cached_property
     def targets(self) -> tuple[FloatArray, FloatArray]:

@@ -63,12 +63,7 @@ def drawn_near(y: FloatArray) -> FloatArray:
 def half_ranked(y: FloatArray) -> FloatArray:
     """Standardised values in the order of y: mean 0 and variance 1, or all 0 if y is constant.
 
-    Args:
-        y: Finite metrics, smaller is better, shape (n,), n at least 1. Any size from the smallest
-            float to the largest.
-
-    Returns:
-        Warped metrics, smaller is better, shape (n,).
+    From and to the same arrays as `drawn_near`.
 
     Example:
         ```python
@@ -112,26 +107,17 @@ def _drawn_near(y: FloatArray) -> FloatArray:
     return np.asarray(np.copysign(near, below))
 
 
-def _half_ranked(y: FloatArray) -> FloatArray:
-    """The better half as it is, in units of its range and from m down; the worse half by ranks."""
-    unique, groups, counts = np.unique(y, return_inverse=True, return_counts=True)
-    # Not the mean of the two in the middle, which may overflow.
-    median = np.sort(y)[(len(y) - 1) // 2]
-    is_better = unique <= median
-    better = _below_the_last(unique[is_better])
+def _half_ranked(near: FloatArray) -> FloatArray:
+    """Of distances from m the better half, in units of its range; the worse half by ranks."""
+    unique, groups, counts = np.unique(near, return_inverse=True, return_counts=True)
+    is_better = unique <= 0.0
+    better = unique[is_better] / (-unique[0] or 1.0)
     # Over the better half of a normal distribution, the mean square is its variance.
     spread = float(np.sqrt(np.average(better**2, weights=counts[is_better]))) or 1.0
     # Equal metrics stay equal: the rank of a group is the mean of its members' ranks.
     ranks = np.cumsum(counts) - 0.5 * counts
-    worse = spread * ndtri(ranks[~is_better] / len(y))
+    worse = spread * ndtri(ranks[~is_better] / len(near))
     return np.asarray(np.concatenate([better, worse])[groups])
-
-
-def _below_the_last(ascending: FloatArray) -> FloatArray:
-    """From -1 to 0, without overflow or underflow whatever the size of the numbers."""
-    scaled = np.ldexp(ascending, -int(np.frexp(np.max(np.abs(ascending)))[1]))
-    below = scaled - scaled[-1]
-    return below if below[0] == 0.0 else np.asarray(below / -below[0])
 
 
 def _log_warped(y: FloatArray) -> FloatArray:

@@ -43,8 +43,12 @@ class FitSchedule:
         self._fits: dict[bytes, FloatArray] = {}
 
     def hyperparameters(self, observations: Observations, view: View) -> Hyperparameters:
-        """Those of the newest fit that is due, of which at least one observation is complete."""
-        observations = observations.warped_by(view.warp)
+        """Those of the newest fit that is due.
+
+        Args:
+            observations: Warped as the view has it; at least one of them is complete.
+            view: What length scales are taken to be.
+        """
         prior = Prior.for_axes(self._encoding.has_order, view.length, view.width, noisy=self._noisy)
         n = len(observations.metrics)
         extra = n % _interval(n)

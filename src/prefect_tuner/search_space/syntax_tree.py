@@ -7,18 +7,15 @@ nothing is wrong with either source. It needs no more than to be parsed again.
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable
 from typing import TypeVar
 
 _Tree = TypeVar("_Tree")
 
-# Each of them takes as long as it takes to parse; two in a row fail seldom.
+# Two in a row fail seldom. No lock: one that is held while a process forks is never released there.
 _TRIES = 50
 _PAUSE = 0.001
-# Among those who ask here, one parses at a time.
-_PARSING = threading.Lock()
 
 
 def parsed(parse: Callable[[], _Tree]) -> _Tree:
@@ -41,8 +38,7 @@ def parsed(parse: Callable[[], _Tree]) -> _Tree:
     """
     for _ in range(_TRIES):
         try:
-            with _PARSING:
-                return parse()
+            return parse()
         except SystemError:
             time.sleep(_PAUSE)
     return parse()

@@ -232,7 +232,7 @@ WARPS = pytest.mark.parametrize("warp", [drawn_near, half_ranked])
 def test_warped_metrics_are_standardised_and_keep_their_order(warp: Warp, y: FloatArray) -> None:
     values = warp(y)
     assert np.isfinite(values).all()
-    assert (np.diff(values[np.argsort(y, kind="stable")]) >= -1e-12).all()
+    assert (np.diff(values[np.argsort(y, kind="stable")]) >= 0.0).all()
     if (values == 0.0).all():
         # Halves of the smallest floats may be equal.
         assert len(np.unique(0.5 * y)) == 1
@@ -248,11 +248,13 @@ def test_warping_does_not_depend_on_the_unit_of_the_metric(warp: Warp, scale: fl
     assert np.allclose(warp(y * scale), warp(y), rtol=1e-9)
 
 
-@WARPS
-def test_diverged_trials_do_not_hide_the_differences_of_the_good_ones(warp: Warp) -> None:
+@pytest.mark.parametrize(("warp", "part"), [(drawn_near, 1 / 5), (half_ranked, 1 / 2)])
+def test_diverged_trials_do_not_hide_the_differences_of_the_good_ones(
+    warp: Warp, part: float
+) -> None:
     good = np.linspace(0.1, 0.5, 9)
     spread = np.ptp(warp(good))
-    assert np.ptp(warp(np.concatenate([good, [1e6, 1e12, 1e300]]))[:9]) > spread / 5
+    assert np.ptp(warp(np.concatenate([good, [1e6, 1e12, 1e300]]))[:9]) > spread * part
 
 
 @WARPS
