@@ -29,8 +29,9 @@ from prefect_tuner.trial import Direction
 
 # Of draws, until there is a new candidate.
 _ROUNDS = 8
-# With constraints, so many times the candidates are drawn.
-_MORE_WITH_CONSTRAINTS = 4
+# So many times the candidates are drawn where a part of them is of no use: not allowed, or of
+# another branch than the one that is taken.
+_MORE_CANDIDATES = 4
 
 
 class TpeOptions(StrategyOptions):
@@ -47,7 +48,8 @@ class TpeOptions(StrategyOptions):
         default=96,
         ge=1,
         description=(
-            "How many candidates are drawn for each trial; more of them exploit, fewer explore."
+            "How many candidates are drawn for each trial; more of them exploit, fewer explore. "
+            "With conditional parameters or constraints it is four times as many."
         ),
     )
 
@@ -57,7 +59,8 @@ class TreeParzenSearch(SearchStrategy):
     """Draws candidates like the best trials, and takes the one least like the others.
 
     For long studies: a suggestion takes a few milliseconds, after ten thousand trials too. All
-    parameters are modelled together, conditional ones with those they depend on. Running trials
+    parameters are modelled together, conditional ones with those they depend on: first what they
+    depend on is chosen, then they are. Running trials
     count among the others, so that what is being tried is not asked for again; failed trials
     count as the worst, pruned ones as worse than those that completed. The first candidate is the
     centre of the space, a few more are spread over all of it. No candidate comes twice; a finite
@@ -87,7 +90,8 @@ class TreeParzenSearch(SearchStrategy):
     ) -> None:
         super().__init__(space, direction, seed, options)
         self._initial = options.initial
-        self._candidates = options.candidates * (_MORE_WITH_CONSTRAINTS if space.constraints else 1)
+        is_wasteful = space.is_conditional or bool(space.constraints)
+        self._candidates = options.candidates * (_MORE_CANDIDATES if is_wasteful else 1)
         self._encoding = Encoding(space)
         self._encoder = HistoryEncoder(self._encoding, self.goal)
         self._sampler = FeasibleSampler(space, seed, self._encoding)

@@ -119,6 +119,17 @@ def support_vectors(params: Params) -> float:
     return 0.5 + gamma + penalty + abs(number(params["degree"]) - 3.0)
 
 
+def solvers(params: Params) -> float:
+    """Best with the branch that has the fewest parameters; the others are never as good."""
+    metric = 0.1 * (math.log10(number(params["decay"])) + 4.0) ** 2
+    if params["solver"] == "direct":
+        return metric + abs(number(params["rounds"]) - 0.3)
+    metric += 0.3 + 0.2 * (math.log10(number(params["rate"])) + 3.0) ** 2
+    if params["solver"] == "adaptive":
+        return metric + (number(params["beta"]) - 0.8) ** 2
+    return metric + number(params["momentum"]) ** 2 + abs(number(params["power"]) - 0.5)
+
+
 def cube(axes: int) -> SearchSpace:
     return SearchSpace({name: Float(0.0, 1.0) for name in "xyzuvw"[:axes]})
 

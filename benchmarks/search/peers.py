@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final
 
+from benchmarks.search.ax_client import AxClient
+from benchmarks.search.hebo_optimizer import HeboOptimizer
 from benchmarks.search.nevergrad_ngopt import NevergradNGOpt
 from benchmarks.search.optimizers import Optimizer
 from benchmarks.search.smac_facade import SmacFacade
@@ -94,6 +96,8 @@ PEERS: Final[dict[str, Callable[[SearchSpace, int], Optimizer]]] = {
     "optuna-5.0.0-tpe": _tpe,
     "optuna-5.0.0-tpe-univariate": _tpe_univariate,
     "optuna-5.0.0-gp": _gp,
+    "hebo-0.3.6": HeboOptimizer,
+    "ax-1.3.1": AxClient,
     "smac-2.4.1": SmacFacade,
     "nevergrad-1.0.12": NevergradNGOpt,
 }

@@ -29,6 +29,7 @@ from benchmarks.search.report_tables import (
     workers_table,
 )
 from benchmarks.search.simulated_workers import SETTINGS
+from benchmarks.search.slice_table import slice_tables
 from benchmarks.search.store_runs import RunsFile
 from benchmarks.search.targets import targets_table
 from benchmarks.search.trajectories import STORE, Runs, Trajectory, read
@@ -82,6 +83,7 @@ def report_tables(store: Path) -> dict[str, Callable[[], str]]:
     return {
         "targets": partial(targets_table, everywhere, tables, telling, times, on_tasks),
         "families": partial(family_tables, everywhere_once, sets),
+        "slice": partial(slice_tables, everywhere_once, sets),
         "regret": partial(grouped_regret_tables, sequential, tables, ours),
         "wins": partial(wins_table, sequential, telling, "gp"),
         "by table": partial(

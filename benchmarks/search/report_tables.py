@@ -23,6 +23,8 @@ LABELS: Final = {
     "optuna-5.0.0-tpe": "Optuna 5.0.0 TPE",
     "optuna-5.0.0-tpe-univariate": "Optuna 5.0.0 TPE, univariate",
     "optuna-5.0.0-gp": "Optuna 5.0.0 GPSampler",
+    "hebo-0.3.6": "HEBO 0.3.6",
+    "ax-1.3.1": "Ax 1.3.1",
     "smac-2.4.1": "SMAC 2.4.1",
     "nevergrad-1.0.12": "Nevergrad 1.0.12 NGOpt",
     "gp": "`gp`",

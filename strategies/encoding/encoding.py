@@ -58,6 +58,8 @@ class Encoding:
         has_order: Which axes are numbers or ordered choices, shape (A,).
         is_conditional: Which axes are not always active, shape (A,).
         is_parent: Which axes decide whether others are active, shape (A,).
+        depth: Of each axis, how many others decide one after the other whether it is active, 0
+            where it always is, shape (A,).
         has_constraints: Whether candidates have to meet any.
         constraint_columns: The constraints on many candidates at once.
 
@@ -109,6 +111,9 @@ class Encoding:
         ]
         self.is_parent: BoolArray = np.zeros(len(self.axes), dtype=bool)
         self.is_parent[[parent for _, needed in self._needs for parent, _ in needed]] = True
+        self.depth: IntArray = np.zeros(len(self.axes), dtype=int)
+        for j, needed in self._needs:
+            self.depth[j] = 1 + max(int(self.depth[parent]) for parent, _ in needed)
         widths = [axis.width for axis in self.axes]
         self.owners: IntArray = np.repeat(np.arange(len(widths)), widths)
         starts = np.concatenate([[0], np.cumsum(widths)]).astype(int)

@@ -16,10 +16,10 @@ from typing import final
 
 import numpy as np
 
-from prefect_tuner.strategies.encoding.array_types import FloatArray
+from prefect_tuner.strategies.encoding.array_types import FloatArray, IntArray
 from prefect_tuner.strategies.encoding.encoding import Encoding
 from prefect_tuner.strategies.feasibility.sampler import FeasibleSampler
-from prefect_tuner.strategies.parzen.parzen_density import ParzenDensity
+from prefect_tuner.strategies.parzen.parzen_density import ParzenDensity, mixture_log_density
 
 _SHARE, _MOST_GOOD = 0.15, 25
 _MOST_OTHERS = 1000
@@ -70,7 +70,7 @@ class DensityRatio:
         self._others = ParzenDensity(encoding.axes, others, weights)
 
     def candidates(self, rng: np.random.Generator, count: int, scale: float = 1.0) -> FloatArray:
-        """Candidates drawn from l, those with the largest ratio first.
+        """Candidates drawn from l, those with the largest ratio first, in the best branch.
 
         Args:
             rng: Where the random numbers come from.
@@ -86,11 +86,32 @@ class DensityRatio:
         if self._sampler is not None and self._sampler.is_rare:
             near = self._sampler.nearby(rng, self._leaders, count)
             codes = np.concatenate([codes, near])
-        return codes[np.argsort(-self.log_ratio(codes), kind="stable")]
+        return codes[self._order(codes)]
 
-    def log_ratio(self, codes: FloatArray) -> FloatArray:
-        """The logarithm of l / g, shape (m,)."""
-        return self._good.log_density(codes) - self._others.log_density(codes)
+    def _order(self, codes: FloatArray) -> IntArray:
+        """The rows of candidates, the most promising first, shape (m,).
+
+        A branch of a conditional space is taken for what the axes that lead to it promise, level
+        by level of the tree, and then the best candidate that is in it. The ratio over all axes
+        would favour the branches with the most of them: the best of many products is the larger
+        the more factors they have.
+        """
+        depth, is_active = self._encoding.depth, ~np.isnan(codes)
+        rows = np.arange(len(codes))
+        good, others = self._good.log_weights(len(rows)), self._others.log_weights(len(rows))
+        behind: list[IntArray] = []
+        for level in range(int(depth.max(initial=0)) + 1):
+            axes = np.flatnonzero(depth == level).tolist()
+            good = self._good.with_axes(good, codes[rows], axes)
+            others = self._others.with_axes(others, codes[rows], axes)
+            ratios = mixture_log_density(good) - mixture_log_density(others)
+            order = np.argsort(-ratios, kind="stable")
+            branches = is_active[rows[order]][:, depth <= level + 1]
+            is_first = (branches == branches[:1]).all(axis=1)
+            behind.append(rows[order[~is_first]])
+            order = order[is_first]
+            rows, good, others = rows[order], good[order], others[order]
+        return np.concatenate([rows, *reversed(behind)])
 
 
 def density_ratio_candidates(

@@ -21,7 +21,7 @@ for choices, and the least width; D. Scott, Multivariate Density Estimation (199
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TypeAlias, final
 
 import numpy as np
@@ -96,15 +96,29 @@ class ParzenDensity:
 
         It is a density along continuous axes and a probability along discrete ones.
         """
-        logs = np.repeat(np.log(self._weights)[None, :], len(codes), axis=0)
-        for j, kernels in enumerate(self._kernels):
-            active = ~np.isnan(codes[:, j])
+        axes = range(len(self._axes))
+        return mixture_log_density(self.with_axes(self.log_weights(len(codes)), codes, axes))
+
+    def log_weights(self, count: int) -> FloatArray:
+        """The logarithm of the weight of each kernel, for so many candidates, shape (count, K)."""
+        return np.repeat(np.log(self._weights)[None, :], count, axis=0)
+
+    def with_axes(self, logs: FloatArray, codes: FloatArray, axes: Iterable[int]) -> FloatArray:
+        """The logarithm of each kernel at each candidate, times its density along more axes.
+
+        Args:
+            logs: What it is without them, shape (m, K); `log_weights` where there are none yet.
+            codes: The candidates, shape (m, A).
+            axes: Places of the axes.
+        """
+        logs = logs.copy()
+        for j in axes:
+            kernels, active = self._kernels[j], ~np.isnan(codes[:, j])
             if active.all():
                 logs += kernels.log_densities(codes[:, j])
             elif active.any():
                 logs[active] += kernels.log_densities(codes[active, j])
-        peak = logs.max(axis=1)
-        return np.asarray(peak + np.log(np.exp(logs - peak[:, None]).sum(axis=1)))
+        return logs
 
     def draw(self, rng: np.random.Generator, count: int, scale: float = 1.0) -> FloatArray:
         """Codes drawn from the mixture, every axis of a row from the same kernel.
@@ -217,6 +231,12 @@ class _ChoiceKernels:
         )
         others = np.minimum(np.floor(units / share * self._choices), self._choices - 1.0)
         return np.where(units < share, others, own)
+
+
+def mixture_log_density(logs: FloatArray) -> FloatArray:
+    """The logarithm of the sum of weighted kernels, from their logarithms (m, K), shape (m,)."""
+    peak = logs.max(axis=1)
+    return np.asarray(peak + np.log(np.exp(logs - peak[:, None]).sum(axis=1)))
 
 
 def spread_widths(values: FloatArray, axes: int) -> FloatArray:

@@ -164,8 +164,15 @@ def test_a_strategy_of_ours_is_run_by_name() -> None:
 
 @pytest.mark.parametrize(
     ("peer", "package"),
-    [("optuna-5.0.0-tpe", "optuna"), ("smac-2.4.1", "smac"), ("nevergrad-1.0.12", "nevergrad")],
+    [
+        ("optuna-5.0.0-tpe", "optuna"),
+        ("smac-2.4.1", "smac"),
+        ("nevergrad-1.0.12", "nevergrad"),
+        ("hebo-0.3.6", "hebo"),
+        ("ax-1.3.1", "ax"),
+    ],
 )
+@pytest.mark.filterwarnings("ignore")
 def test_a_peer_suggests_active_parameters_of_their_domain(peer: str, package: str) -> None:
     pytest.importorskip(package)
     space = SearchSpace(

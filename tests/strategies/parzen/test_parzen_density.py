@@ -44,6 +44,10 @@ TREE = SearchSpace(
 )
 
 
+def rng(seed: int = 0) -> np.random.Generator:
+    return np.random.default_rng(seed)
+
+
 def random_codes(encoding: Encoding, count: int, seed: int = 0) -> FloatArray:
     return encoding.from_unit_cube(np.random.default_rng(seed).random((count, len(encoding.axes))))
 
@@ -267,7 +271,7 @@ def test_candidates_are_where_good_observations_are_and_others_are_not() -> None
     encoding = Encoding(SPACE)
     codes = random_codes(encoding, 200)
     y = np.abs(codes[:, 0] - 0.8) + (codes[:, 5] != 2.0)
-    candidates = density_ratio_candidates(encoding, np.random.default_rng(0), codes, y, 24)
+    candidates = density_ratio_candidates(encoding, rng(), codes, y, 24)
     assert candidates.shape == (24, 6)
     assert abs(candidates[0, 0] - 0.8) < 0.15
     assert candidates[0, 5] == 2.0
@@ -278,8 +282,40 @@ def test_a_cap_on_the_kernels_changes_the_ratio_little() -> None:
     codes = random_codes(encoding, 6000)
     ranked = codes[np.argsort(np.abs(codes[:, :2] - 0.7).sum(axis=1))]
     good = good_count(len(ranked))
-    near = ranked[:40]
-    capped = DensityRatio(encoding, ranked, good, codes[:0]).log_ratio(near)
-    whole = ParzenDensity(encoding.axes, ranked[:good]).log_density(near)
-    whole -= ParzenDensity(encoding.axes, ranked[good:]).log_density(near)
-    assert np.corrcoef(capped, whole)[0, 1] > 0.9
+    ordered = DensityRatio(encoding, ranked, good, codes[:0]).candidates(rng(), 200)
+    whole = ParzenDensity(encoding.axes, ranked[:good]).log_density(ordered)
+    whole -= ParzenDensity(encoding.axes, ranked[good:]).log_density(ordered)
+    assert stats.spearmanr(whole, -np.arange(len(whole))).statistic > 0.9
+
+
+def test_a_branch_is_not_preferred_for_having_more_parameters() -> None:
+    children = {f"x{i}": Float(0.0, 1.0, when={"kind": "rich"}) for i in range(6)}
+    encoding = Encoding(SearchSpace({"kind": ["poor", "rich"], **children}))
+    codes = random_codes(encoding, 60)
+    # What the branch does to the metric is nothing, and so are its parameters.
+    first = [
+        density_ratio_candidates(encoding, rng(seed), codes, rng(seed).random(60), 96)[0, 0]
+        for seed in range(100)
+    ]
+    assert 0.3 < np.mean(first) < 0.7
+
+
+def test_the_candidates_of_the_branch_that_is_taken_come_first_the_best_of_them_before() -> None:
+    encoding = Encoding(TREE)
+    codes = random_codes(encoding, 80)
+    is_good = (codes[:, 0] == 1.0) & (codes[:, 2] == encoding.axes[2].code_of(2))
+    y = np.where(is_good, np.abs(np.nan_to_num(codes[:, 1]) - 0.7), 2.0)
+    ordered = density_ratio_candidates(encoding, rng(), codes, y, 400)
+    active = ~np.isnan(ordered)
+    in_branch = (active == active[0]).all(axis=1)
+    count = int(in_branch.sum())
+    assert in_branch[:count].all()
+    assert active[0].all()
+    ranked = codes[np.argsort(y, kind="stable")]
+    good = good_count(len(ranked))
+    ratios = ParzenDensity(encoding.axes, ranked[:good]).log_density(ordered[:count])
+    ratios -= ParzenDensity(encoding.axes, ranked[good:]).log_density(ordered[:count])
+    assert (np.diff(ratios) <= 1e-9).all()
+    assert len(np.unique(ordered, axis=0)) == len(np.unique(ordered[:count], axis=0)) + len(
+        np.unique(ordered[count:], axis=0)
+    )
