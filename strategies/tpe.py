@@ -58,13 +58,12 @@ class TpeOptions(StrategyOptions):
 class TreeParzenSearch(SearchStrategy):
     """Draws candidates like the best trials, and takes the one least like the others.
 
-    For long studies: a suggestion takes a few milliseconds, after ten thousand trials too. All
-    parameters are modelled together, conditional ones with those they depend on: first what they
-    depend on is chosen, then they are. Running trials
-    count among the others, so that what is being tried is not asked for again; failed trials
-    count as the worst, pruned ones as worse than those that completed. The first candidate is the
-    centre of the space, a few more are spread over all of it. No candidate comes twice; a finite
-    space is exhausted when all of it was tried.
+    For long studies: a suggestion takes a few milliseconds, ten in a large conditional space, after
+    ten thousand trials too. All parameters are modelled together, conditional ones with those they
+    depend on, which are chosen first. Running trials count among the others, so that what is being
+    tried is not asked for again; failed trials count as the worst, pruned ones as worse than those
+    that completed. The first candidate is the centre of the space, a few more are spread over all
+    of it. No candidate comes twice; a finite space is exhausted when all of it was tried.
 
     Raises:
         InvalidConfiguration: No candidate was found that meets the constraints.
