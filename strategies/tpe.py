@@ -58,7 +58,7 @@ class TpeOptions(StrategyOptions):
 class TreeParzenSearch(SearchStrategy):
     """Draws candidates like the best trials, and takes the one least like the others.
 
-    For long studies: a suggestion takes a few milliseconds, ten in a large conditional space, after
+    For long studies: a suggestion takes a few milliseconds, 20 in a large conditional space, after
     ten thousand trials too. All parameters are modelled together, conditional ones with those they
     depend on, which are chosen first. Running trials count among the others, so that what is being
     tried is not asked for again; failed trials count as the worst, pruned ones as worse than those
