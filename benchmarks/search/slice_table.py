@@ -1,4 +1,4 @@
-"""Regrets beside methods that are too slow to be run everywhere: on the runs that all of them have.
+"""Regrets beside methods that are too slow to be run everywhere: on the runs that they have.
 
 There are few seeds of each problem, so that differences are paired run by run, and intervals are
 bootstrapped over the runs of a family, not over seeds as elsewhere.
@@ -7,18 +7,21 @@ bootstrapped over the runs of a family, not over seeds as elsewhere.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Final
+from typing import Final, TypeAlias
 
 from benchmarks.search.comparison import estimate
 from benchmarks.search.family_table import SHORT
 from benchmarks.search.problems import ProblemSet
 from benchmarks.search.report_tables import RunsByMethod, label, markdown, signed
-from benchmarks.search.trajectories import Runs
+from benchmarks.search.trajectories import Trajectory
 
 SLOW: Final = ("hebo-0.3.6", "ax-1.3.1")
-"""The methods that say which runs count."""
+"""The methods that were run on a slice."""
 
-_METHODS: Final = ("gp", "tpe", *SLOW, "optuna-5.0.0-tpe", "optuna-5.0.0-gp")
+_OURS: Final = "gp"
+
+Pairs: TypeAlias = Mapping[str, Sequence[tuple[Trajectory, Trajectory]]]
+"""By family, runs of ours and theirs of the same problem and seed."""
 
 
 def slice_tables(
@@ -26,54 +29,44 @@ def slice_tables(
     problems: Mapping[str, ProblemSet],
     budgets: Sequence[int] = SHORT,
 ) -> str:
-    """For each budget a table: mean regrets of each family, and how `gp` differs from slow peers.
+    """For each slow method a table: mean regrets by family of it and of `gp`, and their difference.
 
     Args:
         runs: For each set of problems the runs of the methods.
-        problems: The sets; those that no slow method was run on are left out.
+        problems: The sets; families that a method was not run on are left out.
         budgets: Numbers of finished trials.
     """
-    families: dict[str, list[Mapping[str, Runs]]] = {}
-    for name, problem_set in problems.items():
-        common = _common(runs[name], max(budgets))
-        for family in dict.fromkeys(problem_set.families[key[0]] for key in sorted(common["gp"])):
-            families[family] = [
-                {
-                    method: {k: v for k, v in done.items() if problem_set.families[k[0]] == family}
-                    for method, done in common.items()
-                }
-            ]
-    families["all"] = [part for parts in families.values() for part in parts]
     return "\n\n".join(
-        f"**After {budget} trials**\n\n{_table(families, budget)}" for budget in budgets
+        f"**{label(peer)}**\n\n{_table(_pairs(runs, problems, peer, max(budgets)), peer, budgets)}"
+        for peer in SLOW
     )
 
 
-def _common(runs: RunsByMethod, trials: int) -> dict[str, Runs]:
-    """The runs of each method that all methods have, of so many trials at least."""
-    done = [
-        {key for key, run in runs.get(method, {}).items() if run.trials >= trials}
-        for method in _METHODS
-    ]
-    common = set.intersection(*done)
-    return {m: {key: runs.get(m, {})[key] for key in sorted(common)} for m in _METHODS}
+def _pairs(
+    runs: Mapping[str, RunsByMethod], problems: Mapping[str, ProblemSet], peer: str, trials: int
+) -> Pairs:
+    """Of each family, and of all, our run and theirs of each problem and seed that both have."""
+    pairs: dict[str, list[tuple[Trajectory, Trajectory]]] = {}
+    for name, problem_set in problems.items():
+        ours, theirs = (runs[name].get(method, {}) for method in (_OURS, peer))
+        for key in sorted(ours.keys() & theirs.keys()):
+            if min(ours[key].trials, theirs[key].trials) >= trials:
+                family = problem_set.families[key[0]]
+                pairs.setdefault(family, []).append((ours[key], theirs[key]))
+    return {**pairs, "all": [pair for found in pairs.values() for pair in found]}
 
 
-def _table(families: Mapping[str, Sequence[Mapping[str, Runs]]], budget: int) -> str:
-    head = ["family", "runs", *map(label, _METHODS)]
-    rows = [[*head, *(f"{label('gp')} minus {label(peer)}" for peer in SLOW)]]
-    for family, parts in families.items():
-        regrets = {
-            method: [run.regret_at(budget) for part in parts for run in part[method].values()]
-            for method in _METHODS
-        }
-        count = len(regrets["gp"])
-        if not count:
-            continue
-        means = [f"{sum(regrets[method]) / count:.3f}" for method in _METHODS]
-        gaps = [
-            estimate([a - b for a, b in zip(regrets["gp"], regrets[peer], strict=True)])
-            for peer in SLOW
-        ]
-        rows.append([family, str(count), *means, *(signed(gap, 3) for gap in gaps)])
+def _table(pairs: Pairs, peer: str, budgets: Sequence[int]) -> str:
+    head = ["family", "runs"]
+    for budget in budgets:
+        head += [f"{label(_OURS)} at {budget}", f"{label(peer)} at {budget}", "difference"]
+    rows = [head]
+    for family, found in pairs.items():
+        row = [family, str(len(found))]
+        for budget in budgets if found else ():
+            regrets = [(our.regret_at(budget), their.regret_at(budget)) for our, their in found]
+            means = (sum(column) / len(found) for column in zip(*regrets, strict=True))
+            row += [f"{mean:.3f}" for mean in means]
+            row.append(signed(estimate([our - their for our, their in regrets]), 3))
+        rows.append(row + ["-"] * (len(head) - len(row)))
     return markdown(rows)
