@@ -11,7 +11,7 @@ from __future__ import annotations
 import logging
 from typing import Any, Final
 
-from benchmarks.search.parameter_kinds import is_range
+from benchmarks.search.parameter_kinds import active_candidate, is_range
 from prefect_tuner import Categorical, Float, Int, Params, SearchSpace
 
 _METRIC: Final = "metric"
@@ -20,8 +20,8 @@ _METRIC: Final = "metric"
 class AxClient:
     """Ax with its defaults, asked and told one by one.
 
-    A parameter that is not active is suggested, and left out of the candidate. A parameter that is
-    no plain range is handed over by the places of its values.
+    It is not told of conditions: a parameter that is not active is suggested, and left out of the
+    candidate. A parameter that is no plain range is handed over by the places of its values.
 
     Args:
         space: What is searched, without constraints.
@@ -46,8 +46,7 @@ class AxClient:
         """The candidate of trial `number`."""
         ((index, given),) = self._client.get_next_trials(1).items()
         self._asked[number] = index
-        values = {name: _value(parameter, given[name]) for name, parameter in self._space.items()}
-        return {name: values[name] for name in self._space.active(values)}
+        return active_candidate(self._space, given)
 
     def tell(self, number: int, metric: float) -> None:
         """Hear of the metric of a trial."""
@@ -76,10 +75,3 @@ def _configured(name: str, parameter: Float | Int | Categorical) -> Any:
         "float" if isinstance(parameter, Float) else "int",
         scaling="log" if parameter.log else "linear",
     )
-
-
-def _value(parameter: Float | Int | Categorical, given: Any) -> Any:
-    if not is_range(parameter):
-        return parameter.value_at(int(given))
-    within = min(max(given, parameter.low), parameter.high)
-    return float(within) if isinstance(parameter, Float) else round(within)

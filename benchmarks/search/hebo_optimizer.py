@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from benchmarks.search.parameter_kinds import is_range
+import numpy as np
+
+from benchmarks.search.parameter_kinds import active_candidate, is_range
 from prefect_tuner import Categorical, Float, Int, Params, SearchSpace
 
 
@@ -24,7 +26,6 @@ class HeboOptimizer:
     """
 
     def __init__(self, space: SearchSpace, seed: int) -> None:
-        import numpy as np
         import torch
         from hebo.design_space.design_space import DesignSpace
         from hebo.optimizers.hebo import HEBO
@@ -42,14 +43,10 @@ class HeboOptimizer:
     def suggest(self, number: int) -> Params:
         """The candidate of trial `number`."""
         asked = self._asked[number] = self._optimizer.suggest(1)
-        given = asked.iloc[0].to_dict()
-        values = {name: _value(parameter, given[name]) for name, parameter in self._space.items()}
-        return {name: values[name] for name in self._space.active(values)}
+        return active_candidate(self._space, asked.iloc[0].to_dict())
 
     def tell(self, number: int, metric: float) -> None:
         """Hear of the metric of a trial."""
-        import numpy as np
-
         self._metrics[number] = metric
         self._optimizer.observe(self._asked.pop(number), np.array([[metric]]))
 
@@ -71,11 +68,3 @@ def _described(name: str, parameter: Float | Int | Categorical) -> dict[str, Any
         else ("pow_int" if parameter.log else "int")
     )
     return {"name": name, "type": kind, "lb": parameter.low, "ub": parameter.high}
-
-
-def _value(parameter: Float | Int | Categorical, given: Any) -> Any:
-    if not is_range(parameter):
-        return parameter.value_at(int(given))
-    # Its powers of ten are rounded, and may be past an end by the last bits.
-    within = min(max(given, parameter.low), parameter.high)
-    return float(within) if isinstance(parameter, Float) else round(within)

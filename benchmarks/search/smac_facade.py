@@ -9,7 +9,7 @@ from __future__ import annotations
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from benchmarks.search.parameter_kinds import is_range
+from benchmarks.search.parameter_kinds import is_range, suggested_value
 from prefect_tuner import Categorical, Float, HyperValue, Int, Params, SearchSpace
 from prefect_tuner.search_space.condition_graph import conditions_of
 
@@ -60,7 +60,7 @@ class SmacFacade:
         asked = self._asked[number] = self._smac.ask()
         given = dict(asked.config)
         return {
-            name: _from_smac(parameter, given[name])
+            name: suggested_value(parameter, given[name])
             for name, parameter in self._space.items()
             if name in given
         }
@@ -113,13 +113,6 @@ def _hyperparameter(name: str, parameter: Float | Int | Categorical) -> Any:
 
 def _to_smac(parameter: Any, value: HyperValue) -> Any:
     return value if is_range(parameter) else parameter.index_of(value)
-
-
-def _from_smac(parameter: Any, value: Any) -> HyperValue:
-    if is_range(parameter):
-        return float(value) if isinstance(parameter, Float) else int(value)
-    found: HyperValue = parameter.value_at(int(value))
-    return found
 
 
 def _not_called(config: Any, seed: int = 0) -> float:

@@ -58,8 +58,7 @@ class Encoding:
         has_order: Which axes are numbers or ordered choices, shape (A,).
         is_conditional: Which axes are not always active, shape (A,).
         is_parent: Which axes decide whether others are active, shape (A,).
-        depth: Of each axis, how many others decide one after the other whether it is active, 0
-            where it always is, shape (A,).
+        depth: How deep in the tree of conditions each axis is, 0 if always active, shape (A,).
         has_constraints: Whether candidates have to meet any.
         constraint_columns: The constraints on many candidates at once.
 

@@ -102,8 +102,8 @@ class DensityRatio:
         behind: list[IntArray] = []
         for level in range(int(depth.max(initial=0)) + 1):
             axes = np.flatnonzero(depth == level).tolist()
-            good = self._good.with_axes(good, codes[rows], axes)
-            others = self._others.with_axes(others, codes[rows], axes)
+            self._good.add_axes(good, codes[rows], axes)
+            self._others.add_axes(others, codes[rows], axes)
             ratios = mixture_log_density(good) - mixture_log_density(others)
             order = np.argsort(-ratios, kind="stable")
             branches = is_active[rows[order]][:, depth <= level + 1]

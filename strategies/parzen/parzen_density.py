@@ -96,29 +96,28 @@ class ParzenDensity:
 
         It is a density along continuous axes and a probability along discrete ones.
         """
-        axes = range(len(self._axes))
-        return mixture_log_density(self.with_axes(self.log_weights(len(codes)), codes, axes))
+        logs = self.log_weights(len(codes))
+        self.add_axes(logs, codes, range(len(self._axes)))
+        return mixture_log_density(logs)
 
     def log_weights(self, count: int) -> FloatArray:
         """The logarithm of the weight of each kernel, for so many candidates, shape (count, K)."""
         return np.repeat(np.log(self._weights)[None, :], count, axis=0)
 
-    def with_axes(self, logs: FloatArray, codes: FloatArray, axes: Iterable[int]) -> FloatArray:
-        """The logarithm of each kernel at each candidate, times its density along more axes.
+    def add_axes(self, logs: FloatArray, codes: FloatArray, axes: Iterable[int]) -> None:
+        """Add the logarithm of each kernel's density at each candidate along some axes.
 
         Args:
-            logs: What it is without them, shape (m, K); `log_weights` where there are none yet.
+            logs: What it is added to, shape (m, K): `log_weights`, and maybe other axes.
             codes: The candidates, shape (m, A).
             axes: Places of the axes.
         """
-        logs = logs.copy()
         for j in axes:
             kernels, active = self._kernels[j], ~np.isnan(codes[:, j])
             if active.all():
                 logs += kernels.log_densities(codes[:, j])
             elif active.any():
                 logs[active] += kernels.log_densities(codes[active, j])
-        return logs
 
     def draw(self, rng: np.random.Generator, count: int, scale: float = 1.0) -> FloatArray:
         """Codes drawn from the mixture, every axis of a row from the same kernel.

@@ -49,7 +49,7 @@ def rng(seed: int = 0) -> np.random.Generator:
 
 
 def random_codes(encoding: Encoding, count: int, seed: int = 0) -> FloatArray:
-    return encoding.from_unit_cube(np.random.default_rng(seed).random((count, len(encoding.axes))))
+    return encoding.from_unit_cube(rng(seed).random((count, len(encoding.axes))))
 
 
 @pytest.mark.parametrize("observations", [0, 1, 2, 40])
