@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import shutil
@@ -19,6 +20,10 @@ from tests.prefect_server import PrefectServer
 
 if TYPE_CHECKING:
     from tests.flows.command_processes import Command
+
+# What is collected stays until the end: looking through all of it for garbage, again and again,
+# takes a fifth of the time.
+gc.disable()
 
 pytest.register_assert_rewrite("prefect_tuner.testing", "tests.flows.storage")
 
@@ -124,6 +129,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     # First what takes long: at the end, one worker would be at it while the others have none.
     slow = {item.path for item in items if item.get_closest_marker("slow") is not None}
     items.sort(key=lambda item: item.path not in slow)
+
+
+def pytest_collection_finish() -> None:
+    gc.freeze()
+    gc.enable()
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

@@ -11,10 +11,8 @@ from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 from typing import Any
 
-import numpy as np
-
 from prefect_tuner.errors import InvalidConfiguration
-from prefect_tuner.hyper_value import TOO_LARGE, HyperValue, fits_json, native
+from prefect_tuner.hyper_value import TOO_LARGE, HyperValue, fits_json, is_of_numpy, native
 from prefect_tuner.redaction import HIDDEN, names_secret, shown
 
 DEEPEST_CHOICE = 20
@@ -120,7 +118,7 @@ def _remedy(value: Any, place: tuple[object, ...]) -> str:
         return f": JSON would give back a list, write {_shown(list(value), place)}"
     if isinstance(value, AbstractSet):
         return ": it has another order in the next process, write a list"
-    if isinstance(value, np.ndarray):
+    if is_of_numpy(value, "ndarray"):
         return ": write a list, as its tolist() gives it"
     if isinstance(value, Mapping | list):
         return f": write a plain {'list' if isinstance(value, list) else 'dict'}"

@@ -8,10 +8,9 @@ difference, as in JSON.
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Hashable, Mapping
 from typing import Any, TypeAlias
-
-import numpy as np
 
 from prefect_tuner.errors import InvalidConfiguration
 from prefect_tuner.redaction import shown
@@ -36,7 +35,25 @@ LARGEST = 2**63 - 1
 
 def native(value: Any) -> Any:
     """The Python value of a numpy scalar; anything else as it is."""
-    return value.item() if isinstance(value, np.generic) else value
+    return value.item() if is_of_numpy(value, "generic") else value
+
+
+def is_of_numpy(value: Any, kind: str) -> bool:
+    """Whether it is an instance of a class of numpy's, given by its name.
+
+    Numpy is not imported for that: a trial's process has it only where the user's program has, and
+    then as that has set it up, such as by `OPENBLAS_NUM_THREADS`.
+
+    Example:
+        ```python
+        import numpy as np
+
+        from prefect_tuner.hyper_value import is_of_numpy
+
+        assert is_of_numpy(np.int64(3), "generic") and not is_of_numpy(3, "generic")
+        ```
+    """
+    return isinstance(value, getattr(sys.modules.get("numpy"), kind, ()))
 
 
 def fits_json(value: int) -> bool:

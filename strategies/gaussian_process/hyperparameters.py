@@ -94,5 +94,5 @@ def _anchored(observations: Observations) -> list[Observations]:
 
 
 def _interval(n: int) -> int:
-    """Every how many observations a fit is due."""
-    return next((step for most, step in ((25, 1), (60, 2), (200, 5), (400, 10)) if n < most), 25)
+    """Every how many observations a fit is due; views take turns, so that multiples count."""
+    return next((step for most, step in ((25, 1), (60, 8), (200, 16), (400, 20)) if n < most), 40)

@@ -58,6 +58,9 @@ _LENGTH, _CHOICE_LENGTH, _LENGTH_WIDTH = 0.5, 4.0, 0.8
 _AMPLITUDE, _AMPLITUDE_WIDTH = 1.0, 0.7
 _NOISE, _HIGH_NOISE, _NOISE_WIDTH = 1e-3, 0.05, 1.5
 _UNUSABLE = 1e25
+# An iteration that lowers the loss by less than this part of it is the last: observations tell
+# theta apart by ones, not by a hundredth.
+_ENOUGH = 1e-4
 _JITTERS = (JITTER, 1e-6, 1e-4)
 _LEAST_VARIANCE = 1e-10
 
@@ -68,8 +71,9 @@ def squared_distances(a: FloatArray, b: FloatArray) -> FloatArray:
     """r2 between the rows of two arrays, shape (len(a), len(b))."""
     r2: FloatArray = a @ b.T
     r2 *= -2.0
-    r2 += np.einsum("ij,ij->i", a, a)[:, None]
-    r2 += np.einsum("ij,ij->i", b, b)
+    of_a = np.einsum("ij,ij->i", a, a)
+    r2 += of_a[:, None]
+    r2 += of_a if b is a else np.einsum("ij,ij->i", b, b)
     return np.maximum(r2, 0.0, out=r2)
 
 
@@ -196,16 +200,17 @@ def loss_and_gradient(
     factor, failed = lapack.dpotrf(covariance.T, lower=1, overwrite_a=1)
     if failed:
         return _UNUSABLE, np.zeros_like(theta)
-    log_determinant = 2.0 * float(np.sum(np.log(np.diag(factor))))
+    log_determinant = 2.0 * float(np.log(factor.diagonal()).sum())
     alpha, _ = lapack.dpotrs(factor, y, lower=1)
     # Above the diagonal of the factor, and so of what is made of it, stand zeros.
     triangle = lapack.dpotri(factor, lower=1, overwrite_c=1)[0]
     w = triangle + triangle.T
     w.flat[:: n + 1] *= 0.5
-    w -= np.outer(alpha, alpha)
+    w -= alpha[:, None] * alpha
+    trace = w.trace()
     gradient = np.empty_like(theta)
-    gradient[-2] = 0.5 * amplitude * (np.vdot(w, correlation) + JITTER * np.trace(w))
-    gradient[-1] = 0.5 * noise * np.trace(w)
+    gradient[-2] = 0.5 * amplitude * (np.vdot(w, correlation) + JITTER * trace)
+    gradient[-1] = 0.5 * noise * trace
     w *= slope
     w *= amplitude
     columns = np.einsum("ij,ij->j", scaled, w @ scaled)
@@ -246,7 +251,7 @@ def fitted(
             jac=True,
             method="L-BFGS-B",
             bounds=np.stack([prior.low, prior.high], axis=1),
-            options={"maxiter": iterations, "maxfun": 2 * iterations, "maxcor": 10},
+            options={"maxiter": iterations, "maxfun": 2 * iterations, "ftol": _ENOUGH},
         )
         if float(result.fun) < least:
             best, least = np.asarray(result.x, dtype=float), float(result.fun)

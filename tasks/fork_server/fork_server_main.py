@@ -72,12 +72,13 @@ def main(descriptor: int) -> None:
         sys.path[:] = spec.sys_path
         try:
             os.chdir(spec.directory)
-            import_module("numpy.random")  # Loaded lazily by numpy, and seeded in each trial.
             record_exit_handlers()
             watch_log_records()
             before = ProcessState.of_this_process()
             with _dying_with(connection):
                 loaded = None if in_each_trial else load_objective(spec)
+                if "numpy" in sys.modules:
+                    import_module("numpy.random")  # Loaded lazily, and seeded in each trial.
         except ObjectiveNotFound as error:
             _refuse(connection, str(error), error.__cause__)
         except Exception as error:  # noqa: BLE001 - loading it runs the user's code

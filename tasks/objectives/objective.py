@@ -11,20 +11,22 @@ from dataclasses import dataclass, field
 from importlib.machinery import ModuleSpec
 from pathlib import Path
 from types import ModuleType
-from typing import Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import cloudpickle
 
 from prefect_tuner.errors import InvalidConfiguration, ObjectiveNotFound
 from prefect_tuner.hyper_value import Params
 from prefect_tuner.redaction import redacted
-from prefect_tuner.search_space.space import SearchSpace
 from prefect_tuner.tasks.objectives.allowed_objectives import check_allowed
 from prefect_tuner.tasks.objectives.importable_path import importable_path, is_importable
 from prefect_tuner.tasks.objectives.objective_import import options_left_out, undecorated
 from prefect_tuner.tasks.source_code.code_origin import innermost
 from prefect_tuner.tasks.source_code.library_options import library_options
 from prefect_tuner.tasks.source_code.module_by_value import CannotTravel, Luggage, pack
+
+if TYPE_CHECKING:  # No trial's process needs it.
+    from prefect_tuner.search_space.space import SearchSpace
 
 
 @runtime_checkable

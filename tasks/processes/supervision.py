@@ -90,7 +90,8 @@ class Supervision:
         self._peak: int | None = None
         self._peak_look = 0.0
         self._started: float | None = None
-        self._ended: float | None = None
+        self._ended: float | None = None  # When that was heard of.
+        self._returned: float | None = None
         self._over: float | None = None
         self._is_closed = False
         self._kill: Ending | None = None
@@ -120,7 +121,7 @@ class Supervision:
             ended,
             memory=max(known, default=None),
             startup=_between(self._begun, self._started),
-            teardown=_between(self._ended, self._over),
+            teardown=_between(self._returned, self._over),
             log_tail=tail,
         )
 
@@ -276,6 +277,7 @@ class Supervision:
             case "ended" if self._ending is None:
                 self._ending = Ending.from_json(message)
                 self._ended = time.monotonic()
+                self._returned = message["at"]
 
     def _on_status(self, message: dict[str, Any]) -> None:
         self._exit_status = message.get("status")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Sequence
-from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import TypeAlias
@@ -18,7 +17,7 @@ def call_after_import(name: str, callback: Callback) -> None:
     Whatever imports it waits for the function; what the function raises, the import raises.
 
     Args:
-        name: Of a top-level module, such as `"torch"`.
+        name: Of a module, such as `"torch"` or `"numpy.random"`.
         callback: Is called once.
 
     Example:
@@ -47,7 +46,7 @@ def _is_being_imported(module: ModuleType) -> bool:
     return bool(getattr(module.__spec__, "_initializing", False))
 
 
-class _Finder(MetaPathFinder):
+class _Finder:
     """Finds nothing itself: lets those modules that are waited for call back when they are run."""
 
     def __init__(self) -> None:

@@ -35,7 +35,7 @@ from prefect_tuner.tasks.trial_process.program_end import (
     show_uncaught,
 )
 from prefect_tuner.tasks.trial_process.run_context import TrialRunContext
-from prefect_tuner.tasks.trial_process.seeding import seed_generators, seed_python_and_numpy
+from prefect_tuner.tasks.trial_process.seeding import seed_generators, touch_generators
 from prefect_tuner.tasks.trial_process.user_globals import UserGlobals
 from prefect_tuner.trial import KEPT_EXTRA, Outcome
 
@@ -70,7 +70,7 @@ def prepare_trial_process(held: UserGlobals) -> PreparedProcess:
             )
     # A segmentation fault then leaves its Python traceback in the trial's log.
     faulthandler.enable(file=2)
-    seed_python_and_numpy(0)  # For the kernel: memory that was written to is copied by now.
+    touch_generators()  # For the kernel: memory that was written to is copied by now.
     if held.is_import_shared:  # Otherwise a module may still set up logging for itself.
         _rehearse(held)
     return PreparedProcess(TrialNotes(), held)
@@ -119,7 +119,8 @@ def run_trial_process(
     # Whoever stops the study waits a little, and the end of the program is not cut short.
     signal.signal(signal.SIGTERM, lambda *_: None)
     if ending is not None:
-        pipe.send({"type": "ended", **ending.to_json()})
+        # The clock is that of all processes of this machine; whoever reads this may do so late.
+        pipe.send({"type": "ended", "at": time.monotonic(), **ending.to_json()})
     trial.end_program()
     if not children(process):
         pipe.send({"type": "closed"})

@@ -1,10 +1,10 @@
 """Studies that earlier releases have run: they are read, replayed to the digit, and go on.
 
 The ledgers in tests/stored_ledgers were written by `tune` with the objectives of the module beside
-them, on two processors: those of `gp`, `tpe` and what consists of them on 2026-11-30, the others on
-2026-11-29, before the rooms. `killed-gp` was killed with SIGKILL. In `before_2026_11_30` are those
-of `gp` and `tpe` from the day before: these strategies propose other candidates since, so that the
-studies are read and go on, but are not replayed.
+them, on two processors: those of `gp` alone on 2026-12-01, of `tpe` and of what consists of several
+strategies on 2026-11-30, the others on 2026-11-29, before the rooms. `killed-gp` was killed with
+SIGKILL. In `before_2026_11_30` are those of `gp` and `tpe` from before that day: these strategies
+propose other candidates since, so that the studies are read and go on, but are not replayed.
 """
 
 from __future__ import annotations

@@ -25,10 +25,10 @@ class random:
 
 DRAWS = """
 import random, sys
-import numpy as np
 {warm}
 def train(params):
     import {library}
+    import numpy as np
     return {{"metric": {library}.Generator.seed, "python": random.random(),
             "numpy": float(np.random.random())}}
 """
@@ -46,11 +46,37 @@ def test_a_library_is_seeded_whenever_it_is_loaded(
 ) -> None:
     monkeypatch.syspath_prepend(str(tmp_path))
     (tmp_path / f"{library}.py").write_text(LIBRARY)
-    code = DRAWS.format(warm=f"import {library}" if warm else "", library=library)
+    code = DRAWS.format(warm=f"import numpy.random, {library}" if warm else "", library=library)
     with launched(write_module(tmp_path, code), isolation=isolation) as launcher:
         reports = [attempt(launcher, seed=seed).report for seed in (5, 6, 5)]
     assert [report.metric for report in reports] == [5.0, 6.0, 5.0]
     assert reports[0].extra == reports[2].extra != reports[1].extra
+
+
+@pytest.mark.parametrize("isolation", ["fork", "fresh"])
+def test_numpy_is_there_when_the_program_imports_it_and_not_before(
+    tmp_path: Path, isolation: str
+) -> None:
+    """So what it has set up before that, such as the threads of OpenBLAS, counts."""
+    code = """
+        import os, sys
+        loaded = "numpy" in sys.modules
+        os.environ["OPENBLAS_NUM_THREADS"] = "1"
+        import numpy as np
+        from threadpoolctl import threadpool_info
+        def train(params):
+            blas = [each for each in threadpool_info() if each["user_api"] == "blas"]
+            return {"metric": float(loaded), "threads": blas[0]["num_threads"],
+                    "drawn": float(np.random.random())}
+    """
+    environment = {"OPENBLAS_NUM_THREADS": "2"}
+    with launched(
+        write_module(tmp_path, code), isolation=isolation, environment=environment
+    ) as launcher:
+        first, again = (attempt(launcher, seed=5).report for _ in range(2))
+    assert first.metric == 0.0
+    assert first.extra["threads"] == 1
+    assert first.extra == again.extra
 
 
 def test_a_module_is_handed_over_once_after_it_was_run(
