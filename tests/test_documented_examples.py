@@ -81,8 +81,15 @@ def test_an_example_without_prefect_runs(
     _run(example, tmp_path, monkeypatch)
 
 
+WITH_PREFECT = [
+    # So all of them begin early, and no worker is at them when the others have nothing left.
+    pytest.param(example, marks=pytest.mark.slow) if "from ray import" in example.code else example
+    for example in (*_pages(), *_examples(ROOMS_WITH_PREFECT))
+]
+
+
 @pytest.mark.usefixtures("prefect_server")
-@pytest.mark.parametrize("example", [*_pages(), *_examples(ROOMS_WITH_PREFECT)], ids=str)
+@pytest.mark.parametrize("example", WITH_PREFECT, ids=str)
 def test_an_example_with_prefect_runs(
     example: Example, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
