@@ -86,7 +86,8 @@ class PrefectServer:
         environment.update(self.environment)
         # The workers of a session inherit it, and each starts a server of its own.
         environment.setdefault(_MIGRATED, str(self.home / "migrated"))
-        environment.setdefault("SSL_CERT_FILE", str(self._one_certificate()))
+        if "SSL_CERT_FILE" not in environment:
+            environment["SSL_CERT_FILE"] = str(self._one_certificate())
 
     def _one_certificate(self) -> Path:
         """A certificate authority, in the place of all of them.
@@ -94,10 +95,9 @@ class PrefectServer:
         A process that imports Prefect, and each client in it, reads all that it trusts, which takes
         a twentieth of its time. No test talks to a server that has to be trusted.
         """
+        all_of_them = Path(certifi.where()).read_text("utf-8")
+        first, end, _ = all_of_them.partition("-----END CERTIFICATE-----")
         file = self.home / "certificates.pem"
-        first, end, _ = (
-            Path(certifi.where()).read_text("utf-8").partition("-----END CERTIFICATE-----")
-        )
         file.write_text(f"{first}{end}\n", "utf-8")
         return file
 
