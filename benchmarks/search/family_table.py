@@ -18,44 +18,56 @@ from benchmarks.search.report_tables import FEWEST_SEEDS, RunsByMethod, label, m
 SHORT: Final = (10, 25, 50)
 """Numbers of trials of short studies."""
 
-_TPE, _GPSAMPLER = "optuna-5.0.0-tpe", "optuna-5.0.0-gp"
-_METHODS: Final = ("gp", "tpe", "random", _TPE, _GPSAMPLER)
+_TPE = "optuna-5.0.0-tpe"
+PEERS_OF_FAMILIES: Final = (_TPE, "optuna-5.0.0-gp")
+"""The peers that stand beside ours."""
 
 
 def family_tables(
     runs: Mapping[str, RunsByMethod],
     problems: Mapping[str, ProblemSet],
     budgets: Sequence[int] = SHORT,
+    peers: Sequence[str] = PEERS_OF_FAMILIES,
 ) -> str:
     """For each budget a table: mean regrets of each family, and how ours differ from the peers'.
+
+    A family that nobody was run on is left out.
 
     Args:
         runs: For each set of problems the runs of the methods.
         problems: The sets.
         budgets: Numbers of finished trials.
+        peers: The methods of others, Optuna's TPE among them.
     """
     return "\n\n".join(
-        f"**After {budget} trials**\n\n{_table(runs, problems, budget)}" for budget in budgets
+        f"**After {budget} trials**\n\n{_table(runs, problems, budget, peers)}"
+        for budget in budgets
     )
 
 
 def _table(
-    runs: Mapping[str, RunsByMethod], problems: Mapping[str, ProblemSet], budget: int
+    runs: Mapping[str, RunsByMethod],
+    problems: Mapping[str, ProblemSet],
+    budget: int,
+    peers: Sequence[str],
 ) -> str:
-    head = ["family", *map(label, _METHODS)]
-    head += [f"{label('gp')} minus {label(peer)}" for peer in (_TPE, _GPSAMPLER)]
+    methods = ("gp", "tpe", "random", *peers)
+    head = ["family", *map(label, methods)]
+    head += [f"{label('gp')} minus {label(peer)}" for peer in peers]
     rows = [[*head, f"{label('tpe')} as a part of {label(_TPE)}"]]
     means: list[list[float | None]] = []
     for name, problem_set in problems.items():
         for family in dict.fromkeys(problem_set.families.values()):
             members = [n for n, of in problem_set.families.items() if of == family]
-            found = [_mean(runs[name], method, members, budget) for method in _METHODS]
+            found = [_mean(runs[name], method, members, budget) for method in methods]
+            if found.count(None) == len(found):
+                continue
             means.append(found)
             part = _part(runs[name], members, budget)
-            gaps = [_gap(runs[name], peer, members, budget) for peer in (_TPE, _GPSAMPLER)]
+            gaps = [_gap(runs[name], peer, members, budget) for peer in peers]
             rows.append([f"{family} ({len(members)})", *map(_shown, found), *gaps, part])
     whole = [_shown(_mean_of_all(column)) for column in zip(*means, strict=True)]
-    rows.append(["mean of the families", *whole, "", "", ""])
+    rows.append(["mean of the families", *whole, *[""] * (len(peers) + 1)])
     return markdown(rows)
 
 

@@ -74,6 +74,7 @@ MODULES: Final = {
     "coco": "benchmarks.search.coco",
     "yahpo": "benchmarks.search.yahpo",
     "synthetic": "benchmarks.search.synthetic",
+    "branches": "benchmarks.search.branches",
 }
 """The modules of the sets. Each has `FAMILIES`, `TUNED_ON`, `SATURATED` and `load`."""
 

@@ -32,11 +32,11 @@ from benchmarks.search.simulated_workers import SETTINGS
 from benchmarks.search.slice_table import slice_tables
 from benchmarks.search.store_runs import RunsFile
 from benchmarks.search.targets import targets_table
-from benchmarks.search.trajectories import STORE, Runs, Trajectory, read
+from benchmarks.search.trajectories import OTHER_SEEDS, STORE, Runs, Trajectory, read
 
 PAGE: Final = Path(__file__).parents[2] / "docs" / "search_benchmark.md"
 FIRST_PEER: Final = "optuna-5.0.0-tpe"
-FAMILY_SETS: Final = ("yahpo", "synthetic", "tables", "tasks", "coco")
+FAMILY_SETS: Final = ("yahpo", "synthetic", "branches", "tables", "tasks", "coco")
 """The sets whose families are shown side by side."""
 
 
@@ -80,9 +80,16 @@ def report_tables(store: Path) -> dict[str, Callable[[], str]]:
     on_coco = stored_runs(store, "coco", "sequential")
     sets = {name: problem_set(name) for name in FAMILY_SETS}
     everywhere_once = {name: stored_runs(store, name, "sequential") for name in sets}
+    elsewhere = {name: stored_runs(store / OTHER_SEEDS, name, "sequential") for name in sets}
     return {
         "targets": partial(targets_table, everywhere, tables, telling, times, on_tasks),
         "families": partial(family_tables, everywhere_once, sets),
+        "other seeds": partial(
+            family_tables,
+            {name: runs for name, runs in elsewhere.items() if runs},
+            {name: sets[name] for name, runs in elsewhere.items() if runs},
+            peers=(FIRST_PEER,),
+        ),
         "slice": partial(slice_tables, everywhere_once, sets),
         "regret": partial(grouped_regret_tables, sequential, tables, ours),
         "wins": partial(wins_table, sequential, telling, "gp"),
@@ -102,6 +109,12 @@ def report_tables(store: Path) -> dict[str, Callable[[], str]]:
         ),
         "tasks": partial(
             regret_table, on_tasks, list(tasks.families), [m for m in ours if m in on_tasks]
+        ),
+        "tasks, all seeds": partial(
+            regret_table,
+            {method: on_tasks[method] | runs for method, runs in elsewhere["tasks"].items()},
+            list(tasks.families),
+            [m for m in ours if m in elsewhere["tasks"]],
         ),
         "task by task": partial(table_of_methods, on_tasks, tasks, 50),
         "coco": partial(table_of_methods, on_coco, problem_set("coco"), 50),

@@ -86,7 +86,7 @@ class SyntheticFunction:
     def metric(self, params: Params) -> float:
         """The value of the function."""
         numbers = [
-            _unit(parameter, params[name])
+            unit_value(parameter, params[name])
             for name, parameter in self.space.items()
             if not isinstance(parameter, Categorical)
         ]
@@ -113,7 +113,7 @@ def load(name: str) -> SyntheticFunction:
     rng = np.random.default_rng(zlib.crc32(name.encode()))
     space = _space(function)
     optimum = _OPTIMA[function.family](rng, function.numbers)
-    shape = _SHAPES[function.shape](rng, function.numbers)
+    shape = SHAPES[function.shape](rng, function.numbers)
     best = rng.integers(3, size=function.choices)
     weights = rng.exponential(0.3, size=function.choices)
 
@@ -141,7 +141,7 @@ def _space(function: _Function) -> SearchSpace:
     return SearchSpace({**numbers, **choices})
 
 
-def _unit(parameter: Float | Int, value: object) -> float:
+def unit_value(parameter: Float | Int, value: object) -> float:
     """Where a value lies on the scale of its parameter, from 0 to 1."""
     number = float(value)  # type: ignore[arg-type]
     ends = np.array([parameter.low, parameter.high, number])
@@ -149,27 +149,27 @@ def _unit(parameter: Float | Int, value: object) -> float:
     return float((at - low) / (high - low))
 
 
-def _bowl(rng: np.random.Generator, numbers: int) -> _Shape:
+def _bowl(rng: np.random.Generator, numbers: int) -> Shape:
     """A sum over the parameters, of which a few matter most; with edges in half of them."""
     weights = rng.permutation(0.75 ** np.arange(numbers))
     powers = rng.permutation(np.where(np.arange(numbers) % 2, 1.0, 2.0))
     return lambda z: float(weights @ np.abs(z) ** powers)
 
 
-def _valley(rng: np.random.Generator, numbers: int) -> _Shape:
+def _valley(rng: np.random.Generator, numbers: int) -> Shape:
     """A quadratic function, a hundred times as steep one way as another, along no axis."""
     turned, _ = np.linalg.qr(rng.standard_normal((numbers, numbers)))
     steepness = np.logspace(0.0, -2.0, numbers)
     return lambda z: float(steepness @ (turned @ z) ** 2)
 
 
-def _bumpy(rng: np.random.Generator, numbers: int) -> _Shape:
+def _bumpy(rng: np.random.Generator, numbers: int) -> Shape:
     """A bowl with about three optima in each parameter."""
     bowl = _bowl(rng, numbers)
     return lambda z: bowl(z) + float(0.1 * np.sum(1.0 - np.cos(6.0 * np.pi * z)))
 
 
-def _plateau(rng: np.random.Generator, numbers: int) -> _Shape:
+def _plateau(rng: np.random.Generator, numbers: int) -> Shape:
     """A bowl that is cut off, so that a fifth of the space at the most is below."""
     bowl = _bowl(rng, numbers)
     sample = rng.random((2000, numbers)) - rng.random((2000, numbers))
@@ -184,10 +184,10 @@ def _at_ends(rng: np.random.Generator, numbers: int) -> FloatArray:
     return optimum
 
 
-_Shape: TypeAlias = Callable[[FloatArray], float]
+Shape: TypeAlias = Callable[[FloatArray], float]
 """From the distances to the optimum, shape (numbers,), to a value that is 0 there."""
 
-_SHAPES: Final[dict[str, Callable[[np.random.Generator, int], _Shape]]] = {
+SHAPES: Final[dict[str, Callable[[np.random.Generator, int], Shape]]] = {
     "bowl": _bowl,
     "valley": _valley,
     "bumpy": _bumpy,

@@ -13,10 +13,10 @@ from typing import Final
 from benchmarks.search.store_runs import optimizer_of
 from benchmarks.search.tasks import FAMILIES, Reference, load, references
 from benchmarks.search.tasks_reference import store
-from benchmarks.search.trajectories import STORE, Runs, Steps, read, write
+from benchmarks.search.trajectories import OTHER_SEEDS, STORE, Runs, Steps, read, write
 from prefect_tuner import Params
 
-RUNS: Final = STORE / "tasks" / "sequential"
+RUNS: Final = tuple(store / "tasks" / "sequential" for store in (STORE, STORE / OTHER_SEEDS))
 
 DIGITS: Final = 1e-6
 """How far a metric may be from the one that a stored regret stands for, relative to the median."""
@@ -24,7 +24,7 @@ DIGITS: Final = 1e-6
 
 def main() -> None:
     """Renew references and the regrets of all stored runs."""
-    stored = {path: read(path) for path in sorted(RUNS.glob("*.json"))}
+    stored = {path: read(path) for folder in RUNS for path in sorted(folder.glob("*.json"))}
     old = dict(references())
     new = {name: renewed(name, old[name], stored) for name in FAMILIES if name in old}
     store(new)

@@ -13,7 +13,10 @@ from pathlib import Path
 from typing import TypeAlias
 
 STORE = Path(__file__).parent / "stored"
-"""Where the peers' trajectories are."""
+"""Where the trajectories are."""
+
+OTHER_SEEDS = "other_seeds"
+"""The folder in the store, laid out as it is, of runs with seeds that no strategy was chosen by."""
 
 Steps: TypeAlias = tuple[tuple[int, float, float], ...]
 """Finished trials, normalised regret from there on, seconds on the simulated clock."""

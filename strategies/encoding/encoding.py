@@ -41,6 +41,8 @@ MOST_CELLS = 20_000
 """Candidates of a space that is small enough to go through all of them."""
 
 _MOST_UNCONSTRAINED_CELLS = 1000
+# So many candidates, always the same, tell how many axes one has.
+_SAMPLE = 512
 
 
 class Encoding:
@@ -185,6 +187,15 @@ class Encoding:
         # As all rows are: equal ones are equal to the last bit.
         cells = self.snap(cells)
         return cells[self.meets_constraints(cells)]
+
+    @cached_property
+    def mean_active(self) -> float:
+        """How many axes are active in a candidate that is drawn at random, on average."""
+        axes = len(self.axes)
+        if not self._needs:
+            return float(axes)
+        drawn = self.all_from_unit_cube(np.random.default_rng(0).random((_SAMPLE, axes)))
+        return float(self.active(drawn).sum(axis=1).mean())
 
     def meets_constraints(self, codes: FloatArray) -> BoolArray:
         """Which rows stand for candidates that meet the constraints of the space, shape (m,)."""

@@ -25,8 +25,10 @@ PROPORTIONAL: Final = 1.0
 """The sharpness by which values are drawn in proportion to EI."""
 
 # One choice is settled after so many trials with the same value, c of them after the c-th part of
-# it: the more there are, the more there is to learn.
+# it: the more there are, the more there is to learn. Beside more numbers than that, a step of all
+# of which seems to promise more than any choice, they are settled at once.
 _SETTLED, _FEWEST_SETTLED = 10, 2
+_MANY_NUMBERS = 25
 # An axis with an order is a choice where it has fewer values.
 _MANY = 5
 
@@ -42,6 +44,8 @@ def are_choices_settled(encoding: Encoding, codes: FloatArray) -> bool:
     if not len(axes):
         return False
     most = max(math.ceil(_SETTLED / len(axes)), _FEWEST_SETTLED)
+    if encoding.mean_active - len(axes) > _MANY_NUMBERS:
+        most = 1
     last = np.nan_to_num(codes[-most:, axes], nan=-1.0)
     return len(last) == most and bool((last == last[0]).all())
 

@@ -49,7 +49,13 @@ class FitSchedule:
             observations: Warped as the view has it; at least one of them is complete.
             view: What length scales are taken to be.
         """
-        prior = Prior.for_axes(self._encoding.has_order, view.length, view.width, noisy=self._noisy)
+        prior = Prior.for_axes(
+            self._encoding.has_order,
+            view.length,
+            view.width,
+            active=self._encoding.mean_active,
+            noisy=self._noisy,
+        )
         n = len(observations.metrics)
         extra = n % _interval(n)
         due = observations.take(slice(n - extra)) if extra else observations

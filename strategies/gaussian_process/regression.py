@@ -150,18 +150,21 @@ class Prior:
         length: float = _LENGTH,
         width: float = _LENGTH_WIDTH,
         *,
+        active: float | None = None,
         noisy: bool,
     ) -> Prior:
         """The prior for axes with and without an order, shape (A,), with much or little noise.
 
         The length scale of an axis with an order has the median `length` and the logarithmic
-        standard deviation `width`. Beyond 20 axes the length scales grow with the root of their
-        number, as distances in the cube do (C. Hvarfner et al., Vanilla Bayesian Optimization
-        Performs Great in High Dimensions, 2024).
+        standard deviation `width`. Beyond 3 axes these medians grow with the root of their number,
+        as distances in the cube do, and those of choices beyond 20 (C. Hvarfner et al., Vanilla
+        Bayesian Optimization Performs Great in High Dimensions, 2024). The axes that count are
+        those that a candidate has: `active`, on average; all of them when left out.
         """
         axes = len(has_order)
-        longer = max(1.0, axes / 3) ** 0.5
-        lengths = np.where(has_order, length * longer, _CHOICE_LENGTH * max(1.0, axes / 20) ** 0.5)
+        count = axes if active is None else active
+        longer = max(1.0, count / 3) ** 0.5
+        lengths = np.where(has_order, length * longer, _CHOICE_LENGTH * max(1.0, count / 20) ** 0.5)
         noise = _HIGH_NOISE if noisy else _NOISE
         return cls(
             centre=np.log(np.concatenate([lengths, [_AMPLITUDE, noise]])),

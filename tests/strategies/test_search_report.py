@@ -109,6 +109,18 @@ def test_families_stand_side_by_side_and_weigh_the_same() -> None:
     assert lines[6].startswith("| mean of the families | 1.000 | 1.000 | - | 3.000 | - |")
 
 
+def test_a_family_that_nobody_was_run_on_and_peers_that_were_not_asked_for_are_left_out() -> None:
+    two = ProblemSet("two", {"x": "f", "y": "g"}, (), (), tables.load)
+    runs = {
+        method: {("x", seed): trajectory(1.0) for seed in range(6)}
+        for method in ("gp", "tpe", "optuna-5.0.0-tpe", "optuna-5.0.0-gp")
+    }
+    lines = family_tables({"two": runs}, {"two": two}, (1,), ["optuna-5.0.0-tpe"]).splitlines()
+    assert "GPSampler" not in lines[2]
+    assert [line.split(" | ")[0] for line in lines[4:]] == ["| f (1)", "| mean of the families"]
+    assert lines[4].endswith("| 1.000 | 1.000 | - | 1.000 | +0.000 [+0.000, +0.000] | 1.00 |")
+
+
 def test_slow_peers_are_compared_on_the_runs_that_they_have() -> None:
     two = ProblemSet("two", {"x": "f", "y": "g"}, (), (), tables.load)
     ours: Runs = {(name, seed): trajectory(1.0) for name in "xy" for seed in range(9)}

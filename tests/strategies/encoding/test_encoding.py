@@ -230,3 +230,17 @@ def test_the_gradient_is_that_of_the_embedding_where_active_and_none_elsewhere()
         change = np.sum((encoding.embed(moved) - encoding.embed(codes)) * weights, axis=1) / step
         assert np.allclose(gradient[:, j], change if axis.has_order else 0.0, atol=1e-6)
     assert (gradient[np.isnan(codes)] == 0.0).all()
+
+
+def test_the_mean_of_active_axes_is_that_of_random_candidates() -> None:
+    branch = {"kind": ["deep"]}
+    space = SearchSpace(
+        {
+            "x": Float(0.0, 1.0),
+            "kind": ["flat", "wide", "deep", "none"],
+            **{f"y{place}": Float(0.0, 1.0, when=branch) for place in range(8)},
+        }
+    )
+    assert Encoding(space).mean_active == pytest.approx(2 + 8 / 4, abs=0.3)
+    assert Encoding(SearchSpace({"x": Float(0.0, 1.0), "one": [1]})).mean_active == 1.0
+    assert Encoding(space).mean_active == Encoding(space).mean_active

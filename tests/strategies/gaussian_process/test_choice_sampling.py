@@ -7,7 +7,10 @@ import pytest
 
 from prefect_tuner import Categorical, Float, Int, SearchSpace, Study
 from prefect_tuner.strategies.encoding.encoding import Encoding
-from prefect_tuner.strategies.gaussian_process.choice_sampling import with_drawn_choices
+from prefect_tuner.strategies.gaussian_process.choice_sampling import (
+    are_choices_settled,
+    with_drawn_choices,
+)
 from tests.objective_functions import number
 
 FLAT = Encoding(SearchSpace({"kind": ["a", "b", "c"], "x": Float(0.0, 1.0)}))
@@ -102,3 +105,33 @@ def test_a_branch_that_began_badly_gets_its_trials_when_the_other_brings_no_prog
         assert study.best_params is not None
         found += study.best_params["model"] == "forest"
     assert found >= 5
+
+
+def test_choices_are_settled_by_trials_that_agree_and_beside_many_numbers_at_once() -> None:
+    choices = {"kind": Categorical(["a", "b", "c"]), "flag": Categorical([False, True])}
+
+    def trials_until_settled(numbers: int, differing: int) -> int:
+        names = [f"x{place}" for place in range(numbers)]
+        encoding = Encoding(SearchSpace({**dict.fromkeys(names, Float(0.0, 1.0)), **choices}))
+        codes = np.random.default_rng(0).random((20, len(encoding.axes)))
+        codes[:, numbers:] = 1.0
+        codes[:differing, numbers] = 0.0
+        ends = range(differing + 1, 20)
+        return next(n for n in ends if are_choices_settled(encoding, codes[:n])) - differing
+
+    assert trials_until_settled(numbers=10, differing=0) == 5
+    assert trials_until_settled(numbers=10, differing=4) == 5
+    assert trials_until_settled(numbers=30, differing=4) == 1
+
+
+def test_numbers_of_branches_that_a_candidate_does_not_have_do_not_settle_choices() -> None:
+    kinds = ["a", "b", "c", "d", "e", "f"]
+    numbers = {
+        f"{kind}{place}": Float(0.0, 1.0, when={"kind": [kind]})
+        for kind in kinds
+        for place in range(8)
+    }
+    encoding = Encoding(SearchSpace({"kind": kinds, **numbers}))
+    codes = np.array([encoding.encode({"kind": "a"} | {f"a{place}": 0.5 for place in range(8)})])
+    assert not are_choices_settled(encoding, codes)
+    assert are_choices_settled(encoding, np.repeat(codes, 10, axis=0))

@@ -113,6 +113,13 @@ def test_the_fit_finds_the_axis_that_matters() -> None:
     assert np.abs(gradient[inside]).max() < 0.1
 
 
+def test_length_scales_are_those_of_the_axes_that_a_candidate_has() -> None:
+    of_all = Prior.for_axes(np.repeat(True, 12), noisy=False)
+    of_few = Prior.for_axes(np.repeat(True, 40), active=12.0, noisy=False)
+    assert np.allclose(of_few.centre[:40], of_all.centre[0])
+    assert np.all(Prior.for_axes(np.repeat(True, 40), noisy=False).centre[:40] > of_few.centre[0])
+
+
 def test_the_posterior_is_that_of_the_textbook() -> None:
     covariances = covariance(OBSERVED, OBSERVED) + np.diag(MODEL.noise + EXTRA)
     k = covariance(NEW, OBSERVED)
