@@ -80,7 +80,7 @@ class TestDeployment(WorkersAreLost, StudiesOnEngine):
     """All in one class, for one pool with its workers."""
 
     name = "deployment"
-    stop_timeout = 30.0
+    stop_timeout = 90.0  # Prefect's server waits up to a minute for a lock of its SQLite file.
     trials = 2  # Each of them, and each evaluation, is a process that imports all of Prefect.
 
     @pytest.fixture(scope="class", autouse=True)
