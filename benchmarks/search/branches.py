@@ -13,20 +13,17 @@ Nothing but numpy is needed.
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from functools import cache
-from typing import Final, TypeAlias
+from typing import Final
 
 import numpy as np
 
-from benchmarks.search.synthetic import SHAPES, unit_value
+from benchmarks.search.synthetic import SHAPES, SyntheticFunction, unit_value
 from prefect_tuner import Categorical, Float, Int, Params, SearchSpace
 from prefect_tuner.search_space.conditions import When
 from prefect_tuner.search_space.parameters import Parameter
-
-_SAMPLE: Final = 5_000
-"""So many random candidates tell the median."""
 
 # Least values of the branches of a choice, but for the best one, are drawn from this range.
 _GAPS: Final = (0.05, 0.6)
@@ -106,53 +103,14 @@ TUNED_ON: Final = tuple(_FUNCTIONS)
 SATURATED: Final = ()
 """The functions on which random search is nearly as good as any: none."""
 
-_Value: TypeAlias = Callable[[Params], float]
-
-
-@dataclass(frozen=True, eq=False)
-class BranchedFunction:
-    """One function; a `Problem`.
-
-    Attributes:
-        name: Of the function.
-        space: Numbers and choices, named by where they are in the tree.
-        best: The candidate with the smallest value: 0, or next to it where integers are coarse.
-        median: Of the values of random candidates.
-    """
-
-    name: str
-    space: SearchSpace
-    best: Params
-    median: float
-    _value: _Value = field(repr=False)
-
-    @property
-    def family(self) -> str:
-        """What it is reported with."""
-        return FAMILIES[self.name]
-
-    def metric(self, params: Params) -> float:
-        """The value of the function."""
-        return self._value(params)
-
-    def time(self, params: Params) -> float:  # noqa: ARG002
-        """One second."""
-        return 1.0
-
-    def regret(self, metric: float) -> float:
-        """How far a value is from the smallest: 0 there, 1 at the median."""
-        return metric / self.median
-
 
 @cache
-def load(name: str) -> BranchedFunction:
-    """One of the functions."""
+def load(name: str) -> SyntheticFunction:
+    """One of the functions, its parameters named by where they are in the tree."""
     rng = np.random.default_rng(zlib.crc32(name.encode()))
     tree = _grown(_FUNCTIONS[name], rng)
     space = SearchSpace(tree.parameters)
-    sample = rng.random((_SAMPLE, len(space)))
-    values = [tree.value(space.from_units(row.tolist())) for row in sample]
-    return BranchedFunction(name, space, tree.best, float(np.median(values)), tree.value)
+    return SyntheticFunction.drawn(name, FAMILIES[name], space, tree.best, tree.value, rng)
 
 
 @dataclass(frozen=True)
@@ -182,7 +140,7 @@ def _grown(
     if node.layers:
         parts.append(_layers(node.layers, rng, stem, when))
     return _Tree(
-        {name: parameter for part in parts for name, parameter in part.parameters.items()},
+        _parameters(parts),
         {name: value for part in parts for name, value in part.best.items()},
         lambda params: sum(part.value(params) for part in parts),
     )
@@ -198,16 +156,14 @@ def _numbers(node: _Node, rng: np.random.Generator, stem: str, when: When | None
         for place in range(node.numbers)
     }
     optimum = np.clip(rng.uniform(-0.2, 1.2, size=node.numbers), 0.0, 1.0)
-    shape = SHAPES[node.shape](rng, node.numbers) if declared else None
-    units = dict(zip(declared, optimum.tolist(), strict=True))
+    shape = SHAPES[node.shape](rng, node.numbers)
 
     def value(params: Params) -> float:
-        if shape is None:
-            return 0.0
         at = [unit_value(number, params[name]) for name, number in declared.items()]
         return node.weight * shape(np.array(at) - optimum)
 
-    best = {name: declared[name].from_unit(at) for name, at in units.items()}
+    optima = zip(declared.items(), optimum.tolist(), strict=True)
+    best = {name: number.from_unit(at) for (name, number), at in optima}
     return _Tree(dict(declared), best, value)
 
 
@@ -225,14 +181,15 @@ def _choice(
     may_be_best = [bool(tree.parameters) or not has_any for tree in trees.values()]
     gaps = dict(zip(options, _gaps(rng, may_be_best), strict=True))
     chosen = min(gaps, key=gaps.__getitem__)
-    below = {n: p for tree in trees.values() for n, p in tree.parameters.items()}
 
     def value(params: Params) -> float:
         option = str(params[name])
         return gaps[option] + trees[option].value(params)
 
     choice = Categorical(options, when=when)
-    return _Tree({name: choice, **below}, {name: chosen, **trees[chosen].best}, value)
+    return _Tree(
+        {name: choice, **_parameters(trees.values())}, {name: chosen, **trees[chosen].best}, value
+    )
 
 
 def _layers(layers: int, rng: np.random.Generator, stem: str, when: When | None) -> _Tree:
@@ -250,14 +207,21 @@ def _layers(layers: int, rng: np.random.Generator, stem: str, when: When | None)
     }
     gaps = dict(zip(counts, _gaps(rng, [True] * layers), strict=True))
     chosen = min(gaps, key=gaps.__getitem__)
-    below = {n: p for tree in trees.values() for n, p in tree.parameters.items()}
     best = {n: v for layer in range(1, chosen + 1) for n, v in trees[layer].best.items()}
 
     def value(params: Params) -> float:
         count = int(params[name])
         return gaps[count] + sum(trees[layer].value(params) for layer in range(1, count + 1))
 
-    return _Tree({name: Int(1, layers, when=when), **below}, {name: chosen, **best}, value)
+    return _Tree(
+        {name: Int(1, layers, when=when), **_parameters(trees.values())},
+        {name: chosen, **best},
+        value,
+    )
+
+
+def _parameters(trees: Iterable[_Tree]) -> dict[str, Parameter]:
+    return {name: parameter for tree in trees for name, parameter in tree.parameters.items()}
 
 
 def _gaps(rng: np.random.Generator, may_be_best: Sequence[bool]) -> list[float]:

@@ -84,12 +84,7 @@ def report_tables(store: Path) -> dict[str, Callable[[], str]]:
     return {
         "targets": partial(targets_table, everywhere, tables, telling, times, on_tasks),
         "families": partial(family_tables, everywhere_once, sets),
-        "other seeds": partial(
-            family_tables,
-            {name: runs for name, runs in elsewhere.items() if runs},
-            {name: sets[name] for name, runs in elsewhere.items() if runs},
-            peers=(FIRST_PEER,),
-        ),
+        "other seeds": partial(family_tables, elsewhere, sets, peers=(FIRST_PEER,)),
         "slice": partial(slice_tables, everywhere_once, sets),
         "regret": partial(grouped_regret_tables, sequential, tables, ours),
         "wins": partial(wins_table, sequential, telling, "gp"),

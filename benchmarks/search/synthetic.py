@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cache
 from typing import Final, NamedTuple, TypeAlias
 
@@ -68,10 +68,9 @@ class SyntheticFunction:
     """One function; a `Problem`.
 
     Attributes:
-        name: Of the function, with its number of parameters.
+        name: Of the function.
         family: Where its optimum lies, or what else is peculiar.
-        space: Parameters `x0`, `x1` and so on: some floats, some integers, some on a logarithmic
-            scale, then choices.
+        space: What is searched.
         best: The candidate with the smallest value: 0, or next to it where integers are coarse.
         median: Of the values of random candidates.
     """
@@ -81,21 +80,26 @@ class SyntheticFunction:
     space: SearchSpace
     best: Params
     median: float
-    _value: Callable[[FloatArray, FloatArray], float] = field(repr=False)
+    _value: Callable[[Params], float] = field(repr=False)
+
+    @classmethod
+    def drawn(
+        cls,
+        name: str,
+        family: str,
+        space: SearchSpace,
+        best: Params,
+        value: Callable[[Params], float],
+        rng: np.random.Generator,
+    ) -> SyntheticFunction:
+        """The function of these values, with the median of random candidates."""
+        sample = rng.random((_SAMPLE, len(space)))
+        values = [value(space.from_units(row.tolist())) for row in sample]
+        return cls(name, family, space, best, float(np.median(values)), value)
 
     def metric(self, params: Params) -> float:
         """The value of the function."""
-        numbers = [
-            unit_value(parameter, params[name])
-            for name, parameter in self.space.items()
-            if not isinstance(parameter, Categorical)
-        ]
-        choices = [
-            parameter.choices.index(params[name])
-            for name, parameter in self.space.items()
-            if isinstance(parameter, Categorical)
-        ]
-        return self._value(np.array(numbers), np.array(choices, dtype=float))
+        return self._value(params)
 
     def time(self, params: Params) -> float:  # noqa: ARG002
         """One second."""
@@ -108,7 +112,11 @@ class SyntheticFunction:
 
 @cache
 def load(name: str) -> SyntheticFunction:
-    """One of the functions."""
+    """One of the functions.
+
+    Its parameters are `x0`, `x1` and so on: some floats, some integers, some on a logarithmic
+    scale, then choices.
+    """
     function = _FUNCTIONS[name]
     rng = np.random.default_rng(zlib.crc32(name.encode()))
     space = _space(function)
@@ -117,16 +125,22 @@ def load(name: str) -> SyntheticFunction:
     best = rng.integers(3, size=function.choices)
     weights = rng.exponential(0.3, size=function.choices)
 
-    def value(numbers: FloatArray, choices: FloatArray) -> float:
-        return float(shape(numbers - optimum) + weights @ (choices != best))
+    def value(params: Params) -> float:
+        numbers = [
+            unit_value(parameter, params[key])
+            for key, parameter in space.items()
+            if not isinstance(parameter, Categorical)
+        ]
+        choices = [
+            parameter.choices.index(params[key])
+            for key, parameter in space.items()
+            if isinstance(parameter, Categorical)
+        ]
+        return float(shape(np.array(numbers) - optimum) + weights @ (np.array(choices) != best))
 
     units = [*optimum, *((best + 0.5) / 3.0)]
-    drawn = SyntheticFunction(
-        name, function.family, space, space.from_units([float(at) for at in units]), 1.0, value
-    )
-    sample = rng.random((_SAMPLE, len(space)))
-    values = [drawn.metric(space.from_units(row.tolist())) for row in sample]
-    return replace(drawn, median=float(np.median(values)))
+    candidate = space.from_units([float(at) for at in units])
+    return SyntheticFunction.drawn(name, function.family, space, candidate, value, rng)
 
 
 def _space(function: _Function) -> SearchSpace:
