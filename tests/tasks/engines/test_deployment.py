@@ -47,6 +47,8 @@ from prefect_tuner.testing.engine_steps import (
 )
 from prefect_tuner.trial import TrialLimits
 from tests.polling import eventually
+from tests.prefect_server import PrefectServer
+from tests.server_silence import ServerSilence
 from tests.tasks.engines import study_program
 from tests.tasks.engines.studies import (
     LOGS,
@@ -80,13 +82,21 @@ class TestDeployment(WorkersAreLost, StudiesOnEngine):
     """All in one class, for one pool with its workers."""
 
     name = "deployment"
-    stop_timeout = 90.0  # Prefect's server waits up to a minute for a lock of its SQLite file.
+    silence: ServerSilence
+    stop_timeout = 30.0
     trials = 2  # Each of them, and each evaluation, is a process that imports all of Prefect.
 
     @pytest.fixture(scope="class", autouse=True)
     @classmethod
-    def _on_the_pool(cls, pool: TrialPool) -> None:
+    def _on_the_pool(cls, pool: TrialPool, prefect_server: PrefectServer) -> Iterator[None]:
         cls.address = pool.deployment
+        with ServerSilence.of(prefect_server.api_url) as silence:
+            cls.silence = silence
+            yield
+
+    @pytest.fixture(autouse=True)
+    def _but_for_what_the_server_stood_still(self) -> None:
+        self.stop_timeout = type(self).stop_timeout + self.silence.longest
 
     @classmethod
     def engine(cls, study: EngineStudy) -> AbstractContextManager[Engine]:
